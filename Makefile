@@ -1,0 +1,197 @@
+# `make` lists the targets. The study is a graph of files: each table, with the executed notebook that made it,
+# hangs on the notebook, the parameters, and just those modules of lib/ that the notebook imports.
+#
+# Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2  EXTRA=cpu|gpu  PYTHON=python3
+
+ifeq ($(filter grouped-target,$(.FEATURES)),)
+$(error GNU Make 4.3 or newer is needed, this is $(MAKE_VERSION))
+endif
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+# The same hash seed everywhere; the engine inside the kernel's own process; nothing is reported to anyone.
+export PYTHONHASHSEED := 0
+export VLLM_ENABLE_V1_MULTIPROCESSING := 0
+export VLLM_NO_USAGE_STATS := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+# Notebooks run in this environment's kernel and on its packages, and those are compiled once, whatever the user's own
+# settings say (vLLM takes 20 s longer to import without its bytecode).
+export JUPYTER_PREFER_ENV_PATH := 1
+unexport JUPYTER_PATH PYTHONPATH PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## The environment --------------------------------------------------------------------------------------------------
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTHON ?= python3
+export PYTHON
+# Which build of vLLM: the installed one, else `gpu` where an NVIDIA GPU answers, else `cpu`.
+ifndef EXTRA
+EXTRA := $(patsubst $(VENV)/.installed-%,%,$(firstword $(wildcard $(VENV)/.installed-*)))
+EXTRA := $(or $(EXTRA),$(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu))
+endif
+ifeq ($(filter cpu gpu,$(EXTRA)),)
+$(error EXTRA is `cpu` or `gpu`, not `$(EXTRA)`)
+endif
+STAMP := $(VENV)/.installed-$(EXTRA)
+
+.PHONY: env lock lock-cpu lock-gpu
+env: $(STAMP)  ## Make .venv, with what locks/ says; vLLM for the GPU if there is one (EXTRA=cpu: not)
+
+$(STAMP): pyproject.toml locks/$(EXTRA).txt
+	@echo "Setting up $(VENV) for the $(EXTRA): about $(if $(filter cpu,$(EXTRA)),1,4) GB to download, once"
+	locks/uv $(EXTRA) pip sync --quiet --python $(PY) locks/$(EXTRA).txt
+	locks/uv $(EXTRA) pip install --quiet --python $(PY) --no-deps --editable .
+	# Importing shows that it works, and compiles it.
+	$(PY) -c 'import logging; logging.disable(); import datasets, math_verify, papermill, seaborn; from vllm import LLM'
+	rm -f $(VENV)/.installed-*
+	touch $@
+
+lock: lock-cpu lock-gpu  ## Derive locks/*.txt from pyproject.toml (made for Python 3.11, good for 3.12 to 3.14)
+lock-cpu: OVERRIDES := --overrides locks/cpu-overrides.txt
+lock-cpu lock-gpu: lock-%:
+	@locks/uv $* pip compile --quiet pyproject.toml --extra $* --extra test --extra lab $(OVERRIDES) \
+	    --python-version 3.11 --python-platform x86_64-manylinux_2_31 --no-annotate \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file locks/$*.txt
+
+## The study --------------------------------------------------------------------------------------------------------
+
+STUDY ?= tiny
+STUDY_FILE := params/studies/$(STUDY).yaml
+comma := ,
+listed = $(strip $(subst $(comma), ,$1))
+commas = $(subst $() ,$(comma),$(call listed,$1))
+# From a file $2 of params: the names in its line `$1: [a, b]`, or the word in its line `$1: word`.
+names = $(call listed,$(shell sed -n 's/^$1: *\[\([^]]*\)\].*/\1/p' $2 2>/dev/null))
+field = $(shell sed -n 's/^$1: *\([^ ]*\).*/\1/p' $2 2>/dev/null)
+
+ifdef MODELS
+CAST := --models=$(call commas,$(MODELS))
+else
+MODELS := $(call names,models,$(STUDY_FILE))
+endif
+override MODELS := $(call listed,$(MODELS))
+INTERRUPTS ?=
+POSITIONS ?=
+JOBS ?= $(if $(filter gpu,$(EXTRA)),1,2)
+ifdef MIDTHOUGHT_OUTPUTS
+override MIDTHOUGHT_OUTPUTS := $(abspath $(MIDTHOUGHT_OUTPUTS))
+export MIDTHOUGHT_OUTPUTS
+endif
+OUT := $(or $(MIDTHOUGHT_OUTPUTS),outputs)/$(STUDY)
+T := $(OUT)/tables
+N := $(OUT)/notebooks
+# Each step makes a table and the executed notebook that tells about it; $1 is a model.
+PROBLEMS = $T/problems.parquet $N/01_load.ipynb
+UPDATES = $T/updates.parquet $N/02_augment.ipynb
+TRACES = $T/$1/traces.parquet $N/$1/03_initial.ipynb
+CONTINUATIONS = $T/$1/continuations.parquet $N/$1/04_interrupt.ipynb
+GRADES = $T/$1/grades.parquet $N/$1/05_grade.ipynb
+LABELS = $T/labels.parquet $N/06_failure_modes.ipynb
+ASKED = $(or $(call listed,$(INTERRUPTS)),$(call names,interrupts,$(STUDY_FILE)))
+WORDINGS = $(wildcard $(patsubst %,params/interrupts/%.yaml,$(ASKED)))
+
+# A misspelt name is told in one line before anything starts.
+known = $(basename $(notdir $(wildcard params/$1/*.yaml)))
+check = $(foreach n,$2,$(if $(filter $n,$(call known,$1)),,\
+    $(error params/$1/$n.yaml does not exist; there are: $(call known,$1))))
+ifneq ($(filter reproduce results $(OUT)/%,$(MAKECMDGOALS)),)
+$(call check,studies,$(STUDY))
+$(if $(MODELS),,$(error $(STUDY_FILE): expected a line `models: [name, name]`))
+$(call check,models,$(MODELS))
+$(call check,interrupts,$(call listed,$(INTERRUPTS)))
+endif
+
+.PHONY: reproduce results
+reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
+	@$(MAKE) -j$(JOBS) results
+	$(PY) -m lib.notebook --report --study $(STUDY)
+
+results: $(LABELS)
+	@:
+
+# What was asked for last is kept beside the tables, so that 04 runs again for other interrupts or positions, and 06 for
+# other models.
+CUTS := $(addprefix --interrupts=,$(call commas,$(INTERRUPTS))) $(addprefix --positions=,$(call commas,$(POSITIONS)))
+CUTS := $(strip $(CUTS))
+ifneq ($(file <$T/.cuts),$(CUTS))
+$T/.cuts: FORCE
+endif
+ifneq ($(file <$T/.models),$(MODELS))
+$T/.models: FORCE
+endif
+$T/.cuts $T/.models:
+	@mkdir -p $(@D)
+	echo '$(if $(filter %.cuts,$@),$(CUTS),$(MODELS))' >$@
+FORCE:
+
+RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
+lib = $(patsubst %,lib/%.py,paths schema params tables $1)
+
+$(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems tiny) | $(STAMP)
+	$(RUN)
+
+$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates tiny) | $(STAMP)
+	$(RUN)
+
+# The chain of one model, $1. The chains do not touch each other, so they run side by side.
+define CHAIN
+$(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $(call lib,markup engine run) \
+    params/models/$1.yaml $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
+	$$(RUN) --model $1
+
+$(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.cuts $(call lib,markup interrupts engine run) \
+    $(WORDINGS) | $(STAMP)
+	$$(RUN) --model $1 $(CUTS)
+
+$(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(call lib,answers grade stats figures) \
+    lib/paper.mplstyle | $(STAMP)
+	$$(RUN) --model $1
+endef
+$(foreach 1,$(MODELS),$(eval $(CHAIN)))
+
+$(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
+    $(call lib,failures stats figures) lib/paper.mplstyle | $(STAMP)
+	$(RUN) $(CAST)
+
+## The rest ---------------------------------------------------------------------------------------------------------
+
+CODE := lib models tests notebooks
+
+.PHONY: test lint format models models-s models-m evaluate lab clean
+lint: $(STAMP)  ## Check style, of the notebooks too
+	@$(PY) -m ruff check $(CODE)
+	$(PY) -m ruff format --check $(CODE)
+
+test: lint  ## Check style, then the stored outputs of 01 and 02, then run the tests
+	@fresh=$$(mktemp -d)
+	trap 'rm -rf "$$fresh"' EXIT
+	MIDTHOUGHT_OUTPUTS="$$fresh" $(PY) -m pytest --nbval --nbval-current-env notebooks/0[12]_*.ipynb
+	$(PY) -m pytest
+
+format: $(STAMP)  ## Put code and notebooks into style
+	@$(PY) -m ruff check --fix $(CODE)
+	$(PY) -m ruff format $(CODE)
+
+models: models-s models-m  ## Train both TinyLRMs again from nothing (one CPU core, under 45 minutes each)
+models-s models-m: models-%: $(STAMP)
+	@$(PY) -m models.tiny_lrm.train --size $*
+
+evaluate: $(STAMP)  ## Measure what the TinyLRMs' model card states
+	@$(PY) -m models.tiny_lrm.evaluate
+
+lab: $(STAMP)  ## Open the notebooks in JupyterLab
+	@$(PY) -m jupyter lab notebooks
+
+clean:  ## Remove the tables of STUDY and the notebooks run for them that git does not keep
+	@rm -rf $T $N/0[12]_*.ipynb $N/*/0[34]_*.ipynb $N/{,*/}*.{failed,partial}.ipynb
