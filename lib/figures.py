@@ -1,0 +1,234 @@
+"""Figures, drawn at printed size from small prepared frames, and saved byte for byte the same each time.
+
+A figure has one panel per interrupt and one colour and marker per model. The frames come from `lib.stats` and
+`lib.failures`, so that what is drawn is also what `summary/` holds. Looks are in `paper.mplstyle`.
+"""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter, FixedLocator, PercentFormatter
+
+from lib import paths, tables
+
+STYLE = Path(__file__).with_name("paper.mplstyle")
+COLUMN, PAGE = 3.3, 6.9  # inches: one column of a two-column page, and the whole page
+HEIGHT, LEGEND_ROW = 2.1, 0.15  # inches
+CHARACTER = 0.06  # inches, width of a letter at the sizes of the style
+
+# Okabe and Ito's colours, which people with any colour vision tell apart, less yellow (too light for a line).
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+INTERRUPTS = {  # order and titles of the panels; others follow by name
+    "end_thinking": "End thinking",
+    "force_answer": "Force answer",
+    "speed_up": "Speed up",
+    "update": "Update",
+    "update_guided": "Guided update",
+    "update_guided_speed_up": "Guided update, speed up",
+}
+
+POSITION = "position X (share of reasoning kept)"
+METADATA = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+def style() -> None:
+    """Make matplotlib draw in the style of the paper from here on."""
+    plt.style.use(["default", STYLE])
+
+
+def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
+    """Accuracy against the position of the interrupt, full thinking as a dashed line.
+
+    `frame`: model, interrupt, position, mean, ci_low, ci_high, as from `stats.accuracy`. `reference`: model,
+    mean. `models` gives the order of the colours, by default that of the names.
+
+    Raises:
+        ValueError: an empty frame or a missing column.
+    """
+    figure, axes = _by_position(frame, reference, models, "accuracy")
+    axes[0].set_ylim(-0.03, 1.03)
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return figure
+
+
+def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
+    """Tokens generated after the interrupt (reasoning and answer) against its position.
+
+    Frames as for `accuracy_by_position`, in tokens, as from `stats.mean_ci`; the reference is the mean length
+    of an uninterrupted run.
+    """
+    figure, axes = _by_position(frame, reference, models, "tokens after interrupt")
+    axes[0].set_ylim(bottom=0)
+    return figure
+
+
+def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
+    """New errors by position, as a share of what full thinking had right; hatched: those a mode explains.
+
+    `frame`: model, interrupt, position, new_error_rate, attributed_rate, as from `failures.summary`.
+    """
+    _need(frame, ["model", "interrupt", "position", "new_error_rate", "attributed_rate"])
+    shown = _models(frame, models)
+    figure, axes = _panels(frame["interrupt"], "new errors")
+    for interrupt, ax in axes.items():
+        rows = frame[frame["interrupt"].eq(interrupt)]
+        for place, (i, model) in enumerate(shown):
+            slot = (place - (len(shown) - 1) / 2, len(shown))
+            _error_bars(ax, rows[rows["model"].eq(model)], sorted(frame["position"].unique()), i, slot)
+    first = next(iter(axes.values()))
+    first.set_ylim(0, max(0.1, 1.05 * frame["new_error_rate"].max()))
+    first.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    handles = [Patch(facecolor=_colour(i), label=model) for i, model in shown]
+    explained = Patch(facecolor="white", edgecolor="0.3", hatch="/////", label="explained by a failure mode")
+    _legend(figure, [*handles, explained])
+    return figure
+
+
+def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
+    """Answer length after the interrupt over that with full thinking (leakage), on a logarithmic axis.
+
+    `frame`: model, interrupt, position, length_ratio, as from `failures.summary`.
+    """
+    _need(frame, ["model", "interrupt", "position", "length_ratio"])
+    lines = frame[["model", "interrupt", "position"]].assign(mean=frame["length_ratio"], ci_low=np.nan)
+    lines["ci_high"] = np.nan
+    figure, axes = _by_position(lines, None, models, "answer length ratio")
+    for ax in axes:
+        ax.axhline(1, color="0.3", linewidth=0.8, zorder=1)
+    _log_axis(axes[0], lines["mean"])
+    return figure
+
+
+def thinking_lengths(traces: pd.DataFrame) -> Figure:
+    """How long uninterrupted thoughts are, by variant: `traces` has reasoning_tokens and variant."""
+    _need(traces, ["reasoning_tokens", "variant"])
+    figure, ax = plt.subplots(figsize=(COLUMN, HEIGHT))
+    sns.histplot(
+        traces, x="reasoning_tokens", hue="variant", bins=30, element="step", palette=PALETTE[:2], ax=ax, alpha=0.3
+    )
+    ax.set(xlabel="reasoning tokens", ylabel="traces")
+    ax.get_legend().set(title=None, frame_on=False)
+    return figure
+
+
+def save(figure: Figure, study: str, slug: str) -> None:
+    """Write a figure as `slug`.pdf, .svg and .png into the study's folder, each whole or not at all.
+
+    Equal figures give equal bytes: no dates, no version, no random ids.
+
+    Raises:
+        tables.TableError: a failed write.
+    """
+    with mpl.rc_context({"svg.hashsalt": "midthought", "svg.fonttype": "none", "pdf.fonttype": 42}):
+        for kind, metadata in METADATA.items():
+            with tables.atomic(paths.figures(study) / f"{slug}.{kind}") as file:
+                figure.savefig(file, format=kind, metadata=metadata, bbox_inches=None)
+
+
+def _by_position(
+    frame: pd.DataFrame, reference: pd.DataFrame | None, models: Sequence[str] | None, label: str
+) -> tuple[Figure, list[Axes]]:
+    """One line per model in a panel per interrupt, with its interval as a band."""
+    _need(frame, ["model", "interrupt", "position", "mean", "ci_low", "ci_high"])
+    shown = _models(frame, models)
+    figure, axes = _panels(frame["interrupt"], label)
+    full = {} if reference is None else reference.set_index("model")["mean"].to_dict()
+    for interrupt, ax in axes.items():
+        for i, model in shown:
+            if model in full:
+                ax.axhline(full[model], color=_colour(i), linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+            _line(ax, frame[frame["interrupt"].eq(interrupt) & frame["model"].eq(model)], i)
+        ax.set_xticks(sorted(frame["position"].unique()))
+    handles = [Line2D([], [], color=_colour(i), marker=MARKERS[i % len(MARKERS)], label=model) for i, model in shown]
+    if full:
+        handles.append(Line2D([], [], color="0.3", linewidth=0.9, linestyle=(0, (4, 2)), label="full thinking"))
+    _legend(figure, handles)
+    return figure, list(axes.values())
+
+
+def _line(ax: Axes, rows: pd.DataFrame, i: int) -> None:
+    rows = rows.sort_values("position")
+    x, low, high = (rows[name].to_numpy(float) for name in ("position", "ci_low", "ci_high"))
+    ax.fill_between(x, low, high, color=_colour(i), alpha=0.2, linewidth=0)
+    ax.plot(x, rows["mean"].to_numpy(float), color=_colour(i), marker=MARKERS[i % len(MARKERS)], clip_on=False)
+
+
+def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, slot: tuple[float, int]) -> None:
+    """Bars of one model; `slot` is its place beside the others, from the middle, and how many there are."""
+    rows = rows.set_index("position").reindex(positions)
+    place, count = slot
+    width = 0.8 / count
+    x = np.arange(len(positions)) + place * width
+    look = {"width": 0.9 * width, "color": _colour(i)}
+    ax.bar(x, rows["new_error_rate"], **look)
+    ax.bar(x, rows["attributed_rate"], edgecolor="white", hatch="/////", linewidth=0, **look)
+    ax.set_xticks(np.arange(len(positions)), [f"{position:g}" for position in positions])
+
+
+def _panels(interrupts: Iterable[str], label: str) -> tuple[Figure, dict[str, Axes]]:
+    """A row of panels with one y axis, as wide as a column for one or two panels and as the page for more."""
+    present = set(interrupts)
+    names = [name for name in INTERRUPTS if name in present] + sorted(present - set(INTERRUPTS))
+    width = COLUMN if len(names) <= 2 else PAGE
+    figure, axes = plt.subplots(1, len(names), figsize=(width, HEIGHT), sharey=True, squeeze=False)
+    for ax, name in zip(axes[0], names, strict=True):
+        title = INTERRUPTS.get(name, name.replace("_", " ").capitalize())
+        ax.set_title(textwrap.fill(title, int((width / len(names) - 0.2) / CHARACTER)))
+    axes[0, 0].set_ylabel(label)
+    figure.supxlabel(POSITION, fontsize=mpl.rcParams["axes.labelsize"])
+    return figure, dict(zip(names, axes[0], strict=True))
+
+
+def _legend(figure: Figure, handles: list[Artist]) -> None:
+    """One legend above the panels; the figure grows by the rows it needs beyond one."""
+    entry = 0.55 + CHARACTER * max(len(handle.get_label()) for handle in handles)
+    columns = max(1, min(len(handles), int(figure.get_figwidth() / entry)))
+    rows = math.ceil(len(handles) / columns)
+    figure.set_figheight(HEIGHT + LEGEND_ROW * (rows - 1))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+
+
+def _log_axis(ax: Axes, values: pd.Series) -> None:
+    """Logarithmic y axis with plain numbers, wide enough for `values` and for 1."""
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}\u00d7" for tick in ticks]))
+    ax.yaxis.set_minor_locator(FixedLocator([]))
+    shown = [value for value in values if value > 0]
+    ax.set_ylim(0.8 * min([0.5, *shown]), 1.25 * max([2, *shown]))
+
+
+def _models(frame: pd.DataFrame, models: Sequence[str] | None) -> list[tuple[int, str]]:
+    """The models that have rows, each with its place in the order of the colours."""
+    present = set(frame["model"])
+    return [(i, model) for i, model in enumerate(models or sorted(present)) if model in present]
+
+
+def _colour(i: int) -> str:
+    return PALETTE[i % len(PALETTE)]
+
+
+def _need(frame: pd.DataFrame, names: list[str]) -> None:
+    if absent := [name for name in names if name not in frame.columns]:
+        raise ValueError(f"figure: missing columns: {', '.join(absent)}")
+    if frame.empty:
+        raise ValueError("figure: nothing to draw, the frame has no rows")

@@ -1,0 +1,169 @@
+"""Grades of whole tables: math answers in worker processes that can be killed, and the rows of `grades`.
+
+What plain reading settles never leaves this process. Everything that has to be parsed goes to a worker, one
+answer at a time: a worker that exceeds a limit dies, is replaced, and costs its own row only. Processor time
+is limited first, so that a busy machine does not change a verdict; wall time is the backstop.
+"""
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, TimeoutError
+from contextlib import contextmanager
+from multiprocessing import get_context
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+from pebble import ProcessExpired, ProcessPool
+
+from lib import answers, schema
+from lib.answers import Grade
+
+SECONDS = 5  # processor time for one answer
+WALL_SECONDS = 60  # wall time for one answer
+MEMORY = 4 * 2**30  # address space of a worker, in bytes
+
+Pair = tuple[str | None, str | None, str]  # answer text, gold answer, source
+
+
+def math(frame: pd.DataFrame, workers: int | None = None) -> pd.DataFrame:
+    """Grade every row of `frame`, whose columns include text, gold and source; index and order are kept.
+
+    Returns a copy with the columns status, extracted and reason added, as in `answers.Grade`; an answer over
+    a limit is ungradable, and the reason names the limit. Equal rows are graded once. `workers` is the most
+    processes to use, by default one per usable core; none starts if plain reading settles every row.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    if absent := {"text", "gold", "source"} - set(frame.columns):
+        raise ValueError(f"grade.math: missing columns: {', '.join(sorted(absent))}")
+    texts, golds = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("text", "gold"))
+    pairs = list(zip(texts, golds, frame["source"], strict=True))
+    verdicts = {pair: answers.settle(*pair) for pair in dict.fromkeys(pairs)}
+    verdicts |= _in_workers([pair for pair, verdict in verdicts.items() if verdict is None], workers)
+    grades = [verdicts[pair] for pair in pairs]
+    columns = {
+        name: pd.Series([getattr(grade, name) for grade in grades], frame.index, dtype="str")
+        for name in ("status", "extracted", "reason")
+    }
+    return frame.assign(**columns)
+
+
+def rows(
+    traces: pd.DataFrame, continuations: pd.DataFrame, problems: pd.DataFrame, updates: pd.DataFrame
+) -> pd.DataFrame:
+    """The table `grades`: one row per trace and per continuation, in that order.
+
+    The text that is graded is the answer with its prefill put back, never the thinking. A row cut by the
+    token limit is censored, unless a whole final answer stood before the cut; a thought that was never closed
+    has no answer. A revised trace is graded by the revised answer, everything else by the original one. Rows
+    that began with a revised statement also say whether their answer is the revised one.
+
+    Raises:
+        ValueError: a continuation without its trace, a row without its problem, a revised trace without its
+            update; the message names the first.
+    """
+    frame = _with_gold(_one_table(traces, continuations), problems, updates)
+    frame["status"], frame["extracted"], frame["reason"] = None, None, None
+    cut, ended = frame["finish_reason"].eq("length"), frame["ended"].astype(bool)
+    whole = [answers.complete(*pair) for pair in zip(frame["answer"], frame["source"], strict=True)]
+    censored = cut & ~(ended & np.array(whole, dtype=bool))
+    frame.loc[censored, ["status", "reason"]] = ["censored", "token limit before a final answer"]
+    frame.loc[~cut & ~ended, ["status", "reason"]] = ["no_answer", "thinking never closed"]
+    graded = frame[frame["status"].isna()].rename(columns={"answer": "text"})[["text", "gold", "source"]]
+    by_revised = graded.assign(gold=frame["revised_gold"]).dropna(subset="gold")
+    verdicts = math(pd.concat([graded, by_revised]))
+    first, second = verdicts.iloc[: len(graded)], verdicts.iloc[len(graded) :]
+    names = ["status", "extracted", "reason"]
+    frame.loc[graded.index, names] = first[names]
+    equal = second["status"].map({"correct": True, "incorrect": False})
+    frame["equals_revised"] = equal.reindex(frame.index).astype("boolean")
+    frame["correct"] = frame["status"].eq("correct")
+    frame["tokens"] = frame["reasoning_tokens"] + frame["answer_tokens"]
+    return frame[schema.TABLES["grades"].names()]
+
+
+def _one_table(traces: pd.DataFrame, continuations: pd.DataFrame) -> pd.DataFrame:
+    origin = traces[["trace_id", "variant", "update_id", "sample"]]
+    after = continuations.merge(origin, on="trace_id", how="left", validate="many_to_one", indicator="found")
+    _need(after["found"].eq("both"), after["continuation_id"], "no trace")
+    full = traces.assign(kind="trace", row_id=traces["trace_id"], interrupt=None, role=None, position=np.nan)
+    after = after.assign(
+        kind="continuation",
+        row_id=after["continuation_id"],
+        answer=after["prefill"].fillna("") + after["answer"].fillna(""),
+    )
+    return pd.concat([full, after], join="inner", ignore_index=True)
+
+
+def _with_gold(frame: pd.DataFrame, problems: pd.DataFrame, updates: pd.DataFrame) -> pd.DataFrame:
+    """Add gold and revised_gold to every row."""
+    original = problems.set_index("problem_id")["answer"]
+    _need(frame["problem_id"].isin(original.index), frame["row_id"], "no problem")
+    keys = ["problem_id", "update_id"]
+    revised = updates[[*keys, "revised_answer"]].rename(columns={"revised_answer": "revised_gold"})
+    frame = frame.merge(revised.astype({"update_id": "str"}), on=keys, how="left", validate="many_to_one")
+    is_revised = frame["variant"].eq("revised")
+    _need(~is_revised | frame["revised_gold"].notna(), frame["row_id"], "no update with a revised answer")
+    gold = frame["problem_id"].map(original)
+    return frame.assign(gold=gold.mask(is_revised & frame["kind"].eq("trace"), frame["revised_gold"]))
+
+
+def _need(fine: pd.Series, names: pd.Series, what: str) -> None:
+    if not fine.all():
+        raise ValueError(f"grade.rows: {what} for row {names[~fine].iloc[0]} ({(~fine).sum()} such rows)")
+
+
+def _in_workers(pairs: list[Pair], workers: int | None) -> dict[Pair, Grade]:
+    """Grade each pair in a process of its own pool, under the limits."""
+    if not pairs:
+        return {}
+    context = get_context("forkserver")  # forks from a small clean process: no engine, no threads
+    context.set_forkserver_preload(["lib.grade", "math_verify"])
+    count = min(workers or len(os.sched_getaffinity(0)), len(pairs))
+    with _hidden_main(), ProcessPool(count, initializer=_start_worker, context=context) as pool:
+        try:
+            jobs = [pool.schedule(_limited, args=[pair, SECONDS], timeout=WALL_SECONDS) for pair in pairs]
+            return {pair: _outcome(job, pair) for pair, job in zip(pairs, jobs, strict=True)}
+        except BaseException:  # also when interrupted by hand: do not wait for what is left
+            pool.stop()
+            raise
+
+
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Keep workers from importing the caller's script, as they would: it may have no guard, or no file."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _start_worker() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    answers.grade(r"\boxed{\frac{1}{2}}", r"\frac{2}{4}", "math500")  # loads the parser off the clock
+
+
+def _limited(pair: Pair, seconds: float) -> Grade:
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # counts processor time; the kernel ends a worker at zero
+    verdict = answers.grade(*pair)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return verdict
+
+
+def _outcome(job: Future, pair: Pair) -> Grade:
+    try:
+        return job.result()
+    except TimeoutError:
+        reason = f"time limit ({WALL_SECONDS} s of wall time)"
+    except ProcessExpired as error:
+        late = error.exitcode == -signal.SIGPROF
+        reason = f"time limit ({SECONDS} s)" if late else f"grader died (exit code {error.exitcode})"
+    return Grade("ungradable", answers.extract(pair[0], pair[2]), reason)

@@ -1,0 +1,165 @@
+"""Run a notebook of the study headlessly: `python -m lib.notebook 03_initial --study tiny --model tiny-lrm-s`.
+
+The executed notebook appears under its name only when every cell has run; a failed run leaves `<name>.failed.ipynb`
+to look into, one line that names the cause, and an exit code other than 0.
+"""
+
+import argparse
+import logging
+import os
+import platform
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lib import __version__, params, paths
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+# What differs between two equal runs: times, paths of the machine, versions of the kernel.
+VOLATILE = ["metadata.papermill", "cell.metadata.papermill", "cell.metadata.execution", "metadata.language_info"]
+OVERRIDES = ("models", "interrupts", "positions")  # lists of a study that a run may replace
+
+
+class NotebookError(RuntimeError):
+    """A notebook that did not run to its end; its text is one line."""
+
+
+def execute(name: str, study: str, model: str | None = None, **overrides: str) -> Path:
+    """Run a notebook through papermill and store it, cleaned of all that differs between equal runs.
+
+    Args:
+        name: notebook without its folder and ending, e.g. `03_initial`.
+        study: handed to the notebook.
+        model: handed to a notebook that runs once per model.
+        overrides: further parameters of the notebook; empty ones are left out.
+
+    Returns:
+        Where the executed notebook lies.
+
+    Raises:
+        NotebookError: a cell failed, or the kernel died.
+    """
+    target = paths.notebooks(study, model) / f"{name}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial, failed = (target.with_suffix(f".{state}.ipynb") for state in ("partial", "failed"))
+    given = {"study": study, "model": model, **overrides}
+    try:
+        _papermill(name, partial, {key: value for key, value in given.items() if value})
+    except BaseException as error:
+        if partial.exists():
+            os.replace(partial, failed)
+        if not isinstance(error, Exception):
+            raise
+        raise NotebookError(f"{name} ({'/'.join(filter(None, (study, model)))}): {_cause(error)}") from error
+    _clean_file(partial)
+    os.replace(partial, target)
+    failed.unlink(missing_ok=True)
+    return target
+
+
+def clean(book: "NotebookNode") -> "NotebookNode":
+    """Drop times, ids, machine paths and progress bars; keep outputs and execution counts."""
+    from nbstripout import strip_output
+
+    cleaned = strip_output(book, keep_output=True, keep_count=True, keep_id=False, extra_keys=VOLATILE)
+    for cell in cleaned.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+    return cleaned
+
+
+def versions(*names: str) -> pd.Series:
+    """Installed versions of the project, of Python and of the packages named; `none` where one is missing."""
+    installed = {"midthought": __version__, "python": platform.python_version()}
+    for name in names:
+        installed[name] = _version(name)
+    return pd.Series(installed, name="version")
+
+
+def _version(name: str) -> str:
+    for distribution in (name, f"{name}-cpu"):  # vLLM's build for the CPU has a name of its own
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return "none"
+
+
+def report(study: str) -> str:
+    """What a finished study found, as a table for a terminal, and where its figures are."""
+    accuracy = pd.read_csv(paths.summary(study) / "accuracy.csv")
+    full = accuracy[accuracy["interrupt"].isna()].set_index("model")["mean"]
+    cut = accuracy.dropna(subset="interrupt")
+    table = cut.pivot_table(index=["model", "interrupt"], columns="position", values="mean", sort=False)
+    table["full thinking"] = [full[model] for model, _ in table.index]
+    shown = (100 * table).round(1).to_string()
+    return f"Accuracy in %, by position of the interrupt\n\n{shown}\n\nFigures: {_relative(paths.figures(study))}"
+
+
+def _clean_file(file: Path) -> None:
+    import nbformat  # takes seconds to import, as papermill does, and a report needs neither
+
+    nbformat.write(clean(nbformat.read(file, as_version=4)), file)
+
+
+def _papermill(name: str, target: Path, given: dict[str, str]) -> None:
+    import papermill
+    from traitlets.config import Config
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    papermill.execute_notebook(
+        _relative(paths.NOTEBOOKS / f"{name}.ipynb"),
+        str(target),
+        parameters=given,
+        kernel_name="python3",
+        progress_bar=False,
+        stderr_file=sys.stderr,
+        config=Config(KernelManager={"transport_encryption": "auto"}),  # else each start warns about plain TCP
+    )
+
+
+def _cause(error: Exception) -> str:
+    """One line: the exception that a cell raised, or what befell the kernel."""
+    if hasattr(error, "ename"):
+        return f"{error.ename}: {error.evalue}".splitlines()[0]
+    if type(error).__name__ == "DeadKernelError":
+        return "the kernel died in mid-run (killed, or out of memory); nothing of this notebook was kept"
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _relative(path: Path) -> str:
+    """A path as seen from the working directory, where it lies below it."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", nargs="?", help="notebook, e.g. 03_initial")
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--model")
+    for name in OVERRIDES:
+        parser.add_argument(f"--{name}", default="", help="comma-separated, in place of the study's own")
+    parser.add_argument("--report", action="store_true", help="print what the study found")
+    args = parser.parse_args()
+    label = " ".join(filter(None, (args.name, args.study, args.model)))
+    try:
+        params.load_study(args.study)
+        if args.report:
+            print(report(args.study))
+            return
+        start = time.monotonic()
+        print(f"{label} …", file=sys.stderr, flush=True)
+        execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
+        print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    except (NotebookError, params.ParamsError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

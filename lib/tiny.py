@@ -1,0 +1,177 @@
+"""Small word problems with one right answer, made by this project: a benchmark for models of a million parameters.
+
+A problem is a start and two to eight steps over whole numbers from 0 to 99. Its *core* (start and steps, without names
+and things) decides by a hash whether it belongs to the test side or to the training side, so that no test problem, and
+no revision of one, can occur in training whatever is drawn.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+NAMES = (
+    *("Mia", "Noah", "Emma", "Liam", "Ada", "Omar", "Ivy", "Leo", "Nina", "Hugo", "Zoe", "Finn"),
+    *("Lena", "Raj", "Sara", "Tom", "Yuki", "Ben", "Clara", "Dan", "Eva", "Gus", "Iris", "Jon"),
+)
+THINGS = ("coins", "books", "apples", "pens", "cards", "stones", "shells", "stamps", "cups", "balls", "plums", "keys")
+WORDING = {
+    "add": ("{name} finds {n} more.", "{name} buys {n} more.", "{name} gets {n} from a friend."),
+    "subtract": ("{name} loses {n}.", "{name} sells {n}.", "{name} gives away {n}."),
+    "double": ("The {things} double.",),
+    "triple": ("The {things} triple.",),
+    "halve": ("{name} keeps half of them.",),
+}
+FACTORS = {"double": 2, "triple": 3, "halve": 2}
+MAX_VALUE = 99
+STEPS = (2, 8)
+START = (3, 40)
+CHANGE = (2, 30)
+TEST_SHARE = 1 / 4
+SEED = 2026
+
+
+@dataclass(frozen=True)
+class Step:
+    """One sentence of a problem: what happens (`kind`), by how much (`n`), in which of the kind's wordings."""
+
+    kind: str
+    n: int
+    wording: int = 0
+
+    def apply(self, value: int) -> int | None:
+        """Value after the step, or None where it would leave 0..99 or split an odd number."""
+        match self.kind:
+            case "add":
+                result = value + self.n
+            case "subtract":
+                result = value - self.n
+            case "halve":
+                result = value // self.n if value % self.n == 0 else -1
+            case _:
+                result = value * self.n
+        return result if 0 < result <= MAX_VALUE else None
+
+
+@dataclass(frozen=True)
+class Story:
+    """A problem before it is text."""
+
+    name: str
+    things: str
+    start: int
+    steps: tuple[Step, ...]
+
+    def values(self) -> list[int]:
+        """The start and the number after every step; shorter than `steps` + 1 where a step cannot be taken."""
+        values = [self.start]
+        for step in self.steps:
+            value = step.apply(values[-1])
+            if value is None:
+                break
+            values.append(value)
+        return values
+
+    def solvable(self) -> bool:
+        return len(self.values()) == len(self.steps) + 1
+
+    def answer(self) -> int:
+        return self.values()[-1]
+
+    def sentence(self, step: Step) -> str:
+        return WORDING[step.kind][step.wording].format(name=self.name, things=self.things, n=step.n)
+
+    def text(self) -> str:
+        told = " ".join(self.sentence(step) for step in self.steps)
+        return f"{self.name} has {self.start} {self.things}. {told} How many {self.things} does {self.name} have?"
+
+    def is_test(self) -> bool:
+        """Whether the core falls on the test side."""
+        core = f"{self.start} " + " ".join(f"{step.kind} {step.n}" for step in self.steps)
+        return hashlib.sha256(core.encode()).digest()[0] < 256 * TEST_SHARE
+
+
+@dataclass(frozen=True)
+class Change:
+    """A story, a revision of it with another answer, and the sentence that leads from the revision back."""
+
+    original: Story
+    revised: Story
+    update: str
+    place: int  # 0 for the start, i for the i-th step
+
+
+def draw(rng: random.Random, test: bool) -> Story:
+    """A random solvable story of the wanted side; no two of its steps are the same."""
+    while True:
+        story = Story(rng.choice(NAMES), rng.choice(THINGS), rng.randint(*START), ())
+        for _ in range(rng.randint(*STEPS)):
+            story = replace(story, steps=(*story.steps, _draw_step(rng, story)))
+        if story.is_test() == test:
+            return story
+
+
+def _draw_step(rng: random.Random, story: Story) -> Step:
+    taken = {(step.kind, step.n) for step in story.steps}
+    while True:
+        kind = rng.choices(tuple(WORDING), weights=(4, 4, 1, 1, 1))[0]
+        n = FACTORS.get(kind) or rng.randint(*CHANGE)
+        step = Step(kind, n, rng.randrange(len(WORDING[kind])))
+        if (kind, n) not in taken and step.apply(story.answer()) is not None:
+            return step
+
+
+def change(rng: random.Random, original: Story, tries: int = 400) -> Change | None:
+    """Alter one number of a story so that the answer changes, on the same side; None if no draw of `tries` does."""
+    places = [0] + [i for i, step in enumerate(original.steps, 1) if step.kind in ("add", "subtract")]
+    for _ in range(tries):
+        place = rng.choice(places)
+        revised = _revise(rng, original, place)
+        if (
+            revised.solvable()
+            and revised.answer() != original.answer()
+            and revised.is_test() == original.is_test()
+            and len({(step.kind, step.n) for step in revised.steps}) == len(revised.steps)
+        ):
+            return Change(original, revised, _way_back(original, revised, place), place)
+    return None
+
+
+def _revise(rng: random.Random, story: Story, place: int) -> Story:
+    if place == 0:
+        return replace(story, start=rng.randint(*START))
+    steps = list(story.steps)
+    steps[place - 1] = replace(steps[place - 1], n=rng.randint(*CHANGE))
+    return replace(story, steps=tuple(steps))
+
+
+def _way_back(original: Story, revised: Story, place: int) -> str:
+    if place == 0:
+        return f"{original.name} has {original.start} {original.things} at the start, not {revised.start}."
+    told = original.sentence(original.steps[place - 1]).rstrip(".")
+    return f"{told}, not {revised.steps[place - 1].n}."
+
+
+def stories(n: int, seed: int = SEED) -> Iterator[tuple[str, Change]]:
+    """`n` test stories, each with a revision, by problem id; the first k are the same for every n."""
+    rng = random.Random(seed)
+    seen: set[str] = set()
+    while len(seen) < n:
+        story = draw(rng, test=True)
+        made = change(random.Random(story.text()), story)
+        if story.text() not in seen and made is not None:
+            yield f"tiny/{len(seen):04d}", made
+            seen.add(story.text())
+
+
+def problems(n: int, seed: int = SEED) -> list[dict[str, str]]:
+    """The first `n` problems of the benchmark: `problem_id`, `problem`, `answer`, `difficulty` (number of steps)."""
+    return [
+        {
+            "problem_id": problem_id,
+            "problem": made.original.text(),
+            "answer": str(made.original.answer()),
+            "difficulty": f"{len(made.original.steps)} steps",
+        }
+        for problem_id, made in stories(n, seed)
+    ]
