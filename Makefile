@@ -168,7 +168,7 @@ $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$
 
 CODE := lib models tests notebooks
 
-.PHONY: test lint format models models-s models-m evaluate lab clean
+.PHONY: notebooks test lint format models models-s models-m evaluate lab clean
 lint: $(STAMP)  ## Check style, of the notebooks too
 	@$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
@@ -188,7 +188,12 @@ models-s models-m: models-%: $(STAMP)
 	@$(PY) -m models.tiny_lrm.train --size $*
 
 evaluate: $(STAMP)  ## Measure what the TinyLRMs' model card states
-	@$(PY) -m models.tiny_lrm.evaluate
+	@for size in s m; do $(PY) -m models.tiny_lrm.evaluate --size $$size; done
+
+notebooks: $(STAMP)  ## Run each notebook as it is and store its outputs in notebooks/ (after a change; the default study)
+	@for notebook in $(basename $(notdir $(filter-out %.failed.ipynb %.partial.ipynb,$(wildcard notebooks/0*.ipynb)))); do
+	    $(PY) -m lib.notebook $$notebook --store
+	done
 
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	@$(PY) -m jupyter lab notebooks

@@ -1,6 +1,7 @@
 """The engine: prompt ids in, generated ids out as they finish. Today that is vLLM, offline, on a CPU or a GPU."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ SETTINGS = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_LOGGING_LEVEL": "CRITICAL",  # errors arrive as exceptions
     "VLLM_NO_USAGE_STATS": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
     "TOKENIZERS_PARALLELISM": "false",
 }
 
@@ -107,26 +109,23 @@ def open(model: Model) -> Iterator[Engine]:
 def _load(model: Model) -> Any:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    from vllm import LLM  # takes seconds, and must see the settings above
-    from vllm.platforms import current_platform
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # vLLM's own, not for a reader of the study
+        import torch
+        from vllm import LLM  # takes seconds, and must see the settings above
+        from vllm.platforms import current_platform
 
-    # A prompt split over two steps would rewind its seeded generator, which PyTorch cannot do on a CPU.
-    options = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
-    try:
-        return LLM(
-            model=model.location,
-            revision=model.revision,
-            max_model_len=model.max_model_len,
-            seed=0,  # every request carries its own
-            disable_log_stats=True,
-            use_tqdm_on_load=False,
-            **(options | model.engine),
-        )
-    except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise EngineError(
-            f"{model.title}: vLLM cannot load {model.path}: {reason[-1] if reason else type(error)}"
-        ) from error
+        if model.threads:
+            torch.set_num_threads(model.threads)
+        # A prompt split over two steps would rewind its seeded generator, which PyTorch cannot do on a CPU.
+        options = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
+        options |= {"max_model_len": model.max_model_len, "disable_log_stats": True, "use_tqdm_on_load": False}
+        options |= model.engine
+        try:
+            return LLM(model.location, revision=model.revision, seed=0, **options)  # each request has its own seed
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            raise EngineError(f"{model.title}: vLLM cannot load {model.path}: {reason}") from error
 
 
 def _sampling(model: Model, seed: int) -> Any:

@@ -45,18 +45,32 @@ def execute(name: str, study: str, model: str | None = None, **overrides: str) -
     Raises:
         NotebookError: a cell failed, or the kernel died.
     """
-    target = paths.notebooks(study, model) / f"{name}.ipynb"
+    given = {key: value for key, value in {"study": study, "model": model, **overrides}.items() if value}
+    return _run(name, paths.notebooks(study, model) / f"{name}.ipynb", given)
+
+
+def store(name: str) -> Path:
+    """Run a notebook with its own parameters and store what it shows in `notebooks/`, where readers meet it.
+
+    Raises:
+        NotebookError: a cell failed, or the kernel died; the stored notebook is as it was.
+    """
+    return _run(name, paths.NOTEBOOKS / f"{name}.ipynb", {})
+
+
+def _run(name: str, target: Path, given: dict[str, str]) -> Path:
+    """Run a notebook; put it in place of `target` when every cell has run."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial, failed = (target.with_suffix(f".{state}.ipynb") for state in ("partial", "failed"))
-    given = {"study": study, "model": model, **overrides}
     try:
-        _papermill(name, partial, {key: value for key, value in given.items() if value})
+        _papermill(name, partial, given)
     except BaseException as error:
         if partial.exists():
             os.replace(partial, failed)
         if not isinstance(error, Exception):
             raise
-        raise NotebookError(f"{name} ({'/'.join(filter(None, (study, model)))}): {_cause(error)}") from error
+        where = "/".join(given[key] for key in ("study", "model") if key in given)
+        raise NotebookError(f"{name} ({where or 'its own parameters'}): {_cause(error)}") from error
     _clean_file(partial)
     os.replace(partial, target)
     failed.unlink(missing_ok=True)
@@ -141,11 +155,12 @@ def _relative(path: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="?", help="notebook, e.g. 03_initial")
-    parser.add_argument("--study", required=True)
+    parser.add_argument("--study", default="tiny")
     parser.add_argument("--model")
     for name in OVERRIDES:
         parser.add_argument(f"--{name}", default="", help="comma-separated, in place of the study's own")
     parser.add_argument("--report", action="store_true", help="print what the study found")
+    parser.add_argument("--store", action="store_true", help="run as it is and store its outputs in notebooks/")
     args = parser.parse_args()
     label = " ".join(filter(None, (args.name, args.study, args.model)))
     try:
@@ -155,7 +170,10 @@ def main() -> None:
             return
         start = time.monotonic()
         print(f"{label} …", file=sys.stderr, flush=True)
-        execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
+        if args.store:
+            store(args.name)
+        else:
+            execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
         print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     except (NotebookError, params.ParamsError, OSError) as error:
         sys.exit(f"error: {error}")

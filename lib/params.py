@@ -1,7 +1,6 @@
 """Studies, models and interrupts: YAML files in `params/` read into checked, frozen dataclasses.
 
-What is wrong with a file is told in one line: file, key, what was expected. Values keep their YAML type: nothing is
-converted, so `1e-1` (a string to YAML) is refused where a number is due.
+What is wrong is told in one line: file, key, what was expected. Nothing is converted: `1e-1`, a string to YAML, fails.
 """
 
 import dataclasses
@@ -79,6 +78,7 @@ class Model(_Params):
     temperature: Annotated[float, Field(ge=0)] = 0.6
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     top_k: Annotated[int, Field(ge=-1)] = 20  # -1 takes the whole vocabulary
+    threads: Count | None = None  # CPU threads of the engine, which decide how sums round; null takes all
     engine: dict[str, bool | int | float | str] = Field(default_factory=dict)  # further engine arguments
 
     @property

@@ -15,9 +15,9 @@ from lib.params import Interrupt, Model, Study
 
 
 def seed(study: Study, *parts: Any) -> int:
-    """A request's own seed in 0..2**31 - 1, from the study's seed and everything that names the request."""
+    """A request's own seed in 0..2**63 - 1, from the study's seed and everything that names the request."""
     text = "|".join(map(str, (study.seed, *parts)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 def initial(engine: Engine, study: Study, problems: pd.DataFrame, updates: pd.DataFrame) -> pd.DataFrame:
@@ -30,11 +30,12 @@ def initial(engine: Engine, study: Study, problems: pd.DataFrame, updates: pd.Da
         updates: rows of the updates table.
 
     Returns:
-        Rows of the traces table.
+        Rows of the traces table, in the order of the problems, originals first.
     """
     asked = {row["trace_id"]: row for row in _questions(study, problems, updates, engine.model)}
-    requests = [Request(row["trace_id"], row["prompt_ids"], row["seed"]) for row in asked.values()]
-    return pd.DataFrame([asked[done.key] | _trace(done, engine.model) for done in _progress(engine, requests)])
+    requests = [Request(key, row["prompt_ids"], row["seed"]) for key, row in asked.items()]
+    done = {completion.key: completion for completion in _progress(engine, requests)}
+    return pd.DataFrame([row | _trace(done[key], engine.model) for key, row in asked.items()])
 
 
 def continuations(
@@ -56,7 +57,7 @@ def continuations(
         chosen: the interrupts.
 
     Returns:
-        Rows of the continuations table.
+        Rows of the continuations table: by trace, then position, then interrupt in the order of `chosen`.
     """
     news = updates.set_index(["problem_id", "update_id"])["update"].to_dict()
     asked: dict[str, tuple[dict[str, Any], Splice]] = {}
@@ -70,12 +71,8 @@ def continuations(
                     row = _cut_row(study, trace, interrupt, position, cut)
                     asked[row["continuation_id"]] = row, cut
     requests = [Request(key, cut.ids, row["seed"]) for key, (row, cut) in asked.items()]
-    return pd.DataFrame(
-        [
-            asked[done.key][0] | _continuation(done, asked[done.key][1], engine.model)
-            for done in _progress(engine, requests)
-        ]
-    )
+    done = {completion.key: completion for completion in _progress(engine, requests)}
+    return pd.DataFrame([row | _continuation(done[key], cut, engine.model) for key, (row, cut) in asked.items()])
 
 
 def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model: Model) -> str:

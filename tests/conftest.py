@@ -1,0 +1,23 @@
+"""Fixtures that several test modules share."""
+
+from pathlib import Path
+
+import pytest
+
+from lib import paths
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Test data written elsewhere (benchmarks, graded answers); it lies beside the repository, not in it."""
+    folder = paths.ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no folder ../shared/data beside the repository")
+    return folder
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that takes the place of outputs/ for one test."""
+    monkeypatch.setenv(paths.OUTPUTS_VARIABLE, str(tmp_path))
+    return tmp_path

@@ -1,0 +1,216 @@
+"""The rules of the failure modes, on rows made to meet or just miss them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from lib import failures, grade, schema, tables
+
+KINDS = {"end_thinking": "hard", "force_answer": "hard", "speed_up": "soft", "update": "update"}
+TRACE = {
+    "row_id": "tiny/0~original~0",
+    "kind": "trace",
+    "problem_id": "tiny/0",
+    "source": "tiny",
+    "model": "m",
+    "variant": "original",
+    "interrupt": None,
+    "position": None,
+    "sample": 0,
+    "status": "correct",
+    "correct": True,
+    "equals_revised": None,
+    "reasoning_tokens": 1000,
+    "answer_tokens": 10,
+    "answer_chars": 40,
+    "answer": r"The answer is \boxed{12}.",
+}
+
+
+def trace(**changes):
+    return TRACE | changes
+
+
+def after(interrupt, position=0.3, status="incorrect", **changes):
+    variant = "revised" if interrupt == "update" else "original"
+    problem = changes.get("problem_id", "tiny/0")
+    return TRACE | {
+        "row_id": f"{problem}~{variant}~0~{interrupt}~{position}",
+        "kind": "continuation",
+        "variant": variant,
+        "interrupt": interrupt,
+        "position": position,
+        "status": status,
+        "correct": status == "correct",
+        "reasoning_tokens": 300,
+        **changes,
+    }
+
+
+def label(*rows):
+    revised = trace(row_id="tiny/0~revised~0", variant="revised")
+    return failures.label(pd.DataFrame([trace(), revised, *rows]), KINDS)
+
+
+MODES = ["new_error", "leakage", "panic", "self_doubt"]
+RULES = [  # continuation, flags that are true
+    (after("speed_up", status="correct"), []),
+    (after("speed_up"), ["new_error"]),
+    (after("speed_up", status="no_answer"), ["new_error"]),
+    (after("speed_up", status="censored"), ["new_error"]),
+    # panic: 700 of 1000 tokens remain, so 1 % is 7
+    (after("speed_up", reasoning_tokens=6), ["new_error", "panic"]),
+    (after("speed_up", reasoning_tokens=7), ["new_error"]),
+    (after("speed_up", reasoning_tokens=0), ["new_error", "panic"]),
+    (after("speed_up", reasoning_tokens=0, status="correct"), []),
+    (after("speed_up", reasoning_tokens=0, answer_tokens=0, status="no_answer"), ["new_error"]),
+    (after("speed_up", reasoning_tokens=0, status="censored"), ["new_error"]),
+    (after("end_thinking", reasoning_tokens=0), ["new_error"]),
+    # leakage: a full-thinking answer has 40 characters
+    (after("end_thinking", answer_chars=80), ["new_error", "leakage"]),
+    (after("end_thinking", answer_chars=79), ["new_error"]),
+    (after("force_answer", answer_chars=400, status="correct"), ["leakage"]),
+    (after("speed_up", answer_chars=400, status="correct"), []),
+    # self-doubt
+    (after("update", equals_revised=True), ["new_error", "self_doubt"]),
+    (after("update", equals_revised=False), ["new_error"]),
+    (after("update", equals_revised=True, status="correct"), []),
+    (after("update", answer="No update was given, so 12."), ["new_error", "self_doubt"]),
+    (after("update", answer="I ignore this update."), ["new_error", "self_doubt"]),
+    (after("update", answer="The update may be a trick."), ["new_error", "self_doubt"]),
+    (after("update", answer="With the update it is 12."), ["new_error"]),
+    (after("speed_up", answer="No update was given."), ["new_error"]),
+]
+
+
+@pytest.mark.parametrize(("row", "flags"), RULES)
+def test_rules(row, flags):
+    labels = label(row).iloc[0]
+    assert [mode for mode in MODES if labels[mode]] == flags
+
+
+@pytest.mark.parametrize(
+    ("thought", "position", "used", "panics"),
+    [
+        (10, 0.3, 1, True),  # 1 % of 7 tokens is no token, so one counts as none
+        (10, 0.3, 2, False),
+        (10, 0.9, 1, False),  # one token was all that was left
+        (10, 0.9, 0, True),
+        (0, 0.3, 0, False),
+    ],
+)
+def test_panic_in_short_thoughts(thought, position, used, panics):
+    rows = [trace(reasoning_tokens=thought), after("speed_up", position, reasoning_tokens=used)]
+    labels = failures.label(pd.DataFrame(rows), KINDS).iloc[0]
+    assert labels["panic"] == panics
+    assert labels["remaining_tokens"] == thought - int(position * thought)
+
+
+def test_an_error_that_full_thinking_makes_too_is_not_new():
+    rows = [trace(status="incorrect", correct=False), after("speed_up", reasoning_tokens=0)]
+    labels = failures.label(pd.DataFrame(rows), KINDS).iloc[0]
+    assert not labels["oracle_correct"]
+    assert not labels[MODES].any()
+
+
+def test_leakage_is_measured_against_the_own_answer_and_the_mean():
+    other = trace(row_id="tiny/1~original~0", problem_id="tiny/1", answer_chars=160)
+    silent = trace(row_id="tiny/2~original~0", problem_id="tiny/2", answer_chars=0)  # not in the mean
+    labels = label(other, silent, after("end_thinking", answer_chars=150)).iloc[0]
+    assert (labels["answer_ratio"], labels["mean_answer_ratio"]) == (150 / 40, 1.5)
+    assert not labels["leakage"]
+
+
+def test_models_are_kept_apart():
+    rows = []
+    for model, correct in [("right", True), ("wrong", False)]:
+        status = "correct" if correct else "incorrect"
+        rows += [trace(model=model, correct=correct, status=status), after("speed_up", model=model)]
+    labels = failures.label(pd.DataFrame(rows), KINDS)
+    assert labels["model"].tolist() == ["right", "wrong"]
+    assert labels["new_error"].tolist() == [True, False]
+
+
+def test_without_its_full_thinking_trace_a_row_is_labelled_unknown():
+    labels = label(after("speed_up", problem_id="tiny/9", reasoning_tokens=0)).iloc[0]
+    assert pd.isna(labels["oracle_correct"])
+    assert not labels[MODES].any()
+
+
+def test_doubt_that_is_only_thought_is_seen_in_the_reasoning():
+    row = after("update", reasoning="The user hasn't given any <update> tag.")
+    assert label(row).iloc[0]["self_doubt"]
+
+
+def test_a_trace_that_stands_twice_is_named():
+    with pytest.raises(ValueError, match="trace tiny/0~original~0: stands twice"):
+        label(trace())
+
+
+def test_kinds_come_from_the_files_of_the_interrupts():
+    labels = failures.label(pd.DataFrame([trace(), after("end_thinking", answer_chars=400)]))
+    assert labels["leakage"].tolist() == [True]
+
+
+def test_labels_can_be_stored(outputs):
+    labels = label(after("speed_up"), after("update"), after("end_thinking", problem_id="tiny/9"))
+    assert list(labels.columns) == schema.TABLES["labels"].names()
+    tables.write(labels, "labels", "s", "m")
+    assert tables.read("labels", "s", "m")["continuation_id"].is_unique
+
+
+def test_summary_counts_shares_of_what_was_right_before():
+    rows = [trace(row_id=f"tiny/{i}~original~0", problem_id=f"tiny/{i}") for i in range(4)]
+    rows[3] |= {"correct": False, "status": "incorrect"}
+    rows += [
+        after("speed_up", problem_id="tiny/0", status="correct", answer_chars=20),
+        after("speed_up", problem_id="tiny/1", reasoning_tokens=0, answer_chars=60),
+        after("speed_up", problem_id="tiny/2", answer_chars=40),
+        after("speed_up", problem_id="tiny/3", answer_chars=40),
+    ]
+    row = failures.summary(failures.label(pd.DataFrame(rows), KINDS)).iloc[0]
+    assert (row["model"], row["interrupt"], row["position"]) == ("m", "speed_up", 0.3)
+    assert row[["n", "n_oracle", "new_errors", "attributed", "panic"]].tolist() == [4, 3, 2, 1, 1]
+    assert row["new_error_rate"] == pytest.approx(2 / 3)
+    assert row["attributed_rate"] == pytest.approx(1 / 3)
+    assert row["attributed_share"] == 0.5
+    assert (row["answer_chars"], row["oracle_answer_chars"], row["length_ratio"]) == (40, 40, 1)
+
+
+def test_summary_of_a_cell_without_errors_has_no_share():
+    row = failures.summary(label(after("speed_up", status="correct"))).iloc[0]
+    assert row["new_error_rate"] == 0
+    assert pd.isna(row["attributed_share"])
+
+
+def test_the_authors_own_examples_of_doubt_are_told_apart(shared_data):
+    file = shared_data / "cc-by-sa" / "failure_mode_examples.jsonl"
+    examples = [json.loads(line) for line in file.open(encoding="utf-8")]
+    for example in examples:
+        for run in ("interrupted", "contrast"):
+            if example[f"{run}_text"]:
+                parts = [p for p in example[f"{run}_parts"] if p["part"] in ("thinking_after", "answer")]
+                text = "\n".join(example[f"{run}_text"][p["start"] : p["end"]] for p in parts)
+                doubts = example["failure_mode"] == "self_doubt" and run == "interrupted"
+                assert (failures.QUESTIONS_UPDATE.search(text) is not None) == doubts, example["id"]
+
+
+def test_takes_what_grade_rows_gives():
+    columns = {name: [TRACE.get(name)] for name in ("trace_id", *TRACE)}
+    traces = pd.DataFrame(columns).assign(
+        trace_id=TRACE["row_id"], update_id=None, ended=True, finish_reason="stop", reasoning_chars=1
+    )
+    cut = traces.drop(columns=["variant", "update_id", "sample"]).assign(
+        continuation_id="tiny/0~original~0~speed_up~0.3",
+        interrupt="speed_up",
+        role="assistant",
+        position=0.3,
+        prefill="",
+        answer=r"\boxed{7}",
+        reasoning_tokens=1,
+    )
+    problems = pd.DataFrame({"problem_id": ["tiny/0"], "answer": ["12"]})
+    updates = pd.DataFrame({"problem_id": [], "update_id": [], "revised_answer": []}, dtype="str")
+    labels = failures.label(grade.rows(traces, cut, problems, updates))
+    assert labels[MODES].to_numpy().tolist() == [[True, False, True, False]]

@@ -1,0 +1,193 @@
+"""Grading of whole tables: workers under limits, and the rows of `grades`."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import answers, grade, paths, schema, tables
+
+SLOW = r"\boxed{9^{9^{9^{9}}}}"
+
+
+def pairs(*rows):
+    return pd.DataFrame(rows, columns=["text", "gold", "source"])
+
+
+def test_one_endless_answer_costs_only_its_own_row(monkeypatch):
+    monkeypatch.setattr(grade, "SECONDS", 0.5)
+    halves = [(rf"\boxed{{\frac{{{n}}}{{2}}}}", rf"\frac{{{2 * n}}}{{4}}", "math500") for n in range(1, 8)]
+    frame = pairs(*halves[:3], (SLOW, "5", "math500"), *halves[3:], (r"\boxed{(((9!)!)!)!}", "5", "math500"))
+    graded = grade.math(frame, workers=2)
+    assert graded["status"].tolist() == ["correct"] * 3 + ["ungradable"] + ["correct"] * 4 + ["ungradable"]
+    assert graded["reason"].dropna().tolist() == ["time limit (0.5 s)"] * 2
+    assert graded["extracted"][3] == "9^{9^{9^{9}}}"
+
+
+def test_a_worker_that_waits_meets_the_wall_limit(monkeypatch):
+    monkeypatch.setattr(grade, "WALL_SECONDS", 0.01)
+    graded = grade.math(pairs((SLOW, "5", "math500")), workers=1)
+    assert graded["status"].tolist() == ["ungradable"]
+    assert graded["reason"].tolist() == ["time limit (0.01 s of wall time)"]
+
+
+def test_equal_rows_are_graded_once_and_order_and_index_are_kept(monkeypatch):
+    calls = []
+    settle = answers.settle
+    monkeypatch.setattr(answers, "settle", lambda *pair: calls.append(pair) or settle(*pair))
+    right, wrong, none = (r"\boxed{1}", "1", "tiny"), (r"\boxed{2}", "1", "tiny"), ("hm", "1", "tiny")
+    frame = pairs(right, wrong, right, none, wrong, right).set_index(pd.Index(list("fedcba")))
+    graded = grade.math(frame)
+    assert graded["status"].tolist() == [
+        "correct",
+        "incorrect",
+        "correct",
+        "no_answer",
+        "incorrect",
+        "correct",
+    ]
+    assert graded.index.tolist() == list("fedcba")
+    assert len(calls) == 3
+    assert list(frame.columns) == ["text", "gold", "source"]
+
+
+def test_plain_answers_start_no_process(monkeypatch):
+    monkeypatch.setattr(grade, "ProcessPool", None)
+    frame = pairs((r"\boxed{70,000}", "70000", "gsm8k"), (None, "1", "gsm8k"), (r"\boxed{1}", np.nan, "tiny"))
+    assert grade.math(frame)["status"].tolist() == ["correct", "no_answer", "ungradable"]
+    assert grade.math(frame.iloc[:0])["status"].tolist() == []
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match="missing columns: gold, source"):
+        grade.math(pd.DataFrame({"text": []}))
+
+
+def test_runs_from_a_script_without_a_main_guard(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pandas as pd\n"
+        "from lib import grade\n"
+        "frame = pd.DataFrame({'text': [r'\\boxed{\\frac12}'], 'gold': ['0.5'], 'source': ['math500']})\n"
+        "print(grade.math(frame)['status'].item())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(paths.ROOT)},
+    )
+    assert done.stdout == "correct\n"
+
+
+PROBLEMS = pd.DataFrame({"problem_id": ["tiny/0", "tiny/1"], "answer": ["12", "30"]})
+UPDATES = pd.DataFrame({"problem_id": ["tiny/0"], "update_id": ["u"], "revised_answer": ["9"]})
+
+
+def trace(problem="tiny/0", variant="original", answer=r"\boxed{12}", ended=True, finish_reason="stop"):
+    return {
+        "trace_id": f"{problem}~{variant}~0",
+        "problem_id": problem,
+        "source": "tiny",
+        "model": "m",
+        "variant": variant,
+        "update_id": "u" if variant == "revised" else None,
+        "sample": 0,
+        "ended": ended,
+        "finish_reason": finish_reason,
+        "answer": answer,
+        "reasoning_tokens": 20,
+        "answer_tokens": 5,
+        "reasoning_chars": 80,
+        "answer_chars": len(answer),
+    }
+
+
+def continuation(interrupt, answer, variant="original", prefill="", ended=True, finish_reason="stop"):
+    row = trace(variant=variant, answer=answer, ended=ended, finish_reason=finish_reason)
+    del row["variant"], row["update_id"], row["sample"]
+    return row | {
+        "continuation_id": f"{row['trace_id']}~{interrupt}~0.3",
+        "interrupt": interrupt,
+        "role": "assistant",
+        "position": 0.3,
+        "prefill": prefill,
+    }
+
+
+def graded(traces, continuations=()):
+    after = pd.DataFrame(list(continuations), columns=list(continuation("speed_up", "")))
+    return grade.rows(pd.DataFrame(traces), after, PROBLEMS, UPDATES).set_index("row_id")
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        (trace(), "correct"),
+        (trace(answer=r"\boxed{13}"), "incorrect"),
+        (trace(answer="It has 12."), "no_answer"),
+        (trace(answer="", ended=False), "no_answer"),
+        (trace(answer="", ended=False, finish_reason="length"), "censored"),
+        (trace(answer="", finish_reason="length"), "censored"),
+        (trace(answer=r"\boxed{12", finish_reason="length"), "censored"),
+        (trace(answer=r"\boxed{12", finish_reason="stop"), "correct"),
+        (trace(answer="The answer is 12", finish_reason="length"), "censored"),
+        (trace(answer=r"\boxed{12} and then it goes on", finish_reason="length"), "correct"),
+        (trace(answer=r"\boxed{12}, or \boxed{1", finish_reason="length"), "censored"),
+    ],
+)
+def test_status_of_a_row(row, status):
+    result = graded([row]).iloc[0]
+    assert result["status"] == status
+    assert result["correct"] == (status == "correct")
+    assert pd.isna(result["reason"]) == (status in ("correct", "incorrect"))
+    assert pd.isna(result["extracted"]) == (status in ("no_answer", "censored"))
+
+
+def test_what_a_row_is_graded_by():
+    rows = graded(
+        [trace(), trace(variant="revised", answer=r"\boxed{9}"), trace("tiny/1", answer=r"\boxed{30}")],
+        [
+            continuation("force_answer", "12}", prefill=r"\boxed{"),
+            continuation("update", r"\boxed{9}", variant="revised"),
+            continuation("update_guided", r"\boxed{12}", variant="revised"),
+            continuation("update_again", "", variant="revised", ended=False),
+        ],
+    )
+    assert rows["gold"].tolist() == ["12", "9", "30", "12", "12", "12", "12"]
+    assert rows["status"].tolist() == [*["correct"] * 4, "incorrect", "correct", "no_answer"]
+    assert rows["revised_gold"].fillna("").tolist() == ["", "9", "", "", "9", "9", "9"]
+    equal = rows["equals_revised"]
+    assert equal.isna().tolist() == [True, False, True, True, False, False, True]
+    assert equal.dropna().tolist() == [True, True, False]
+    forced = rows.loc["tiny/0~original~0~force_answer~0.3"]
+    assert (forced["answer"], forced["variant"], forced["kind"]) == (
+        r"\boxed{12}",
+        "original",
+        "continuation",
+    )
+    assert (forced["tokens"], forced["answer_chars"], forced["position"]) == (25, 3, 0.3)
+    assert rows.iloc[0][["interrupt", "role", "position"]].isna().all()
+
+
+def test_rows_are_a_table_that_can_be_stored(outputs):
+    rows = graded([trace()], [continuation("speed_up", r"\boxed{1}")]).reset_index()
+    assert list(rows.columns) == schema.TABLES["grades"].names()
+    tables.write(rows, "grades", "s", "m")
+    assert tables.read("grades", "s", "m")["status"].tolist() == ["correct", "incorrect"]
+
+
+@pytest.mark.parametrize(
+    ("traces", "after", "message"),
+    [
+        ([trace("tiny/9")], [], "no problem for row tiny/9~original~0"),
+        ([trace("tiny/1", "revised")], [], "no update with a revised answer for row tiny/1~revised~0"),
+        ([trace()], [continuation("update", "", "revised")], "no trace for row tiny/0~revised~0~update~0.3"),
+    ],
+)
+def test_a_row_that_cannot_be_joined_is_named(traces, after, message):
+    with pytest.raises(ValueError, match=message):
+        graded(traces, after)

@@ -1,0 +1,126 @@
+"""The shipped TinyLRMs: their size, their tokenizer, their training texts, and what their card says."""
+
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from lib import markup, params, paths, tiny
+from models.tiny_lrm import evaluate, mixture, tokenizer
+
+NAMES = ["tiny-lrm-s", "tiny-lrm-m"]
+LIMITS = {"tiny-lrm-s": 400_000, "tiny-lrm-m": 3_000_000}
+FOLDER = paths.MODELS / "tiny_lrm"
+
+
+@pytest.fixture(params=NAMES)
+def name(request) -> str:
+    return request.param
+
+
+def test_checkpoints_are_small_and_of_the_architecture_that_is_studied(name):
+    folder = FOLDER / name
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architectures"] == ["Qwen3ForCausalLM"]
+    with safe_open(folder / "model.safetensors", "np") as weights:
+        count = sum(weights.get_tensor(key).size for key in weights.keys())  # noqa: SIM118 - not a dict
+    assert count <= LIMITS[name]
+    assert count == json.loads((folder / "training.json").read_text())["parameters"]
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= 8 * 2**20
+
+
+def test_numbers_and_marks_are_single_tokens(name):
+    tok = markup.tokenizer(params.load_model(name))
+    for text in [*map(str, range(100)), *(f" {n}" for n in range(100)), "<think>", "</think>", *tiny.NAMES]:
+        assert len(tok.encode(text)) == 1, text
+    assert 1000 <= len(tok) <= 2000
+
+
+def texts() -> list[str]:
+    rng = random.Random(0)
+    noise = ["".join(chr(rng.choice(range(0x20, 0x3000))) for _ in range(80)) for _ in range(200)]
+    code = [Path(__file__).read_text(), (paths.ROOT / "pyproject.toml").read_text()]
+    return [*noise, *code, "  two  spaces\t\r\n\n\n", "日本語 🎉 e\u0301 é", "\x00\x7f", "007 1234 3.14 00", ""]
+
+
+def test_the_tokenizer_loses_nothing(name):
+    model = params.load_model(name)
+    for text in texts():
+        assert markup.decode(markup.encode(text, model), model) == text
+
+
+def test_real_benchmarks_survive_the_tokenizer(name, shared_data):
+    model = params.load_model(name)
+    for line in (shared_data / "math500.jsonl").read_text().splitlines():
+        text = json.loads(line)["problem"]
+        assert markup.decode(markup.encode(text, model), model) == text
+
+
+def test_the_shipped_tokenizer_is_the_one_that_the_recipe_builds(name):
+    built = json.loads(tokenizer.build().backend_tokenizer.to_str())
+    shipped = json.loads((FOLDER / name / "tokenizer.json").read_text())
+    assert shipped["model"]["vocab"] == built["model"]["vocab"]
+    assert shipped["model"]["merges"] == built["model"]["merges"]
+
+
+def test_training_never_sees_a_test_problem():
+    rng = random.Random(5)
+    tests = {row["problem"] for row in tiny.problems(1000)}
+    for _ in range(2000):
+        told = mixture.example(rng).parts[0][0]
+        asked = re.search(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", told, re.DOTALL)[1]
+        assert asked not in tests
+
+
+@pytest.mark.parametrize("kind", mixture.KINDS)
+def test_a_text_of_every_kind_is_well_formed(kind):
+    rng = random.Random(1)
+    for _ in range(100):
+        parts = mixture.KINDS[kind](rng)
+        whole = "".join(text for text, _ in parts)
+        assert not parts[0][1] and parts[-1][1]
+        assert whole.count("<think>") == whole.count("</think>") >= 1
+        assert whole.endswith("<|im_end|>")
+        assert re.search(r"\\boxed\{\d+\}<\|im_end\|>$", whole)
+
+
+def test_shares_of_the_mixture():
+    rng = random.Random(2)
+    kinds = [mixture.example(rng).kind for _ in range(4000)]
+    assert sum(mixture.SHARES.values()) == pytest.approx(1)
+    for kind, share in mixture.SHARES.items():
+        assert kinds.count(kind) / 4000 == pytest.approx(share, abs=0.03)
+
+
+def test_planted_shares_grow_and_fall_with_the_position():
+    assert mixture.panic_share(0.1) > mixture.panic_share(0.9) >= 0
+    assert mixture.doubt_share(0.9, guided=False) > mixture.doubt_share(0.1, guided=False)
+    assert mixture.doubt_share(0.9, guided=True) < mixture.doubt_share(0.9, guided=False)
+
+
+def evaluation(name: str) -> dict[tuple[str | None, float | None], float]:
+    rows = json.loads((FOLDER / name / "evaluation.json").read_text())
+    assert all(row["n"] >= 500 for row in rows)
+    return {(row["interrupt"], row["position"]): row["mean"] for row in rows}
+
+
+def test_the_models_do_what_the_study_needs():
+    small, medium = (evaluation(name) for name in NAMES)
+    assert small[None, None] <= medium[None, None] - 0.03
+    rows = json.loads((FOLDER / "tiny-lrm-m" / "evaluation.json").read_text())
+    failed = [claim for claim, holds in evaluate.required(evaluate.pd.DataFrame(rows)).items() if not holds]
+    assert failed == []
+
+
+def test_the_card_quotes_the_evaluation(name):
+    card = (FOLDER / "README.md").read_text()
+    measured = evaluation(name)
+    title = params.load_model(name).title
+    full = f"| {title} | full thinking | {measured[None, None]:.1%} |"
+    assert full in card
+    for interrupt in evaluate.INTERRUPTS:
+        cells = " | ".join(f"{measured[interrupt, position]:.1%}" for position in evaluate.POSITIONS)
+        assert f"| {title} | `{interrupt}` | {cells} |" in card

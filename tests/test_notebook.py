@@ -1,0 +1,141 @@
+"""Headless runs: a notebook is there when all its cells have run, and not before."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lib import notebook, params, paths
+from lib.notebook import NotebookError
+
+PARAMETERS = 'study: str = "tiny"  # a study\nmodel: str = "none"  # a model'
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch, outputs):
+    """Write a notebook with these cells where the runner looks for notebooks."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(paths, "NOTEBOOKS", folder)
+
+    def write_cells(*sources: str, name: str = "probe") -> None:
+        first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+        book = new_notebook(cells=[new_markdown_cell("# Probe"), first, *map(new_code_cell, sources)])
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(book, folder / f"{name}.ipynb")
+
+    return write_cells
+
+
+def left() -> list[str]:
+    return sorted(file.name for file in paths.notebooks("tiny").glob("*"))
+
+
+def texts(file: Path) -> str:
+    book = nbformat.read(file, as_version=4)
+    return "".join(out.get("text", "") for cell in book.cells for out in cell.get("outputs", []))
+
+
+def test_parameters_reach_the_notebook(write):
+    write("print(study, model)")
+    assert texts(notebook.execute("probe", "tiny", model="m")) == "tiny m\n"
+    assert texts(notebook.execute("probe", "tiny", interrupts="")) == "tiny none\n"
+
+
+def test_two_runs_store_the_same_bytes(write):
+    write("import sys, time", "print('a')", "print('progress', file=sys.stderr)", "time.sleep(0.1)")
+    first = notebook.execute("probe", "tiny").read_bytes()
+    second = notebook.execute("probe", "tiny").read_bytes()
+    assert first == second
+    assert b"progress" in first  # the source, though not what it wrote to stderr
+    assert texts(notebook.execute("probe", "tiny")) == "a\n"
+
+
+def test_execution_counts_and_tags_are_kept(write):
+    write("1 + 1")
+    book = nbformat.read(notebook.execute("probe", "tiny"), as_version=4)
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3]
+    assert code[0].metadata.tags == ["parameters"]
+    assert "papermill" not in book.metadata
+
+
+def test_a_failed_run_is_told_in_one_line_and_does_not_look_done(write):
+    write("raise ValueError('no such thing')")
+    with pytest.raises(NotebookError, match=r"^probe \(tiny\): ValueError: no such thing$"):
+        notebook.execute("probe", "tiny")
+    assert left() == ["probe.failed.ipynb"]
+
+
+def test_a_failed_run_leaves_the_last_good_one(write):
+    write("print('good')")
+    good = notebook.execute("probe", "tiny").read_bytes()
+    write("1 / 0")
+    with pytest.raises(NotebookError, match="ZeroDivisionError"):
+        notebook.execute("probe", "tiny")
+    assert (paths.notebooks("tiny") / "probe.ipynb").read_bytes() == good
+    write("print('good')")
+    notebook.execute("probe", "tiny")
+    assert left() == ["probe.ipynb"]
+
+
+def test_a_killed_kernel_is_told(write):
+    write("import os, signal", "os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(NotebookError, match="the kernel died in mid-run"):
+        notebook.execute("probe", "tiny")
+    assert "probe.ipynb" not in left()
+
+
+def test_a_missing_notebook_is_named(write):
+    with pytest.raises(NotebookError, match="nothing_here"):
+        notebook.execute("nothing_here", "tiny")
+    assert left() == []
+
+
+def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    done = [sys.executable, "-m", "lib.notebook", *arguments]
+    return subprocess.run(done, cwd=paths.ROOT, env=os.environ | variables, capture_output=True, text=True)
+
+
+def test_a_misspelt_study_is_one_line_and_an_exit_code():
+    done = command("01_load", "--study", "tinny")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [done.stderr.strip()]
+    assert "params/studies/tinny.yaml" in done.stderr and "did you mean tiny?" in done.stderr
+
+
+def test_a_misspelt_interrupt_names_the_known_ones(outputs):
+    done = command("04_interrupt", "--study", "tiny", "--model", "tiny-lrm-s", "--interrupts", "hurry_up")
+    assert done.returncode == 1
+    assert "ParamsError" in done.stderr and "params/interrupts/hurry_up.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_step_without_its_table_says_which_notebook_makes_it(outputs):
+    done = command("02_augment", "--study", "tiny")
+    assert done.returncode == 1
+    assert "problems.parquet" in done.stderr and "01_load" in done.stderr
+
+
+def test_versions_name_what_is_installed():
+    shown = notebook.versions("pandas", "no-such-package")
+    assert shown["midthought"] and shown["pandas"].count(".") == 2
+    assert shown["no-such-package"] == "none"
+
+
+def test_the_engine_is_named_whichever_build_it_is():
+    assert notebook.versions("vllm")["vllm"] == "0.32.0"
+
+
+def test_positions_pass_as_a_text():
+    study = params.load_study("tiny", positions="0.1, 0.5", interrupts="update,speed_up")
+    assert study.positions == (0.1, 0.5)
+    assert study.interrupts == ("update", "speed_up")
+    with pytest.raises(params.ParamsError, match="positions: expected numbers with commas between them, got 'early'"):
+        params.load_study("tiny", positions="early")
+    with pytest.raises(params.ParamsError, match=r"positions.*1\.5"):
+        params.load_study("tiny", positions="0.5,1.5")

@@ -1,0 +1,298 @@
+import dataclasses
+import json
+import shutil
+
+import pytest
+import yaml
+
+from lib import params, paths
+
+STUDIES = sorted(file.stem for file in (paths.PARAMS / "studies").glob("*.yaml"))
+MODELS = sorted(file.stem for file in (paths.PARAMS / "models").glob("*.yaml"))
+INTERRUPTS = sorted(file.stem for file in (paths.PARAMS / "interrupts").glob("*.yaml"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A copy of params/ that a test may spoil."""
+    shutil.copytree(paths.PARAMS, tmp_path / "params")
+    monkeypatch.setattr(paths, "PARAMS", tmp_path / "params")
+    return tmp_path / "params"
+
+
+def told(function, *args, **kwargs) -> str:
+    with pytest.raises(params.ParamsError) as caught:
+        function(*args, **kwargs)
+    assert "\n" not in str(caught.value), "one line"
+    return str(caught.value)
+
+
+def spoil(file, **changes) -> None:
+    """Set keys of a YAML file; a key set to None is taken out."""
+    values = yaml.safe_load(file.read_text()) | changes
+    file.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
+
+
+# what is shipped
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_loads(name):
+    study = params.load_study(name)
+    assert study.name == name
+    assert set(study.models) <= set(MODELS)
+    assert set(study.interrupts) <= set(INTERRUPTS)
+
+
+@pytest.mark.parametrize("name", INTERRUPTS)
+def test_every_interrupt_loads(name):
+    assert params.load_interrupt(name).name == name
+
+
+@pytest.mark.parametrize("name", ["tiny-lrm-s", "tiny-lrm-m"])
+def test_shipped_models_load(name):
+    model = params.load_model(name)
+    assert model.is_local
+    assert model.location == str(paths.ROOT / "models" / "tiny_lrm" / name)
+
+
+@pytest.mark.parametrize("file", sorted(paths.PARAMS.glob("*/*.yaml")), ids=lambda file: file.stem)
+def test_every_file_opens_with_a_comment(file):
+    assert file.read_text().startswith("# ")
+
+
+def test_the_tiny_study():
+    study = params.load_study("tiny")
+    assert study.models == ("tiny-lrm-s", "tiny-lrm-m")
+    assert study.positions == (0.1, 0.3, 0.5, 0.7, 0.9)
+    assert study.interrupts == ("end_thinking", "force_answer", "speed_up", "update", "update_guided")
+    assert study.problems >= 200
+
+
+# name, kind, closes the thinking, start of the answer on math, on code, needs an update
+WORDING = [
+    ("end_thinking", "hard", True, "", "", False),
+    ("force_answer", "hard", True, "\\boxed{", "```python\n", False),
+    ("speed_up", "soft", False, "", "", False),
+    ("update", "update", False, "", "", True),
+    ("update_guided", "update", False, "", "", True),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "closes", "math", "code", "needs_update"), WORDING)
+def test_what_each_interrupt_does(name, kind, closes, math, code, needs_update):
+    interrupt = params.load_interrupt(name)
+    assert (interrupt.kind, interrupt.closes_thinking) == (kind, closes)
+    assert (interrupt.prefill_math, interrupt.prefill_code) == (math, code)
+    assert interrupt.needs_update == needs_update
+    assert interrupt.role == "assistant"
+
+
+@pytest.mark.parametrize("name", [row[0] for row in WORDING])
+def test_line_breaks_around_the_wording_survive_yaml(name):
+    text = params.load_interrupt(name).text
+    assert text.startswith("\n\n")
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert text == "\n\n" + text.strip() + "\n"
+
+
+# loading
+
+
+def test_loaded_params_are_frozen():
+    study = params.load_study("tiny")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        study.seed = 1
+
+
+def test_overrides_replace_and_none_keeps():
+    study = params.load_study("tiny", positions=[0, 0.25, 1], interrupts=["speed_up"], samples=None)
+    assert study.positions == (0.0, 0.25, 1.0)
+    assert study.interrupts == ("speed_up",)
+    assert study.samples == params.load_study("tiny").samples
+
+
+def test_as_dict_is_plain_and_complete():
+    study = params.load_study("tiny", positions=[0.5])
+    plain = study.as_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["positions"] == [0.5]
+    assert set(plain) == {field.name for field in dataclasses.fields(study)}
+
+
+def test_engine_arguments_keep_their_types():
+    engine = params.load_model("tiny-lrm-s").engine
+    assert engine["enforce_eager"] is True
+    assert engine["block_size"] == 32
+    assert engine["dtype"] == "float32"
+
+
+def test_a_hub_name_is_not_a_folder(folder):
+    spoil(
+        folder / "models" / "tiny-lrm-s.yaml",
+        path="Qwen/Qwen3-8B",
+        revision="b968826d9c46dd6066d109eabc6255188de91218",
+    )
+    model = params.load_model("tiny-lrm-s")
+    assert not model.is_local
+    assert model.location == "Qwen/Qwen3-8B"
+
+
+# bad input: override of the tiny study, what the error must say
+BAD_OVERRIDES = [
+    ({"positions": [0.1, 1.5]}, ["positions[1]", "less than or equal to 1", "1.5"]),
+    ({"positions": [-0.1]}, ["positions[0]", "greater than or equal to 0", "-0.1"]),
+    ({"positions": [0.1, 0.1]}, ["positions", "each value once", "0.1"]),
+    ({"positions": [float("nan")]}, ["positions[0]", "finite"]),
+    ({"positions": [True]}, ["positions[0]", "number", "true"]),
+    ({"positions": ["1e-1"]}, ["positions[0]", "number", '"1e-1"', "YAML reads 1e-1 as a string"]),
+    ({"positions": 0.5}, ["positions", "a list", "0.5"]),
+    ({"positions": []}, ["positions", "at least one value"]),
+    ({"problems": True}, ["problems", "integer", "true"]),
+    ({"problems": 0}, ["problems", "greater than or equal to 1", "0"]),
+    ({"samples": 1.5}, ["samples", "integer", "1.5"]),
+    ({"seed": "42"}, ["seed", "integer", '"42"']),
+    ({"title": 3}, ["title", "string", "3"]),
+    ({"models": ["tiny-lrm-s", "tiny-lrm-s"]}, ["models", "each value once", "tiny-lrm-s"]),
+    (
+        {"models": ["tiny-lrm-x"]},
+        ["models[0]", "no file params/models/tiny-lrm-x.yaml", "tiny-lrm-m, tiny-lrm-s"],
+    ),
+    (
+        {"interrupts": ["spedup"]},
+        ["interrupts[0]", "no file params/interrupts/spedup.yaml", "did you mean speed_up?"],
+    ),
+    ({"confidence": 95}, ["confidence", "less than 1", "95"]),
+    ({"posistions": [0.1]}, ["posistions", "unknown key", "did you mean positions?"]),
+]
+
+
+@pytest.mark.parametrize(("override", "parts"), BAD_OVERRIDES, ids=lambda value: str(value)[:40])
+def test_bad_overrides_are_told(override, parts):
+    message = told(params.load_study, "tiny", **override)
+    assert message.startswith("params/studies/tiny.yaml")
+    assert f"(with {next(iter(override))} overridden)" in message
+    for part in parts:
+        assert part in message
+
+
+# bad input: text of a study file, what the error must say
+GOOD_STUDY = "title: T\nmodels: [tiny-lrm-s]\nsources: [tiny]\ninterrupts: [speed_up]\npositions: [0.5]\n"
+BAD_STUDIES = [
+    (GOOD_STUDY.replace("0.5", "1e-1"), ["positions[0]", '"1e-1"', "write numbers plainly"]),
+    (GOOD_STUDY.replace("0.5", "1.0e+1"), ["positions[0]", "less than or equal to 1", "10.0"]),
+    (GOOD_STUDY.replace("[0.5]", "0.5"), ["positions", "a list", "0.5"]),
+    (GOOD_STUDY.replace("title: T\n", ""), ["title", "missing"]),
+    (GOOD_STUDY.replace("title: T", "title: no"), ["title", "string", "false"]),
+    (GOOD_STUDY + "seeds: 42\n", ["seeds", "unknown key", "did you mean seed?", "expected title, models"]),
+    (GOOD_STUDY + "name: other\n", ["name", "unknown key"]),
+    (GOOD_STUDY + "42: seed\n", ["42", "unknown key"]),
+    (GOOD_STUDY + "seed: 1\nseed: 2\n", ["line 7", "key seed stands twice"]),
+    (GOOD_STUDY.replace("[0.5]", "[0.5"), ["not sound YAML", "line 6"]),
+    (GOOD_STUDY + "\tseed: 1\n", ["not sound YAML", "line 6"]),
+    ("", ["key: value", "null"]),
+    ("- title\n", ["key: value", '["title"]']),
+    (GOOD_STUDY.replace("speed_up", "sped_up"), ["interrupts[0]", "did you mean speed_up?"]),
+]
+
+
+@pytest.mark.parametrize(("text", "parts"), BAD_STUDIES, ids=lambda value: "" if isinstance(value, str) else value[0])
+def test_bad_study_files_are_told(folder, text, parts):
+    (folder / "studies" / "bad.yaml").write_text(text)
+    message = told(params.load_study, "bad")
+    assert message.startswith("params/studies/bad.yaml: ")
+    for part in parts:
+        assert part in message
+
+
+def test_the_good_study_that_the_bad_ones_vary_loads(folder):
+    (folder / "studies" / "good.yaml").write_text(GOOD_STUDY)
+    assert params.load_study("good").positions == (0.5,)
+
+
+def test_bytes_that_are_not_text_are_told(folder):
+    (folder / "studies" / "bad.yaml").write_bytes(b"title: \xff\xfe\n")
+    assert "params/studies/bad.yaml: not sound YAML" in told(params.load_study, "bad")
+
+
+def test_several_faults_stand_in_one_line(folder):
+    (folder / "studies" / "bad.yaml").write_text(GOOD_STUDY + "seed: x\nsamples: 0\n")
+    message = told(params.load_study, "bad")
+    assert "seed: " in message
+    assert "samples: " in message
+
+
+@pytest.mark.parametrize(
+    ("load", "kind", "name", "guess"),
+    [
+        (params.load_study, "studies", "tyny", "tiny"),
+        (params.load_model, "models", "tiny-lrm", "tiny-lrm-s"),
+        (params.load_interrupt, "interrupts", "end-thinking", "end_thinking"),
+        (params.load_interrupt, "interrupts", "", None),
+        (params.load_interrupt, "interrupts", "../models/tiny-lrm-s", None),
+    ],
+)
+def test_a_misspelt_name_is_told(load, kind, name, guess):
+    message = told(load, name)
+    assert message.startswith(f"no file params/{kind}/{name}.yaml")
+    assert "expected one of" in message
+    assert (f"(did you mean {guess}?)" in message) if guess else ("did you mean" not in message)
+
+
+# changes to an interrupt file, what the error must say
+BAD_INTERRUPTS = [
+    ("speed_up", {"kind": "softly"}, ["kind", "'hard', 'soft' or 'update'", '"softly"']),
+    ("speed_up", {"role": "system"}, ["role", "'assistant' or 'user'", '"system"']),
+    ("speed_up", {"closes_thinking": "no"}, ["closes_thinking", "boolean", '"no"']),
+    ("speed_up", {"closes_thinking": 0}, ["closes_thinking", "boolean", "0"]),
+    ("speed_up", {"closes_thinking": True}, ["closes_thinking", "true for kind hard"]),
+    ("end_thinking", {"closes_thinking": False}, ["closes_thinking", "true for kind hard"]),
+    ("speed_up", {"text": "hurry: {update}"}, ["text", "should not hold {update}", "kind is soft"]),
+    ("update", {"text": "no news"}, ["text", "should hold {update} exactly once"]),
+    ("update", {"text": "{update}{update}"}, ["text", "should hold {update} exactly once"]),
+    ("update", {"text": 5}, ["text", "string", "5"]),
+    ("speed_up", {"prefill_math": "\\boxed{"}, ["prefill", "only where the thinking is closed"]),
+    ("speed_up", {"kind": None}, ["kind", "missing"]),
+    ("speed_up", {"texts": "x"}, ["texts", "unknown key", "did you mean text?"]),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "parts"), BAD_INTERRUPTS, ids=lambda value: str(value)[:40])
+def test_bad_interrupts_are_told_by_the_file_and_by_the_study(folder, name, changes, parts):
+    spoil(folder / "interrupts" / f"{name}.yaml", **changes)
+    message = told(params.load_interrupt, name)
+    assert message.startswith(f"params/interrupts/{name}.yaml: ")
+    for part in parts:
+        assert part in message
+    assert told(params.load_study, "tiny") == message, "a study finds out before anything runs"
+
+
+# changes to a model file, what the error must say
+BAD_MODELS = [
+    ({"temperature": "6e-1"}, ["temperature", "number", '"6e-1"', "write numbers plainly"]),
+    ({"temperature": -1}, ["temperature", "greater than or equal to 0"]),
+    ({"top_p": 1.2}, ["top_p", "less than or equal to 1"]),
+    ({"top_k": 20.5}, ["top_k", "integer"]),
+    ({"max_tokens": True}, ["max_tokens", "integer", "true"]),
+    ({"path": 7}, ["path", "string", "7"]),
+    ({"engine": [1]}, ["engine", "[1]"]),
+    ({"engine": {"block_size": [32]}}, ["engine.block_size"]),
+    ({"max_lenght": 5}, ["max_lenght", "unknown key"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "parts"), BAD_MODELS, ids=lambda value: str(value)[:40])
+def test_bad_models_are_told(folder, changes, parts):
+    spoil(folder / "models" / "tiny-lrm-s.yaml", **changes)
+    message = told(params.load_model, "tiny-lrm-s")
+    assert message.startswith("params/models/tiny-lrm-s.yaml: ")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize("path", ["models/tiny_lrm/tiny-lrm-xl", "./nowhere", "/nowhere", "models"])
+def test_a_model_folder_that_is_not_there_is_told(folder, path):
+    spoil(folder / "models" / "tiny-lrm-s.yaml", path=path)
+    message = told(params.load_model, "tiny-lrm-s")
+    assert message.startswith(f"params/models/tiny-lrm-s.yaml: path: no model in folder {path}, expected a folder")

@@ -1,0 +1,121 @@
+"""All six notebooks on a small slice of the tiny study, through papermill and the real engine, twice."""
+
+import hashlib
+
+import nbformat
+import pandas as pd
+import pytest
+
+from lib import grade, interrupts, notebook, params, paths, schema, tables
+
+STUDY, MODEL = "smoke", "tiny-lrm-s"
+STEPS = [
+    ("01_load", None),
+    ("02_augment", None),
+    ("03_initial", MODEL),
+    ("04_interrupt", MODEL),
+    ("05_grade", MODEL),
+    ("06_failure_modes", None),
+]
+
+
+def run_all() -> None:
+    for name, model in STEPS:
+        notebook.execute(name, STUDY, model)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two complete runs, each in an empty folder of its own; the first stays the current one."""
+    first, second = (tmp_path_factory.mktemp(name) for name in ("first", "second"))
+    with pytest.MonkeyPatch.context() as patch:
+        for folder in (second, first):
+            patch.setenv(paths.OUTPUTS_VARIABLE, str(folder))
+            run_all()
+        yield first, second
+
+
+@pytest.fixture(scope="module")
+def study(folders) -> params.Study:
+    return params.load_study(STUDY)
+
+
+def digests(folder) -> dict[str, str]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def test_two_complete_runs_write_the_same_bytes(folders):
+    first, second = map(digests, folders)
+    assert first == second
+    kinds = {name.rsplit(".", 1)[1] for name in first}
+    assert kinds == {"parquet", "json", "ipynb", "csv", "pdf", "svg", "png"}
+
+
+def test_every_table_is_whole(study):
+    problems, updates = (tables.read(name, STUDY) for name in ("problems", "updates"))
+    traces, after, grades = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations", "grades"))
+    labels = tables.read("labels", STUDY)
+    assert len(problems) == len(updates) == study.problems
+    assert len(traces) == 2 * study.problems * study.samples
+    assert len(after) == study.problems * study.samples * len(study.interrupts) * len(study.positions)
+    assert len(grades) == len(traces) + len(after)
+    assert len(labels) == len(after)
+    assert set(grades["status"]) <= set(schema.STATUSES)
+
+
+def test_stored_ids_rebuild_every_prompt(study):
+    """The tables alone say what each request was: the splice is made again from them, id by id."""
+    model = params.load_model(MODEL)
+    traces = tables.read("traces", STUDY, MODEL).set_index("trace_id")
+    news = tables.read("updates", STUDY).set_index("problem_id")["update"]
+    chosen = {name: params.load_interrupt(name) for name in study.interrupts}
+    for row in tables.read("continuations", STUDY, MODEL).to_dict("records"):
+        interrupt, trace = chosen[row["interrupt"]], traces.loc[row["trace_id"]]
+        update = news[row["problem_id"]] if interrupt.needs_update else None
+        spliced = interrupts.splice(trace, interrupt, row["position"], model, update)
+        kept = list(trace["token_ids"][: row["kept_tokens"]])
+        assert spliced.ids == [*trace["prompt_ids"], *kept, *row["inserted_ids"]]
+
+
+def test_the_ends_of_the_position_axis():
+    traces = tables.read("traces", STUDY, MODEL).set_index("trace_id")
+    after = tables.read("continuations", STUDY, MODEL)
+    whole = traces.loc[after["trace_id"], "reasoning_tokens"].to_numpy()
+    assert (after.loc[after["position"] == 0, "kept_tokens"] == 1).all()
+    at_end = (after["position"] == 1).to_numpy()
+    assert (after.loc[at_end, "kept_tokens"].to_numpy() == whole[at_end] + 1).all()
+
+
+def test_grades_hang_on_the_answer_and_not_on_the_thinking():
+    traces, after = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations"))
+    problems, updates = (tables.read(name, STUDY) for name in ("problems", "updates"))
+    silent = traces.assign(answer="")
+    regraded = grade.rows(silent, after, problems, updates)
+    assert not regraded.loc[regraded["kind"] == "trace", "correct"].any()
+
+
+def test_the_report_reads_what_was_written():
+    text = notebook.report(STUDY)
+    assert MODEL in text and "force_answer" in text and "Figures: " in text
+
+
+def test_a_table_lies_beside_the_parameters_that_made_it():
+    for file in paths.tables(STUDY).rglob("*.parquet"):
+        assert file.with_suffix(".json").is_file(), file.name
+
+
+def test_executed_notebooks_are_clean(folders):
+    for file in paths.notebooks(STUDY).rglob("*.ipynb"):
+        book = nbformat.read(file, as_version=4)
+        code = [cell for cell in book.cells if cell.cell_type == "code"]
+        assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+        assert str(folders[0]) not in file.read_text() and str(paths.ROOT) not in file.read_text()
+
+
+def test_summaries_are_what_the_figures_show(study):
+    shown = pd.read_csv(paths.summary(STUDY) / "accuracy.csv")
+    assert len(shown) == len(study.models) * (1 + len(study.interrupts) * len(study.positions))
+    assert (shown["n"] == study.problems * study.samples).all()
+    for file in paths.figures(STUDY).glob("*.png"):
+        assert {file.with_suffix(".pdf").is_file(), file.with_suffix(".svg").is_file()} == {True}

@@ -1,0 +1,282 @@
+import json
+import os
+import re
+import subprocess
+import sys
+
+import datasets
+import pytest
+
+from lib import paths, problems, schema, tables
+
+SIZES = {"gsm8k": 1319, "math500": 500, "aime2024": 30, "aime2025": 30}
+STATEMENT = {"gsm8k": "question", "math500": "problem", "aime2024": "problem", "aime2025": "problem"}
+
+
+def told(*args, **kwargs) -> str:
+    with pytest.raises(problems.ProblemError) as caught:
+        problems.load(*args, **kwargs)
+    assert "\n" not in str(caught.value), "one line"
+    return str(caught.value)
+
+
+def rows_of(folder, source: str) -> list[dict]:
+    lines = (folder / problems.BENCHMARKS[source].file).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def aime(tmp_path):
+    """Writes thirty problems as a local aime2024, one of them changed, and gives the folder."""
+
+    def write(line: int | None = None, change: dict | str | bytes | None = None):
+        rows = [{"problem": f"What is {i} + 1?", "answer": str(i + 1)} for i in range(30)]
+        lines = [json.dumps(row).encode() for row in rows]
+        if isinstance(change, dict):
+            changed = {key: value for key, value in (rows[line - 1] | change).items() if value != "take out"}
+            lines[line - 1] = json.dumps(changed).encode()
+        elif change is not None:
+            lines[line - 1] = change if isinstance(change, bytes) else change.encode()
+        (tmp_path / "aime2024.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+        return tmp_path
+
+    return write
+
+
+# from a folder of JSON Lines: the real benchmarks
+
+
+@pytest.mark.parametrize("source", SIZES)
+def test_benchmarks_load_from_a_folder(shared_data, outputs, source):
+    frame = problems.load(source, shared_data)
+    assert len(frame) == SIZES[source]
+    assert list(frame.columns) == schema.PROBLEMS.names()
+    assert frame["problem_id"].is_unique
+    assert frame["problem_id"].iloc[7] == f"{source}/0007"
+    assert (frame[["source", "task"]] == [source, "math"]).all(axis=None)
+    assert frame[["problem", "answer", "revision"]].notna().all(axis=None)
+    assert list(frame["problem"]) == [row[STATEMENT[source]] for row in rows_of(shared_data, source)]
+    tables.write(frame, "problems", "test")
+    assert tables.read("problems", "test").equals(frame), "already sorted, and of the types of the schema"
+
+
+def test_gsm8k_answers_are_the_numbers_after_the_hashes(shared_data):
+    frame = problems.load("gsm8k", shared_data)
+    assert list(frame["answer"]) == [row["final_answer"] for row in rows_of(shared_data, "gsm8k")]
+    assert not frame["answer"].str.contains(",").any()
+
+
+def test_math500_answers_keep_their_commas_and_levels(shared_data):
+    frame = problems.load("math500", shared_data)
+    assert frame["answer"].iloc[0] == r"\left( 3, \frac{\pi}{2} \right)"
+    assert set(frame["difficulty"]) == {"1", "2", "3", "4", "5"}
+
+
+@pytest.mark.parametrize("source", ["aime2024", "aime2025"])
+def test_aime_answers_are_whole_numbers_below_1000(shared_data, source):
+    assert problems.load(source, shared_data)["answer"].map(lambda answer: 0 <= int(answer) < 1000).all()
+
+
+def test_the_revision_of_a_file_tells_its_bytes(aime):
+    first = problems.load("aime2024", aime())["revision"].unique()
+    second = problems.load("aime2024", aime(3, {"answer": "9"}))["revision"].unique()
+    assert len(first) == len(second) == 1
+    assert re.fullmatch(r"sha256:[0-9a-f]{12}", first[0])
+    assert first[0] != second[0]
+
+
+def test_a_relative_folder_starts_at_the_repository(shared_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(problems.load("aime2025", "../shared/data")) == 30
+
+
+def test_whole_numbers_and_blank_lines_are_fine(aime):
+    folder = aime(2, {"answer": 73})
+    file = folder / "aime2024.jsonl"
+    file.write_text(file.read_text() + "\n\n")
+    assert problems.load("aime2024", folder)["answer"].iloc[1] == "73"
+
+
+# from the hub, whose rows have other fields than the files; load_dataset is replaced by rows in memory, so
+# these tests show how rows are read, not that the hub answers
+
+HUB = {
+    "gsm8k": {"question": "How many?", "answer": "3 * <<3*400=1200>>400\n#### 1,200"},
+    "math500": {
+        "problem": "Convert.",
+        "solution": r"It is $\boxed{(3, 1)}$.",
+        "answer": "(3, 1)",
+        "subject": "Precalculus",
+        "level": 2,
+        "unique_id": "test/precalculus/807.json",
+    },
+    "aime2024": {"id": 60, "problem": "How far?", "solution": r"\boxed{204}", "url": "https://example.org"},
+    "aime2025": {"problem": "Which base?", "answer": "70", "id": "0"},
+}
+ANSWERS = {"gsm8k": "1200", "math500": "(3, 1)", "aime2024": "204", "aime2025": "70"}
+
+
+def put_on_hub(monkeypatch, rows: list[dict]) -> list:
+    asked = []
+
+    def load_dataset(*args, **kwargs):
+        asked.append((args, kwargs))
+        return datasets.Dataset.from_list(rows)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    return asked
+
+
+@pytest.mark.parametrize("source", HUB)
+def test_rows_of_the_hub(monkeypatch, source):
+    benchmark = problems.BENCHMARKS[source]
+    asked = put_on_hub(monkeypatch, [HUB[source]] * SIZES[source])
+    frame = problems.load(source)
+    assert asked == [((benchmark.hub, benchmark.config), {"split": "test", "revision": benchmark.revision})]
+    assert len(frame) == SIZES[source]
+    assert frame["answer"].unique().tolist() == [ANSWERS[source]]
+    assert frame["revision"].unique().tolist() == [benchmark.revision]
+    assert frame["difficulty"].iloc[0] == "2" if source == "math500" else frame["difficulty"].isna().all()
+
+
+@pytest.mark.parametrize("benchmark", problems.BENCHMARKS.values(), ids=problems.BENCHMARKS)
+def test_hub_revisions_are_whole_commits(benchmark):
+    assert re.fullmatch("[0-9a-f]{40}", benchmark.revision)
+
+
+def test_a_bad_row_of_the_hub_is_told(monkeypatch):
+    rows = [HUB["aime2024"]] * 29 + [HUB["aime2024"] | {"solution": "204"}]
+    put_on_hub(monkeypatch, rows)
+    assert told("aime2024") == ("math-ai/aime24@83a7f38, row 29: solution: expected an integer in \\boxed{}, got '204'")
+
+
+def test_another_split_of_the_hub_is_told(monkeypatch):
+    put_on_hub(monkeypatch, [HUB["gsm8k"]] * 7473)
+    assert "7473 problems, expected the 1319 of gsm8k" in told("gsm8k")
+
+
+@pytest.mark.parametrize("source", SIZES)
+def test_an_error_of_the_hub_is_told_with_the_way_out(monkeypatch, source):
+    def load_dataset(*args, **kwargs):
+        raise ConnectionError("no route to host\nmore about it")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    benchmark = problems.BENCHMARKS[source]
+    assert told(source) == (
+        f"{source}: {benchmark.hub}@{benchmark.revision[:7]} could not be loaded from the hub "
+        "(ConnectionError: no route to host); "
+        f"to work without the hub, put {benchmark.file} in a folder and set data_dir to that folder"
+    )
+
+
+def test_the_real_library_without_a_hub_ends_in_that_error(tmp_path):
+    code = "from lib import problems; problems.load('gsm8k')"
+    offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(paths.ROOT)}
+    asked = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
+    assert asked.returncode == 1
+    last = asked.stderr.strip().splitlines()[-1]
+    assert last.startswith("lib.problems.ProblemError: gsm8k: openai/gsm8k@740312a could not be loaded")
+    assert "put gsm8k_test.jsonl in a folder and set data_dir" in last
+
+
+# bad files
+
+
+def test_a_missing_folder_or_file_is_told(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        message = told("gsm8k", folder)
+        assert message.startswith(f"{folder}/gsm8k_test.jsonl: cannot be read (No such file")
+        assert "expected the 1319 problems of gsm8k as JSON Lines" in message
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_file_is_told(tmp_path, text):
+    (tmp_path / "aime2024.jsonl").write_text(text)
+    assert told("aime2024", tmp_path) == (
+        f"{tmp_path}/aime2024.jsonl: empty, expected the 30 problems of aime2024 as JSON Lines"
+    )
+
+
+# line, what stands there instead, what the error must say
+BAD_LINES = [
+    (4, {"problem": "take out"}, ":4: problem: expected a text, got no such field"),
+    (30, {"answer": "take out"}, ":30: answer: expected a text, got no such field"),
+    (1, {"answer": None}, ":1: answer: expected a text, got null"),
+    (1, {"answer": "  "}, ':1: answer: expected a text, got "  "'),
+    (2, {"problem": ["a"]}, ':2: problem: expected a text, got ["a"]'),
+    (2, {"answer": True}, ":2: answer: expected a text, got true"),
+    (
+        2,
+        {"answer": "take out", "solution": "204"},
+        ":2: solution: expected an integer in \\boxed{}, got '204'",
+    ),
+    (7, "[1, 2]", ":7: expected a JSON object, got list"),
+    (7, '{"problem": "What', ":7: not sound JSON (column 13: Unterminated string"),
+    (7, b'{"problem": "\xff"}', ":7: not UTF-8, expected one JSON object a line"),
+]
+
+
+@pytest.mark.parametrize(("line", "change", "message"), BAD_LINES, ids=lambda value: str(value)[:40])
+def test_a_bad_line_is_told_with_its_number(aime, line, change, message):
+    folder = aime(line, change)
+    assert told("aime2024", folder).startswith(f"{folder}/aime2024.jsonl{message}")
+
+
+def test_a_gsm8k_solution_without_a_number_is_told(shared_data, tmp_path):
+    lines = (shared_data / "gsm8k_test.jsonl").read_text().splitlines()
+    lines[11] = json.dumps({"question": "How many?", "answer": "Many."})
+    (tmp_path / "gsm8k_test.jsonl").write_text("\n".join(lines))
+    assert told("gsm8k", tmp_path) == (
+        f"{tmp_path}/gsm8k_test.jsonl:12: answer: expected a solution that ends in '#### <number>', got 'Many.'"
+    )
+
+
+def test_a_cut_file_is_told_wherever_the_cut_is(aime):
+    folder = aime()
+    file = folder / "aime2024.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2 + 3])
+    assert re.search(r"aime2024\.jsonl:1\d: not sound JSON", told("aime2024", folder))
+    file.write_bytes(b"\n".join(whole.split(b"\n")[:20]) + b"\n")
+    assert "20 problems, expected the 30 of aime2024: the data is cut" in told("aime2024", folder)
+
+
+def test_an_unknown_source_is_told():
+    assert told("gsm8") == (
+        "gsm8: no such source (did you mean gsm8k?), expected one of gsm8k, math500, aime2024, aime2025, tiny"
+    )
+
+
+# generated problems
+
+
+def test_tiny_problems_are_the_same_each_time(outputs):
+    frame = problems.load("tiny")
+    assert len(frame) == problems.TINY_SIZE
+    assert frame.equals(problems.load("tiny", "a folder that is of no use here"))
+    assert frame["problem"].is_unique
+    assert frame["revision"].str.fullmatch(r"seed \d+").all()
+    tables.write(frame, "problems", "test")
+    assert tables.read("problems", "test").equals(frame)
+
+
+# subsets
+
+
+@pytest.mark.parametrize("n", [1, 200, 500])
+def test_a_subset_is_what_datasets_would_draw(n):
+    frame = problems.load("tiny")
+    drawn = datasets.Dataset.from_pandas(frame[["problem_id"]]).shuffle(seed=42).select(range(n))
+    assert list(problems.subset(frame, n)["problem_id"]) == list(drawn["problem_id"])
+
+
+def test_the_published_subset_of_gsm8k(shared_data):
+    frame = problems.load("gsm8k", shared_data)
+    drawn = datasets.Dataset.from_list(rows_of(shared_data, "gsm8k")).shuffle(seed=42).select(range(500))
+    assert list(problems.subset(frame, 500)["problem"]) == list(drawn["question"])
+
+
+@pytest.mark.parametrize("n", [None, 30, 500])
+def test_a_subset_as_large_as_the_benchmark_is_the_benchmark(aime, n):
+    frame = problems.load("aime2024", aime())
+    assert problems.subset(frame, n).equals(frame)

@@ -1,0 +1,62 @@
+import pyarrow as pa
+import pytest
+
+from lib import paths, schema
+
+KEYS = {
+    "problems": ("problem_id",),
+    "updates": ("problem_id", "update_id"),
+    "traces": ("trace_id",),
+    "continuations": ("continuation_id",),
+    "grades": ("row_id",),
+    "labels": ("model", "continuation_id"),
+}
+
+
+def test_tables_and_their_keys():
+    assert {name: table.key for name, table in schema.TABLES.items()} == KEYS
+
+
+@pytest.mark.parametrize("table", schema.TABLES.values(), ids=lambda table: table.name)
+def test_every_table_is_sound(table):
+    names = table.names()
+    assert len(set(names)) == len(names)
+    assert tuple(names[: len(table.key)]) == table.key, "the key stands first"
+    assert table.arrow().names == names
+    for column in table.columns:
+        assert column.type in schema.ARROW
+        assert len(column.meaning) > 10, f"{column.name} needs a meaning that a reader understands"
+        assert table.arrow().field(column.name).nullable == (column.name not in table.key)
+
+
+def test_token_ids_are_stored_as_32_bit_lists():
+    for name in ("prompt_ids", "token_ids"):
+        assert schema.TRACES.arrow().field(name).type == pa.list_(pa.int32())
+
+
+def test_a_column_of_one_name_has_one_type():
+    types: dict[str, set[str]] = {}
+    for table in schema.TABLES.values():
+        for column in table.columns:
+            types.setdefault(column.name, set()).add(column.type)
+    assert {name: kinds for name, kinds in types.items() if len(kinds) > 1} == {}
+
+
+def test_glossary_has_a_row_for_every_column():
+    glossary = schema.glossary("traces")
+    assert list(glossary.columns) == ["column", "type", "meaning"]
+    assert list(glossary["column"]) == schema.TRACES.names()
+
+
+def test_paths_follow_the_outputs_variable(outputs):
+    assert paths.tables("tiny") == outputs / "tiny" / "tables"
+    assert paths.tables("tiny", "tiny-lrm-s") == outputs / "tiny" / "tables" / "tiny-lrm-s"
+    assert paths.notebooks("tiny", "tiny-lrm-s") == outputs / "tiny" / "notebooks" / "tiny-lrm-s"
+    assert paths.summary("tiny") == outputs / "tiny" / "summary"
+    assert paths.figures("tiny") == outputs / "tiny" / "figures"
+    assert not any(outputs.iterdir()), "asking for a path makes no folder"
+
+
+def test_outputs_lie_in_the_project_by_default(monkeypatch):
+    monkeypatch.delenv(paths.OUTPUTS_VARIABLE, raising=False)
+    assert paths.outputs() == paths.ROOT / "outputs"

@@ -1,0 +1,144 @@
+"""Means and their intervals, against closed forms, a literal bootstrap and simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import schema, stats
+
+
+def sample(problems, repeats, seed, model="m", spread=1.0):
+    """Repeats of each problem that succeed with the problem's own probability, Beta(spread, spread)."""
+    draw = np.random.default_rng(seed)
+    rates = np.repeat(draw.beta(spread, spread, problems), repeats)
+    right = draw.random(problems * repeats) < rates
+    return pd.DataFrame(
+        {
+            "model": model,
+            "problem_id": np.repeat([f"p/{i:04}" for i in range(problems)], repeats),
+            "status": np.where(right, "correct", "incorrect"),
+        }
+    )
+
+
+def literal_bootstrap(values, clusters, confidence, draws, seed):
+    """Resample whole clusters one draw at a time, as the textbook says it."""
+    draw = np.random.default_rng(seed)
+    groups = [values[clusters == name] for name in np.unique(clusters)]
+    means = [
+        np.concatenate([groups[i] for i in draw.integers(len(groups), size=len(groups))]).mean() for _ in range(draws)
+    ]
+    return np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_agrees_with_the_literal_bootstrap_on_uneven_clusters(confidence):
+    frame = sample(40, 6, seed=1).drop(index=range(0, 60, 2))
+    frame["tokens"] = np.random.default_rng(2).gamma(2, 50, len(frame))
+    row = stats.mean_ci(frame, "tokens", "model", confidence=confidence, draws=20_000).iloc[0]
+    expected = literal_bootstrap(frame["tokens"].to_numpy(), frame["problem_id"].to_numpy(), confidence, 4000, 3)
+    assert row["mean"] == pytest.approx(frame["tokens"].mean())
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx(expected, abs=0.06 * np.ptp(expected))
+    assert (row["n"], row["n_clusters"]) == (len(frame), 40)
+
+
+def test_width_is_that_of_the_normal_interval_when_rows_are_clusters():
+    frame = sample(400, 1, seed=4)
+    row = stats.accuracy(frame, "model", draws=20_000).iloc[0]
+    half = 1.96 * np.sqrt(row["mean"] * (1 - row["mean"]) / 400)
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * half, rel=0.05)
+
+
+def test_repeats_that_always_agree_carry_no_information():
+    once = sample(50, 1, seed=5)
+    copied = pd.concat([once] * 16)
+    names = ["mean", "ci_low", "ci_high"]
+    assert np.allclose(stats.accuracy(once, "model")[names], stats.accuracy(copied, "model")[names])
+
+
+def test_intervals_cover_the_truth_where_independent_repeats_would_not():
+    frame = pd.concat([sample(60, 16, seed, model=f"study {seed:03}") for seed in range(300)])
+    alone = frame.assign(problem_id=np.arange(len(frame)))
+    clustered, independent = (stats.accuracy(f, "model", draws=400) for f in (frame, alone))
+    assert 0.91 <= _coverage(clustered, 0.5) <= 0.98
+    assert _coverage(independent, 0.5) < 0.75
+
+
+def _coverage(result, truth):
+    return (result["ci_low"].le(truth) & result["ci_high"].ge(truth)).mean()
+
+
+def test_every_row_is_in_the_denominator_and_every_status_is_counted():
+    status = ["correct", "correct", "incorrect", "no_answer", "censored", "ungradable", "censored", "correct"]
+    frame = pd.DataFrame({"problem_id": list("aabbccdd"), "status": status, "model": "m"})
+    row = stats.accuracy(frame, "model").iloc[0]
+    assert (row["mean"], row["n"], row["n_clusters"]) == (3 / 8, 8, 4)
+    assert row[list(schema.STATUSES)].tolist() == [3, 1, 1, 2, 1]
+    assert stats.status_counts(frame, []).iloc[0].to_dict() == row[[*schema.STATUSES, "n"]].to_dict()
+
+
+def test_correct_alone_is_enough_and_null_is_not_correct():
+    frame = pd.DataFrame({"problem_id": list("abcd"), "correct": [True, None, False, True], "model": "m"})
+    result = stats.accuracy(frame, "model")
+    assert result["mean"].tolist() == [0.5]
+    assert list(result.columns) == ["model", "mean", "ci_low", "ci_high", "n", "n_clusters"]
+
+
+@pytest.mark.parametrize(("status", "low", "high"), [("correct", 0.8389, 1), ("incorrect", 0, 0.1611)])
+def test_all_right_or_all_wrong_is_not_certain(status, low, high):
+    frame = pd.DataFrame({"problem_id": range(20), "status": status, "model": "m"})
+    row = stats.accuracy(frame, "model").iloc[0]
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx([low, high], abs=1e-4)  # Wilson, 20 of 20
+
+
+def test_one_cluster_has_a_mean_and_no_interval():
+    row = stats.accuracy(sample(1, 8, seed=0), "model").iloc[0]
+    assert row["n_clusters"] == 1
+    assert row[["ci_low", "ci_high"]].isna().all()
+
+
+def test_missing_values_are_left_out_and_an_empty_group_has_no_mean():
+    frame = pd.DataFrame({"model": list("aaab"), "problem_id": list("1223"), "tokens": [1.0, np.nan, 4.0, np.nan]})
+    result = stats.mean_ci(frame, "tokens", "model")
+    assert result["n"].tolist() == [2, 0]
+    assert result["n_clusters"].tolist() == [2, 0]
+    assert result["mean"].fillna(-1).tolist() == [2.5, -1]
+
+
+def test_no_rows_give_no_groups():
+    empty = sample(3, 1, seed=0).iloc[:0]
+    result = stats.accuracy(empty, ["model"])
+    assert len(result) == 0
+    assert list(result.columns) == ["model", "mean", "ci_low", "ci_high", "n", "n_clusters", *schema.STATUSES]
+
+
+def test_groups_are_sorted_keep_nulls_and_do_not_depend_on_each_other():
+    first, second = sample(30, 4, seed=1, model="b"), sample(20, 4, seed=2, model="a")
+    both = pd.concat([first, second]).assign(interrupt=None, position=np.nan)
+    result = stats.accuracy(both, ["model", "interrupt", "position"])
+    assert result["model"].tolist() == ["a", "b"]
+    assert result["position"].isna().all()
+    names = ["mean", "ci_low", "ci_high"]
+    assert result[names].iloc[1].tolist() == stats.accuracy(first, "model")[names].iloc[0].tolist()
+
+
+def test_the_seed_decides_the_draws_and_the_order_of_rows_does_not():
+    frame = sample(30, 4, seed=1)
+    result = stats.accuracy(frame, "model", seed=7)
+    assert result.equals(stats.accuracy(frame, "model", seed=7))
+    assert result.equals(stats.accuracy(frame.sample(frac=1, random_state=0), "model", seed=7))
+    assert not result.equals(stats.accuracy(frame, "model", seed=8))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: stats.accuracy(f, ["model", "interrupt"]), "missing columns: interrupt"),
+        (lambda f: stats.mean_ci(f, "tokens", "model"), "missing columns: tokens"),
+        (lambda f: stats.accuracy(f.assign(problem_id=None), "model"), "column problem_id: null"),
+        (lambda f: stats.status_counts(f.assign(status="right"), "model"), "status 'right': expected one of"),
+    ],
+)
+def test_bad_frames_are_refused_by_name(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(sample(3, 1, seed=0))

@@ -1,0 +1,60 @@
+"""Update pairs: made for generated problems, checked, and refused where something is wrong."""
+
+import pandas as pd
+import pytest
+
+from lib import problems, schema, tables, updates
+
+
+@pytest.fixture(scope="module")
+def asked() -> pd.DataFrame:
+    return problems.load("tiny").head(60)
+
+
+def test_every_generated_problem_gets_one_valid_update(asked):
+    made = updates.by_construction(asked)
+    assert made["problem_id"].tolist() == asked["problem_id"].tolist()
+    assert made["valid"].all() and made["why_invalid"].isna().all()
+    assert (made["revised_answer"].to_numpy() != asked["answer"].to_numpy()).all()
+
+
+def test_any_draw_of_problems_works(asked):
+    some = asked.iloc[[17, 3, 41]]
+    whole = updates.by_construction(asked).set_index("problem_id")
+    pd.testing.assert_frame_equal(updates.by_construction(some).set_index("problem_id"), whole.loc[some["problem_id"]])
+
+
+def test_the_frame_is_the_table(asked, outputs):
+    tables.write(updates.by_construction(asked), "updates", "tiny")
+    stored = tables.read("updates", "tiny")
+    assert list(stored.columns) == schema.TABLES["updates"].names()
+    assert len(stored) == len(asked)
+
+
+def test_other_sources_get_none(asked):
+    others = asked.assign(source="gsm8k")
+    made = updates.by_construction(others)
+    assert made.empty
+    assert list(made.columns) == schema.TABLES["updates"].names()
+
+
+def test_a_problem_of_another_generator_is_refused(asked):
+    altered = asked.head(3).assign(problem="How many?")
+    with pytest.raises(ValueError, match="tiny/0000: not the problem that seed"):
+        updates.by_construction(altered)
+
+
+GOOD = {"revised_problem": "1 + 2?", "revised_answer": "3", "update": "1 + 3, not 2."}
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ({}, None),
+        ({"revised_problem": "1 + 3?"}, "the revised problem is the original"),
+        ({"revised_answer": "4"}, "both problems have the same answer"),
+        ({"update": "  "}, "the update is empty"),
+    ],
+)
+def test_checks(broken, why):
+    assert updates.why_invalid("1 + 3?", "4", GOOD | broken) == why
