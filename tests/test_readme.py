@@ -1,0 +1,32 @@
+"""The finding in the README is what the stored run of the default study found."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from lib import paths
+
+
+@pytest.fixture(scope="module")
+def accuracy() -> dict[tuple, str]:
+    stored = pd.read_csv(paths.ROOT / "outputs" / "tiny" / "summary" / "accuracy.csv")
+    rows = stored.astype(object).where(stored.notna(), None)
+    return {(r.model, r.interrupt, r.position): f"{100 * r.mean:.1f} %" for r in rows.itertuples()}
+
+
+def test_every_number_of_the_finding_is_computed(accuracy):
+    text = (paths.ROOT / "README.md").read_text()
+    finding = text.split("## The finding")[1].split("## ")[0]
+    expected = [
+        accuracy["tiny-lrm-m", None, None],
+        accuracy["tiny-lrm-m", "force_answer", 0.1],
+        accuracy["tiny-lrm-m", "force_answer", 0.7],
+        accuracy["tiny-lrm-m", "force_answer", 0.9],
+        accuracy["tiny-lrm-m", "update", 0.1],
+        accuracy["tiny-lrm-m", "update", 0.9],
+        accuracy["tiny-lrm-m", "update_guided", 0.9],
+        accuracy["tiny-lrm-s", None, None],
+        max((accuracy["tiny-lrm-s", "update", x] for x in (0.1, 0.3, 0.5, 0.7, 0.9)), key=lambda s: float(s[:-2])),
+    ]
+    assert re.findall(r"\d+\.\d %", finding) == expected
