@@ -3,6 +3,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -213,21 +215,24 @@ def test_a_table_of_another_schema_is_told(outputs):
 # writes that fail
 
 
-@pytest.fixture
-def full_disk():
-    """No file may grow beyond 512 bytes: to a writer the same as a full disk."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond 512 bytes, which to a writer is a full disk; short, as the log of the tests is a file too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_what_was_there(outputs, request):
+def test_a_full_disk_leaves_what_was_there(outputs):
     tables.write(example("traces"), "traces", "tiny", "m", params={"seed": 1})
     folder = paths.tables("tiny", "m")
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    request.getfixturevalue("full_disk")
-    message = told(tables.write, example("traces", seed=[1, 2, 3]), "traces", "tiny", "m", params={"seed": 2})
+    other = example("traces", seed=[1, 2, 3])
+    with full_disk():
+        message = told(tables.write, other, "traces", "tiny", "m", params={"seed": 2})
     assert message.startswith(f"{file_of('traces', 'm')}: not written (")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
