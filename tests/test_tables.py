@@ -217,7 +217,7 @@ def test_a_table_of_another_schema_is_told(outputs):
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file may grow beyond 512 bytes, which to a writer is a full disk; short, as the log of the tests is a file too."""
+    """No file may grow beyond 512 bytes, to a writer a full disk; held short, as the log of the tests is a file too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
     try:
