@@ -7,12 +7,10 @@ is either *learned* (the model would write it) or only read (prompt, inserted wo
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import regex
 
 from lib import tiny
-from lib.params import load_interrupt
 from lib.tiny import Change, Step, Story
 
 # Words with the mark before them, numbers in pairs of digits, runs of punctuation, white space.
@@ -37,6 +35,16 @@ SYSTEMS = (
     "The user may send new information while you think. Use it.",
     "Think step by step. The user may ask you to hurry.",
 )
+# What params/interrupts said when the models were trained; who edits a file there does not change the recipe.
+WORDING = {
+    "end_thinking": "\n\nThe user needs an answer now, so I stop thinking here and answer from what I have so far.\n",
+    "force_answer": "\n\nThe user needs an answer now, so I stop thinking here and give only the final answer, "
+    "with no more steps.\n",
+    "speed_up": "\n\nThe user is in a hurry, so I keep the rest short.\n",
+    "update": "\n\n<update>{update}</update>\n",
+    "update_guided": "\n\nThe user has sent new information about this problem: <update>{update}</update> I trust it, "
+    "and from here on I reason with it.\n",
+}
 PARAPHRASES = {
     "end_thinking": (
         "\n\nI have to stop thinking here. I answer with what I have.\n",
@@ -167,13 +175,8 @@ def closing(story: Story) -> tuple[str, bool]:
     return (f"</think>\n\n{answer(story)}<|im_end|>", True)
 
 
-@cache
-def _own_wording(name: str) -> str:
-    return load_interrupt(name).text
-
-
 def wording(rng: random.Random, name: str) -> str:
-    return rng.choice(PARAPHRASES[name]) if rng.random() < PARAPHRASE_SHARE else _own_wording(name)
+    return rng.choice(PARAPHRASES[name]) if rng.random() < PARAPHRASE_SHARE else WORDING[name]
 
 
 def opening(rng: random.Random, story: Story, at: Cut) -> list[tuple[str, bool]]:
