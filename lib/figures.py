@@ -118,14 +118,16 @@ def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None =
 
 
 def thinking_lengths(traces: pd.DataFrame) -> Figure:
-    """How long uninterrupted thoughts are, by variant: `traces` has reasoning_tokens and variant."""
+    """How long uninterrupted thoughts are, a panel per variant: `traces` has reasoning_tokens and variant."""
     _need(traces, ["reasoning_tokens", "variant"])
-    figure, ax = plt.subplots(figsize=(COLUMN, HEIGHT))
-    sns.histplot(
-        traces, x="reasoning_tokens", hue="variant", bins=30, element="step", palette=PALETTE[:2], ax=ax, alpha=0.3
-    )
-    ax.set(xlabel="reasoning tokens", ylabel="traces")
-    ax.get_legend().set(title=None, frame_on=False)
+    variants = sorted(traces["variant"].unique())
+    bins = np.histogram_bin_edges(traces["reasoning_tokens"], bins=30)
+    figure, axes = plt.subplots(len(variants), 1, figsize=(COLUMN, HEIGHT), sharex=True, sharey=True, squeeze=False)
+    for colour, variant, ax in zip(PALETTE, variants, axes[:, 0], strict=False):
+        lengths = traces.loc[traces["variant"].eq(variant), "reasoning_tokens"]
+        sns.histplot(lengths, bins=bins, element="step", color=colour, alpha=0.3, ax=ax)
+        ax.set(xlabel="reasoning tokens", ylabel="traces")
+        ax.set_title(f"{variant} problems", loc="left")
     return figure
 
 
