@@ -134,6 +134,7 @@ def _papermill(name: str, target: Path, given: dict[str, str]) -> None:
         kernel_name="python3",
         progress_bar=False,
         stderr_file=sys.stderr,
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else a failed cell ends in a line on KeyboardInterrupt
         config=Config(KernelManager={"transport_encryption": "auto"}),  # else each start warns about plain TCP
     )
 
