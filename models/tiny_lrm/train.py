@@ -45,7 +45,7 @@ class Recipe:
 
 
 RECIPES = {
-    "s": Recipe(hidden=64, layers=4, heads=2, inner=192, steps=900),
+    "s": Recipe(hidden=64, layers=4, heads=2, inner=192, steps=1200),
     "m": Recipe(hidden=128, layers=4, heads=4, inner=384, steps=1900),
 }
 
@@ -152,7 +152,7 @@ def draw_losses(losses: list[float], file: Path, window: int = 25) -> None:
     smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
     figure, ax = plt.subplots(figsize=(4.5, 2.6), layout="constrained")
     ax.plot(np.arange(len(smooth)) + window, smooth, linewidth=1)
-    ax.set(yscale="log", xlabel="step", ylabel="loss (nats per learned token)", title=file.parent.name)
+    ax.set(yscale="log", xlabel="step", ylabel="loss (nats per learned token)")
     figure.savefig(file, dpi=150, metadata={"Software": None})
 
 
