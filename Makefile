@@ -99,7 +99,8 @@ CONTINUATIONS = $T/$1/continuations.parquet $N/$1/04_interrupt.ipynb
 GRADES = $T/$1/grades.parquet $N/$1/05_grade.ipynb
 LABELS = $T/labels.parquet $N/06_failure_modes.ipynb
 ASKED = $(or $(call listed,$(INTERRUPTS)),$(call names,interrupts,$(STUDY_FILE)))
-WORDINGS = $(wildcard $(patsubst %,params/interrupts/%.yaml,$(ASKED)))
+worded = $(wildcard $(patsubst %,params/interrupts/%.yaml,$1))
+WORDINGS = $(call worded,$(ASKED) $(foreach f,$(call worded,$(ASKED)),$(call names,steps,$f)))
 
 # A misspelt name is told in one line before anything starts.
 known = $(basename $(notdir $(wildcard params/$1/*.yaml)))
@@ -120,23 +121,25 @@ reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far a
 results: $(LABELS)
 	@:
 
-# What was asked for last is kept beside the tables, so that 04 runs again for other interrupts or positions, and 06 for
-# other models.
-CUTS := $(addprefix --interrupts=,$(call commas,$(INTERRUPTS))) $(addprefix --positions=,$(call commas,$(POSITIONS)))
-CUTS := $(strip $(CUTS))
-ifneq ($(file <$T/.cuts),$(CUTS))
-$T/.cuts: FORCE
+# What was asked for last is kept beside the tables, so that 03 and 04 run again for other interrupts, 04 for other
+# positions, and 06 for other models. What a model has written before is in parts/ and is not asked for again.
+LAST.interrupts := $(addprefix --interrupts=,$(call commas,$(INTERRUPTS)))
+LAST.positions := $(addprefix --positions=,$(call commas,$(POSITIONS)))
+LAST.models := $(MODELS)
+define LAST
+ifneq ($$(file <$T/.$1),$$(LAST.$1))
+$T/.$1: FORCE
 endif
-ifneq ($(file <$T/.models),$(MODELS))
-$T/.models: FORCE
-endif
-$T/.cuts $T/.models:
-	@mkdir -p $(@D)
-	echo '$(if $(filter %.cuts,$@),$(CUTS),$(MODELS))' >$@
+$T/.$1:
+	@mkdir -p $$(@D)
+	echo '$$(LAST.$1)' >$$@
+endef
+$(foreach 1,interrupts positions models,$(eval $(call LAST,$1)))
 FORCE:
 
 RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
-lib = $(patsubst %,lib/%.py,paths schema params tables $1)
+lib = $(patsubst %,lib/%.py,paths schema settings params tables $1)
+ENGINE = $(call lib,families tokens turns harmony cuts markup interrupts plan parts run) $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems tiny) | $(STAMP)
 	$(RUN)
@@ -146,13 +149,13 @@ $(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates tiny) | 
 
 # The chain of one model, $1. The chains do not touch each other, so they run side by side.
 define CHAIN
-$(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $(call lib,markup engine run) \
-    params/models/$1.yaml $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
-	$$(RUN) --model $1
+$(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $T/.interrupts $(WORDINGS) $(ENGINE) \
+    $(call lib,figures) lib/paper.mplstyle params/models/$1.yaml \
+    $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
+	$$(RUN) --model $1 $(LAST.interrupts)
 
-$(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.cuts $(call lib,markup interrupts engine run) \
-    $(WORDINGS) | $(STAMP)
-	$$(RUN) --model $1 $(CUTS)
+$(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call lib,interrupts) | $(STAMP)
+	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
 $(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(call lib,answers grade stats figures) \
     lib/paper.mplstyle | $(STAMP)
@@ -164,11 +167,16 @@ $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$
     $(call lib,failures stats figures) lib/paper.mplstyle | $(STAMP)
 	$(RUN) $(CAST)
 
+.PHONY: plan
+plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
+	@$(PY) -m lib.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \
+	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))'
+
 ## The rest ---------------------------------------------------------------------------------------------------------
 
 CODE := lib models tests notebooks
 
-.PHONY: notebooks test lint format models models-s models-m evaluate lab clean
+.PHONY: notebooks test bench lint format models models-s models-m evaluate lab clean
 lint: $(STAMP)  ## Check style, of the notebooks too
 	@$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
@@ -178,6 +186,9 @@ test: lint  ## Check style, then the stored outputs of 01 and 02, then run the t
 	trap 'rm -rf "$$fresh"' EXIT
 	MIDTHOUGHT_OUTPUTS="$$fresh" $(PY) -m pytest --nbval --nbval-current-env notebooks/0[12]_*.ipynb
 	$(PY) -m pytest
+
+bench: $(STAMP)  ## Measure ratios of time, memory and prefill, and kill a run at random moments (25 minutes)
+	@$(PY) tests/bench.py
 
 format: $(STAMP)  ## Put code and notebooks into style
 	@$(PY) -m ruff check --fix $(CODE)

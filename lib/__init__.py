@@ -2,13 +2,18 @@
 
 The modules stand in layers; each imports only from the layers above it in this list:
 
-0. `paths` (where things live), `schema` (the columns of every table)
-1. `params` (YAML to checked dataclasses), `tables` (parquet in and out), `tiny` (generated problems),
-   `problems` (benchmarks in), `markup` (the marks of a model family, and where they stand among ids)
-2. `interrupts`, `updates`, `answers`, `failures`, `stats`: pure logic, tokens, text and frames
+0. `paths` (where things live), `schema` (the columns of every table), `families` (the marks around the thinking of each
+   model family)
+1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` (generated problems)
+2. `params` (YAML files to settings), `tokens` (text to ids)
+3. `problems` (benchmarks in); `turns` (prompts and user turns in ids), `harmony` and `cuts` (where messages, characters
+   and sentences end among ids)
+4. `markup` (where reasoning and answer stand among ids; passes on what callers need of layers 2 and 3)
+5. `interrupts`, `updates`, `answers`, `failures`, `stats`: pure logic, tokens, text and frames
    in and out; they never import each other
-3. `engine`: the one that does expensive things
-4. `run`, `grade`, `figures`, `notebook`: put the layers together for a notebook
+6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay)
+7. `parts` (completions on disk as they finish)
+8. `run`, `grade`, `figures`, `notebook`, `forecast`: put the layers together for a notebook
 """
 
 __version__ = "0.1.0"

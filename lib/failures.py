@@ -41,7 +41,8 @@ DOUBT = (
 )
 QUESTIONS_UPDATE = re.compile(rf"{DOUBT}[^.\n]{{0,60}}\bupdate|\bupdate\b[^.\n]{{0,60}}{DOUBT}", re.IGNORECASE)
 
-SAME_SAMPLE = ["model", "problem_id", "sample"]
+PLAIN = {"system": None, "unit": "share"}
+SAME_SAMPLE = ["model", "problem_id", "sample", "system"]
 
 
 def label(frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -56,10 +57,11 @@ def label(frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> pd.Dat
         ValueError: a full-thinking trace stands twice.
         params.ParamsError: an interrupt has no file, and no entry in `kinds`.
     """
+    frame = _complete(frame)
     traces = frame[frame["kind"].eq("trace")]
     rows = _with_traces(frame[frame["kind"].eq("continuation")], traces)
     if kinds is None:
-        kinds = {name: params.load_interrupt(name).kind for name in rows["interrupt"].unique()}
+        kinds = {name: _kind(name) for name in rows["interrupt"].unique()}
     kind = rows["interrupt"].map(kinds)
     rows["new_error"] = rows["oracle_correct"].fillna(False).astype(bool) & rows["status"].ne("correct")
     rows["leakage"] = kind.eq("hard") & _leaks(rows)
@@ -68,7 +70,7 @@ def label(frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> pd.Dat
     return rows.rename(columns={"row_id": "continuation_id"})[schema.TABLES["labels"].names()]
 
 
-def summary(labels: pd.DataFrame, by: Sequence[str] = ("model", "interrupt", "position")) -> pd.DataFrame:
+def summary(labels: pd.DataFrame, by: Sequence[str] = ("model", "interrupt", "unit", "position")) -> pd.DataFrame:
     """Failure modes per group of the columns `by`, one row each, sorted.
 
     n rows, n_oracle of them correct with full thinking; new_errors among these, attributed (to leakage, panic
@@ -96,21 +98,36 @@ def summary(labels: pd.DataFrame, by: Sequence[str] = ("model", "interrupt", "po
     )
 
 
+def _complete(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the columns that a table of plain shares can do without."""
+    frame = frame.assign(**{name: value for name, value in PLAIN.items() if name not in frame.columns})
+    if "remaining_tokens" in frame.columns:
+        return frame
+    traces = frame[frame["kind"].eq("trace")]
+    lengths = dict(zip(zip(traces["model"], traces["row_id"], strict=True), traces["reasoning_tokens"], strict=True))
+    origin = zip(frame["model"], frame["row_id"].str.rsplit("~", n=2).str[0], strict=True)
+    thought = np.array([lengths.get(trace, np.nan) for trace in origin], dtype=float)
+    return frame.assign(remaining_tokens=thought - np.floor(frame["position"].astype(float) * thought + 1e-9))
+
+
+def _kind(name: str) -> str:
+    """Kind of an interrupt; `chain.2` is the second of a chain's steps."""
+    whole, _, place = name.partition(".")
+    interrupt = params.load_interrupt(whole)
+    return params.load_steps(interrupt)[int(place) - 1].kind if place else interrupt.kind
+
+
 def _with_traces(rows: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
-    """Add what the rules need of the full-thinking trace (oracle_*) and of the trace that was cut."""
+    """Add what the rules need of the full-thinking trace (oracle_*), and the ratios of lengths."""
     oracle = traces[traces["variant"].eq("original")]
     if (twice := oracle.duplicated(SAME_SAMPLE)).any():
         raise ValueError(f"trace {oracle['row_id'][twice].iloc[0]}: stands twice, expected once per model")
     answered = oracle[oracle["answer_chars"].gt(0)].groupby(["model", "source"])["answer_chars"].mean()
     measured = oracle.rename(columns={"correct": "oracle_correct", "answer_chars": "oracle_answer_chars"})
     measured = measured[[*SAME_SAMPLE, "oracle_correct", "oracle_answer_chars"]]
-    cut = traces[["model", "row_id", "reasoning_tokens"]].set_axis(["model", "trace_id", "thought"], axis=1)
-    rows = rows.assign(trace_id=rows["row_id"].str.rsplit("~", n=2).str[0])
-    rows = rows.merge(measured, on=SAME_SAMPLE, how="left").merge(cut, on=["model", "trace_id"], how="left")
+    rows = rows.merge(measured, on=SAME_SAMPLE, how="left")
     rows = rows.join(answered.rename("mean_answer_chars"), on=["model", "source"])
-    kept = np.floor(rows["position"] * rows["thought"] + 1e-9)
     rows["oracle_correct"] = rows["oracle_correct"].astype("boolean")
-    rows["remaining_tokens"] = rows["thought"] - kept
     rows["remaining_share"] = _share(rows["reasoning_tokens"], rows["remaining_tokens"])
     rows["answer_ratio"] = _share(rows["answer_chars"], rows["oracle_answer_chars"])
     rows["mean_answer_ratio"] = _share(rows["answer_chars"], rows["mean_answer_chars"])

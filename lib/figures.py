@@ -6,7 +6,7 @@ A figure has one panel per interrupt and one colour and marker per model. The fr
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -41,12 +41,15 @@ INTERRUPTS = {  # order and titles of the panels; others follow by name
     "update_guided_speed_up": "Guided update, speed up",
 }
 
-POSITION = "position X (share of reasoning kept)"
-METADATA = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
+COLUMNS = 5  # most panels in a row
+POSITIONS = {  # label of the x axis, by unit of the position
+    "share": "position X (share of reasoning kept)",
+    "tokens": "position X (tokens of reasoning kept)",
+    "sentence": "position X (share of reasoning kept, back to the end of a sentence)",
+    "paragraph": "position X (share of reasoning kept, back to the end of a paragraph)",
 }
+PDF_FIELDS, SVG_FIELDS, PNG_FIELDS = ("CreationDate", "Creator", "Producer"), ("Date", "Creator"), ("Software",)
+METADATA = {"pdf": dict.fromkeys(PDF_FIELDS), "svg": dict.fromkeys(SVG_FIELDS), "png": dict.fromkeys(PNG_FIELDS)}
 
 
 def style() -> None:
@@ -57,11 +60,11 @@ def style() -> None:
 def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """Accuracy against the position of the interrupt, full thinking as a dashed line.
 
-    `frame`: model, interrupt, position, mean, ci_low, ci_high, as from `stats.accuracy`. `reference`: model,
-    mean. `models` gives the order of the colours, by default that of the names.
+    `frame`: model, interrupt, unit (one for all), position, mean, ci_low, ci_high, as from `stats.accuracy`.
+    `reference`: model, mean. `models` gives the order of the colours, by default that of the names.
 
     Raises:
-        ValueError: an empty frame or a missing column.
+        ValueError: an empty frame, a missing column, or positions of several units.
     """
     figure, axes = _by_position(frame, reference, models, "accuracy")
     axes[0].set_ylim(-0.03, 1.03)
@@ -70,10 +73,8 @@ def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: S
 
 
 def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
-    """Tokens generated after the interrupt (reasoning and answer) against its position.
-
-    Frames as for `accuracy_by_position`, in tokens, as from `stats.mean_ci`; the reference is the mean length
-    of an uninterrupted run.
+    """Tokens generated after the interrupt (reasoning and answer) against its position, an uninterrupted run's mean
+    length as a dashed line; frames as for `accuracy_by_position`, in tokens, as from `stats.mean_ci`.
     """
     figure, axes = _by_position(frame, reference, models, "tokens after interrupt")
     axes[0].set_ylim(bottom=0)
@@ -83,11 +84,11 @@ def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Seq
 def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """New errors by position, as a share of what full thinking had right; hatched: those a mode explains.
 
-    `frame`: model, interrupt, position, new_error_rate, attributed_rate, as from `failures.summary`.
+    `frame`: model, interrupt, unit, position, new_error_rate, attributed_rate, as from `failures.summary`.
     """
-    _need(frame, ["model", "interrupt", "position", "new_error_rate", "attributed_rate"])
+    _need(frame, ["model", "interrupt", "unit", "position", "new_error_rate", "attributed_rate"])
     shown = _models(frame, models)
-    figure, axes = _panels(frame["interrupt"], "new errors")
+    figure, axes = _panels(frame, "new errors")
     for interrupt, ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt)]
         for place, (i, model) in enumerate(shown):
@@ -105,10 +106,10 @@ def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Fi
 def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """Answer length after the interrupt over that with full thinking (leakage), on a logarithmic axis.
 
-    `frame`: model, interrupt, position, length_ratio, as from `failures.summary`.
+    `frame`: model, interrupt, unit, position, length_ratio, as from `failures.summary`.
     """
-    _need(frame, ["model", "interrupt", "position", "length_ratio"])
-    lines = frame[["model", "interrupt", "position"]].assign(mean=frame["length_ratio"], ci_low=np.nan)
+    _need(frame, ["model", "interrupt", "unit", "position", "length_ratio"])
+    lines = frame[["model", "interrupt", "unit", "position"]].assign(mean=frame["length_ratio"], ci_low=np.nan)
     lines["ci_high"] = np.nan
     figure, axes = _by_position(lines, None, models, "answer length ratio")
     for ax in axes:
@@ -131,6 +132,11 @@ def thinking_lengths(traces: pd.DataFrame) -> Figure:
     return figure
 
 
+def slug(name: str, unit: str) -> str:
+    """Name of a figure that shows the positions of one unit; shares of the thinking need no mention."""
+    return name if unit == "share" else f"{name}_{unit}"
+
+
 def save(figure: Figure, study: str, slug: str) -> None:
     """Write a figure as `slug`.pdf, .svg and .png into the study's folder, each whole or not at all.
 
@@ -149,9 +155,9 @@ def _by_position(
     frame: pd.DataFrame, reference: pd.DataFrame | None, models: Sequence[str] | None, label: str
 ) -> tuple[Figure, list[Axes]]:
     """One line per model in a panel per interrupt, with its interval as a band."""
-    _need(frame, ["model", "interrupt", "position", "mean", "ci_low", "ci_high"])
+    _need(frame, ["model", "interrupt", "unit", "position", "mean", "ci_low", "ci_high"])
     shown = _models(frame, models)
-    figure, axes = _panels(frame["interrupt"], label)
+    figure, axes = _panels(frame, label)
     full = {} if reference is None else reference.set_index("model")["mean"].to_dict()
     for interrupt, ax in axes.items():
         for i, model in shown:
@@ -185,18 +191,24 @@ def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, sl
     ax.set_xticks(np.arange(len(positions)), [f"{position:g}" for position in positions])
 
 
-def _panels(interrupts: Iterable[str], label: str) -> tuple[Figure, dict[str, Axes]]:
-    """A row of panels with one y axis, as wide as a column for one or two panels and as the page for more."""
-    present = set(interrupts)
+def _panels(frame: pd.DataFrame, label: str) -> tuple[Figure, dict[str, Axes]]:
+    """Rows of panels with one y axis, as wide as a column for one or two panels and as the page for more."""
+    present = set(frame["interrupt"])
     names = [name for name in INTERRUPTS if name in present] + sorted(present - set(INTERRUPTS))
+    columns = math.ceil(len(names) / math.ceil(len(names) / COLUMNS))
+    rows = math.ceil(len(names) / columns)
     width = COLUMN if len(names) <= 2 else PAGE
-    figure, axes = plt.subplots(1, len(names), figsize=(width, HEIGHT), sharey=True, squeeze=False)
-    for ax, name in zip(axes[0], names, strict=True):
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * HEIGHT), sharey=True, squeeze=False)
+    for ax, name in zip(axes.flat, names, strict=False):
         title = INTERRUPTS.get(name, name.replace("_", " ").capitalize())
-        ax.set_title(textwrap.fill(title, int((width / len(names) - 0.2) / CHARACTER)))
-    axes[0, 0].set_ylabel(label)
-    figure.supxlabel(POSITION, fontsize=mpl.rcParams["axes.labelsize"])
-    return figure, dict(zip(names, axes[0], strict=True))
+        ax.set_title(textwrap.fill(title, int((width / columns - 0.2) / CHARACTER)))
+    for ax in axes.flat[len(names) :]:
+        ax.remove()
+    for ax in axes[:, 0]:
+        ax.set_ylabel(label)
+    axis = textwrap.fill(POSITIONS[frame["unit"].iloc[0]], int(width / CHARACTER))
+    figure.supxlabel(axis, fontsize=mpl.rcParams["axes.labelsize"])
+    return figure, dict(zip(names, axes.flat, strict=False))
 
 
 def _legend(figure: Figure, handles: list[Artist]) -> None:
@@ -204,7 +216,7 @@ def _legend(figure: Figure, handles: list[Artist]) -> None:
     entry = 0.55 + CHARACTER * max(len(handle.get_label()) for handle in handles)
     columns = max(1, min(len(handles), int(figure.get_figwidth() / entry)))
     rows = math.ceil(len(handles) / columns)
-    figure.set_figheight(HEIGHT + LEGEND_ROW * (rows - 1))
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows - 1))
     figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
@@ -234,3 +246,5 @@ def _need(frame: pd.DataFrame, names: list[str]) -> None:
         raise ValueError(f"figure: missing columns: {', '.join(absent)}")
     if frame.empty:
         raise ValueError("figure: nothing to draw, the frame has no rows")
+    if "unit" in names and frame["unit"].nunique() != 1:
+        raise ValueError(f"figure: expected positions of one unit, got {', '.join(sorted(frame['unit'].unique()))}")

@@ -88,10 +88,11 @@ def rows(
 
 
 def _one_table(traces: pd.DataFrame, continuations: pd.DataFrame) -> pd.DataFrame:
-    origin = traces[["trace_id", "variant", "update_id", "sample"]]
+    origin = traces[["trace_id", "variant", "update_id", "sample", "system"]]
     after = continuations.merge(origin, on="trace_id", how="left", validate="many_to_one", indicator="found")
     _need(after["found"].eq("both"), after["continuation_id"], "no trace")
-    full = traces.assign(kind="trace", row_id=traces["trace_id"], interrupt=None, role=None, position=np.nan)
+    full = traces.assign(kind="trace", row_id=traces["trace_id"], interrupt=None, role=None, unit=None)
+    full = full.assign(position=np.nan, remaining_tokens=pd.NA)
     after = after.assign(
         kind="continuation",
         row_id=after["continuation_id"],

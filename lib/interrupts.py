@@ -1,13 +1,27 @@
 """Interrupts: a finished thought is cut at a position and something is spliced in, id by id."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from lib import markup
-from lib.params import Interrupt, Model
+from lib.settings import UPDATE_SLOT, Interrupt, Model
+
+UNITS = {"": "share", "t": "tokens", "s": "sentence", "p": "paragraph"}
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a thought is cut: `value` is a count in unit tokens, else a share of the thought's own tokens.
+
+    Units sentence and paragraph move the cut back to the last end of one.
+    """
+
+    value: Fraction
+    unit: str  # share, tokens, sentence or paragraph
 
 
 @dataclass(frozen=True)
@@ -20,62 +34,127 @@ class Splice:
     prefill: str  # start of the answer that was written for the model
     thinking: bool  # whether the continuation begins inside a thought
     closed: bool  # whether the splice has closed the thinking for good
+    passed_tokens: int  # ids generated before the cut, kept or thrown away: what they cost
+    remaining_tokens: int  # thinking that the cut took away
+    budget: int | None = None  # tokens of thinking that the engine allows; None does not limit it
 
 
-def kept(token_ids: list[int], position: float, model: Model) -> int:
-    """How many generated ids a cut keeps: the opening mark and floor(position x reasoning tokens) of the thought.
+def position(text: float | str) -> Position:
+    """Read a position: 0.3, "512t" (tokens), "0.3s" (back to a sentence's end), "0.3p" (back to a paragraph's).
 
-    The position is taken as the decimal it is written as, so that 0.29 of 100 tokens is 29 and not 28.
+    A share is taken as the decimal it is written as, so that 0.29 of 100 tokens is 29 and not 28.
+
+    Raises:
+        ValueError: anything else, or a share outside 0 to 1.
     """
-    start, stop = markup.split(token_ids, model).reasoning
-    return start + math.floor(Fraction(str(position)) * (stop - start))
+    found = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE]-?\d+)?)([tsp]?)", str(text))
+    if found and not (found[2] == "t" and not found[1].isdigit()):
+        read = Position(Fraction(found[1]), UNITS[found[2]])
+        if read.unit == "tokens" or read.value <= 1:
+            return read
+    raise ValueError(f'position {text}: expected a fraction from 0 to 1, or such as "512t", "0.3s", "0.3p"')
+
+
+def told(value: float, unit: str) -> str:
+    """A position of a table as a study writes it: (0.3, share) as 0.3, (40, tokens) as 40t."""
+    suffix = {name: mark for mark, name in UNITS.items()}[unit]
+    return f"{value:g}{suffix}"
+
+
+def kept(token_ids: list[int], at: float | str, model: Model, thinking: bool = False) -> int:
+    """How many generated ids a cut keeps: the opening mark, and as much of the thought as the position says.
+
+    Args:
+        token_ids: what the model generated.
+        at: a position, as `position` reads it; a count beyond the thought's end keeps all of the thought.
+        model: whose markup it is.
+        thinking: whether the prompt had opened the thought.
+
+    Returns:
+        A count that never splits a character: it keeps fewer where the last token kept holds only a part of one.
+    """
+    return _cut(token_ids, markup.split(token_ids, model, thinking).reasoning, at, model)
+
+
+def _cut(token_ids: list[int], reasoning: tuple[int, int], at: float | str, model: Model) -> int:
+    where = position(at)
+    start, stop = reasoning
+    if where.unit == "tokens":
+        count = min(start + int(where.value), stop)
+    else:
+        count = start + math.floor(where.value * (stop - start))
+    if where.unit in ("sentence", "paragraph") and count < stop:
+        count = markup.boundary(token_ids, start, count, where.unit, model)
+    return count if count == stop else max(start, markup.whole_characters(token_ids, count, model))
 
 
 def splice(
-    trace: Mapping[str, Any], interrupt: Interrupt, position: float, model: Model, update: str | None = None
+    trace: Mapping[str, Any], interrupt: Interrupt, position: float | str, model: Model, update: str | None = None
 ) -> Splice:
     """Cut a trace and splice an interrupt in.
 
     Args:
-        trace: a row of the traces table; `prompt_ids`, `token_ids` and `task` are read.
-        interrupt: what is spliced in.
-        position: share of the trace's own reasoning tokens that is kept, 0 to 1.
+        trace: a row of the traces table; `prompt_ids`, `token_ids` and `task` are read, and where there are such,
+            `system`, `thinking` (whether the prompt leaves a thought open, which else its end tells) and, for a
+            restart, `problem` and `starter_code` (what was asked).
+        interrupt: what is spliced in; of several steps, each is spliced by its own file.
+        position: how much of the thought is kept, as `position` reads it.
         model: whose markup and tokenizer are used.
         update: the new information, for an interrupt that carries one.
 
     Raises:
-        ValueError: a position outside 0 to 1, or an update missing or not called for.
+        ValueError: a position that is none, an update missing or not called for, a trace that was made with another
+            system message than the interrupt needs, an interrupt of several steps.
     """
-    if not 0 <= position <= 1:
-        raise ValueError(f"position {position}: expected a fraction from 0 to 1")
-    if interrupt.needs_update != (update is not None):
-        wants = "needs an update" if interrupt.needs_update else "takes no update"
-        raise ValueError(f"interrupt {interrupt.name} {wants}")
-    token_ids = [int(token) for token in trace["token_ids"]]
+    _check(trace, interrupt, update)
+    token_ids, prompt = ([int(token) for token in trace[name]] for name in ("token_ids", "prompt_ids"))
+    text = interrupt.text.replace(UPDATE_SLOT, update or "")
+    thinking = trace.get("thinking")
+    thinking = markup.opened(prompt, model) if thinking is None else thinking
+    start, stop = markup.split(token_ids, model, thinking).reasoning
+    length = _cut(token_ids, (start, stop), position, model)
+    if interrupt.action == "restart":
+        told, code = trace["problem"] + text, trace.get("starter_code")
+        asked = markup.prompt_ids(told, model, trace["task"], interrupt.system, code)
+        return Splice(asked, 0, [], "", markup.opened(asked, model), False, length, stop - length)
+    if interrupt.action == "budget":
+        return Splice(prompt, 0, [], "", thinking, False, 0, stop - length, budget=length - start)
+    before = prompt + token_ids[:length]
+    inserted = [] if thinking or markup.opens(token_ids[:length], model) else markup.opening(model)
+    inserted += markup.user_turn(text.strip(), model) if interrupt.role == "user" else markup.encode(text, model)
     prefill = getattr(interrupt, f"prefill_{trace['task']}")
-    text = interrupt.text.replace("{update}", update or "")
-    inserted = _user_turn(text, model) if interrupt.role == "user" else _in_thought(text, interrupt, prefill, model)
-    length = kept(token_ids, position, model)
+    if interrupt.closes_thinking:
+        inserted += _closed(before + inserted, interrupt, prefill, model)
+    goes_on = not interrupt.closes_thinking
     return Splice(
-        ids=[int(token) for token in trace["prompt_ids"]] + token_ids[:length] + inserted,
+        ids=before + inserted,
         kept_tokens=length,
         inserted_ids=inserted,
         prefill=prefill,
-        thinking=interrupt.role == "assistant",
+        thinking=goes_on and (interrupt.role == "assistant" or markup.opened(before + inserted, model)),
         closed=interrupt.closes_thinking,
+        passed_tokens=length,
+        remaining_tokens=stop - length,
     )
 
 
-def _in_thought(text: str, interrupt: Interrupt, prefill: str, model: Model) -> list[int]:
-    marks = markup.family(model)
-    ids = markup.encode(text, model)
-    if interrupt.closes_thinking:
-        ids += markup.encode(marks.think_end, model) + markup.encode(marks.gap + prefill, model)
-    return ids
+def _check(trace: Mapping[str, Any], interrupt: Interrupt, update: str | None) -> None:
+    if interrupt.steps:
+        raise ValueError(f"interrupt {interrupt.name} has several steps, expected one of {', '.join(interrupt.steps)}")
+    if interrupt.needs_update != (update is not None):
+        wants = "needs an update" if interrupt.needs_update else "takes no update"
+        raise ValueError(f"interrupt {interrupt.name} {wants}")
+    system = trace.get("system")
+    system = system if isinstance(system, str) else ""  # a table's null comes as NaN
+    if interrupt.action != "restart" and system != interrupt.system:
+        told, needed = (
+            f"the system message {text[:60]!r}" if text else "no system message" for text in (system, interrupt.system)
+        )
+        name = trace.get("trace_id", "the trace")
+        raise ValueError(f"{name} was made with {told}, interrupt {interrupt.name} needs {needed}")
 
 
-def _user_turn(text: str, model: Model) -> list[int]:
-    """Close the thought and the turn, say the text as the user, and let the model open a new thought."""
-    marks = markup.family(model)
-    turn = f"{marks.think_end}{marks.gap}{marks.turn_end}{marks.user}{text.strip()}{marks.turn_end}{marks.assistant}"
-    return markup.encode(turn, model)
+def _closed(before: list[int], interrupt: Interrupt, prefill: str, model: Model) -> list[int]:
+    """Ids that end the thinking for good; in a new turn of the assistant it is opened first, to be closed empty."""
+    opening = markup.opening(model) if interrupt.role == "user" and not markup.opened(before, model) else []
+    return opening + markup.closing(model) + markup.encode(prefill, model)

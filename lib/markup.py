@@ -1,41 +1,36 @@
-"""How a model family writes: its prompt, the marks around its thinking, and where these stand among token ids.
+"""Where reasoning and answer stand among the ids that a model generates. Everything here counts in ids.
 
-Everything here counts in ids. Text becomes ids once, piece by piece, and is never decoded and encoded again.
+Text becomes ids once, piece by piece (`lib.tokens`), and is never decoded and encoded again; prompts and turns are put
+together in `lib.turns`. Both are passed on from here, so that callers need this module only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
 
-from lib.params import Model
+from lib import cuts, harmony, tokens
+from lib.cuts import boundary
+from lib.settings import Model
+from lib.tokens import decode, encode, find, marks, tokenizer
+from lib.turns import closing, family, opened, opening, prompt_ids, user_turn
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-
-@dataclass(frozen=True)
-class Family:
-    """The marks of a family, as text."""
-
-    think: str  # opens the thinking; the model writes it itself
-    think_end: str  # closes the thinking
-    gap: str  # what the model writes between its thinking and its answer
-    turn_end: str  # closes the assistant's turn, with what the template puts after it
-    user: str  # opens a user turn
-    assistant: str  # opens an assistant turn
-
-
-FAMILIES = {
-    "qwen3": Family(
-        think="<think>",
-        think_end="</think>",
-        gap="\n\n",
-        turn_end="<|im_end|>\n",
-        user="<|im_start|>user\n",
-        assistant="<|im_start|>assistant\n",
-    ),
-}
+__all__ = [
+    "Split",
+    "answer_only",
+    "boundary",
+    "closing",
+    "decode",
+    "encode",
+    "family",
+    "marks",
+    "opened",
+    "opening",
+    "opens",
+    "prompt_ids",
+    "split",
+    "tokenizer",
+    "user_turn",
+    "whole_characters",
+]
 
 
 @dataclass(frozen=True)
@@ -47,84 +42,82 @@ class Split:
     ended: bool  # whether the thinking was closed
 
 
-def family(model: Model) -> Family:
-    """The marks of a model's family.
-
-    Raises:
-        ValueError: no markup is known for the family that the model's file names.
-    """
-    if model.family not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise ValueError(
-            f"params/models/{model.name}.yaml: family: no markup for {model.family}, expected one of {known}"
-        )
-    return FAMILIES[model.family]
-
-
-def tokenizer(model: Model) -> "PreTrainedTokenizerBase":
-    """The model's own tokenizer, loaded once per process."""
-    return _tokenizer(model.location, model.revision)
-
-
-@cache
-def _tokenizer(location: str, revision: str | None) -> "PreTrainedTokenizerBase":
-    from transformers import AutoTokenizer  # slow to import, and not needed by readers of tables
-
-    return AutoTokenizer.from_pretrained(location, revision=revision)
-
-
-def prompt_ids(problem: str, model: Model, system: str | None = None) -> list[int]:
-    """Ids of the chat prompt that ends where the model begins to write."""
-    messages = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": problem})
-    ids = tokenizer(model).apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-    return [int(token) for token in ids]
-
-
-def encode(text: str, model: Model) -> list[int]:
-    """Ids of a text on its own; marks in it become their special ids, nothing is put in front."""
-    return tokenizer(model).encode(text, add_special_tokens=False)
-
-
-def decode(token_ids: Sequence[int], model: Model) -> str:
-    """Text of ids, special tokens included."""
-    return tokenizer(model).decode(list(token_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
-
-
-def split(token_ids: Sequence[int], model: Model, thinking: bool = False) -> Split:
+def split(token_ids: Sequence[int], model: Model, thinking: bool | None = None) -> Split:
     """Where reasoning and answer lie in generated ids.
+
+    Without any mark all is reasoning, as a thought that was cut off looks so; where the model's file turns thinking off
+    all is answer. What stands before an opening mark is neither. Of several thoughts the first is the reasoning.
 
     Args:
         token_ids: what the model generated, in order.
         model: whose markup it is.
-        thinking: the prompt left a thought open, so that the ids begin inside it.
+        thinking: the prompt left a thought open, so that the ids begin inside it; None if that is not known.
 
     Returns:
         Spans over `token_ids`. Where thinking was never closed, the answer is empty and `ended` is False.
     """
-    ids = list(token_ids)
-    marks = family(model)
-    think, think_end = (_mark(text, model) for text in (marks.think, marks.think_end))
-    start = 0 if thinking or think not in ids else ids.index(think) + 1
-    stop = len(ids) - (bool(ids) and ids[-1] == tokenizer(model).eos_token_id)
-    if think_end not in ids[start:]:
-        return Split((start, stop), (stop, stop), ended=False)
-    end = ids.index(think_end, start)
-    return Split((start, end), (end + 1, max(stop, end + 1)), ended=True)
+    ids = [int(token) for token in token_ids]
+    ids = ids[: _stop(ids, model)]
+    if family(model).channels:
+        return Split(*harmony.spans(ids, bool(thinking), model))
+    start, end = _thought(ids, bool(thinking), model)
+    if end is None and start is None and not thinking and model.template.get("enable_thinking") is False:
+        return Split((0, 0), (0, len(ids)), ended=True)
+    reasoning = (start or 0, len(ids) if end is None else end[0])
+    return Split(reasoning, (len(ids) if end is None else end[1], len(ids)), ended=end is not None)
 
 
 def answer_only(token_ids: Sequence[int], model: Model) -> Split:
     """The split of ids that follow a thought which the prompt has closed: all of it is answer."""
-    ids = list(token_ids)
-    stop = len(ids) - (bool(ids) and ids[-1] == tokenizer(model).eos_token_id)
-    return Split((0, 0), (0, stop), ended=True)
+    ids = [int(token) for token in token_ids]
+    return Split((0, 0), (0, _stop(ids, model)), ended=True)
 
 
-def _mark(text: str, model: Model) -> int:
-    """The single id of a mark."""
-    ids = encode(text, model)
-    if len(ids) != 1:
-        raise ValueError(
-            f"{model.title}: {text} is {len(ids)} tokens, expected one: family {model.family} does not fit"
-        )
-    return ids[0]
+def opens(token_ids: Sequence[int], model: Model) -> bool:
+    """Whether generated ids hold the opening mark of a thought that is not closed in them."""
+    ids = [int(token) for token in token_ids]
+    if family(model).channels:
+        return harmony.is_open(ids, model)
+    done = 0
+    while start := find(ids, family(model).think, model, done):
+        end = _end(ids, start[1], model)
+        if end is None:
+            return True
+        done = end[1]
+    return False
+
+
+def whole_characters(token_ids: Sequence[int], count: int, model: Model) -> int:
+    """The largest number of ids up to `count` after which a cut splits neither a character nor a message's header."""
+    if family(model).channels:
+        around = harmony.headers([int(token) for token in token_ids], model)
+        count = next((header.start for header in around if header.start < count < header.stop), count)
+    return cuts.whole_characters(token_ids, count, model)
+
+
+def _thought(ids: list[int], thinking: bool, model: Model) -> tuple[int | None, tuple[int, int] | None]:
+    """Where the first thought starts, None if it is not opened here, and the ids that end it, None if none do."""
+    start, end = find(ids, family(model).think, model), _end(ids, 0, model)
+    if start and thinking and decode(ids[: start[0]], model).strip():
+        start = None  # a mark in the middle of a thought; right at its start it is one that the model has repeated
+    if start is None or (end and end[0] < start[0]):
+        return None, end
+    return start[1], _end(ids, start[1], model)
+
+
+def _end(ids: list[int], start: int, model: Model) -> tuple[int, int] | None:
+    """The mark that ends a thought, from `start` on; what ends it without being its mark is of no length."""
+    marks, special = family(model), tokens.codec(model).controls
+    also = [find(ids, text, model, start) for text in marks.also_ends if text in special]
+    found = [find(ids, marks.think_end, model, start), *((at[0], at[0]) for at in also if at)]
+    return min((at for at in found if at), default=None)
+
+
+def _stop(ids: list[int], model: Model) -> int:
+    """The number of ids less those that end the turn."""
+    controls = tokens.codec(model).controls
+    ends = tokens.ends(model) | {controls.get(text) for text in family(model).ends}
+    stop = len(ids)
+    while stop and ids[stop - 1] in ends:
+        stop -= 1
+    return stop

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import __version__, params, paths
+from lib import __version__, interrupts, params, paths
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -109,7 +109,8 @@ def report(study: str) -> str:
     """What a finished study found, as a table for a terminal, and where its figures are."""
     accuracy = pd.read_csv(paths.summary(study) / "accuracy.csv")
     full = accuracy[accuracy["interrupt"].isna()].set_index("model")["mean"]
-    cut = accuracy.dropna(subset="interrupt")
+    cut = accuracy.dropna(subset="interrupt").sort_values(["unit", "position"], kind="stable")
+    cut["position"] = list(map(interrupts.told, cut["position"], cut["unit"]))
     table = cut.pivot_table(index=["model", "interrupt"], columns="position", values="mean", sort=False)
     table["full thinking"] = [full[model] for model, _ in table.index]
     shown = (100 * table).round(1).to_string()

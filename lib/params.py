@@ -6,121 +6,20 @@ What is wrong is told in one line: file, key, what was expected. Nothing is conv
 import dataclasses
 import difflib
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.dataclasses import dataclass
+from pydantic import ValidationError
 
 from lib import paths
+from lib.families import FAMILIES, PARSER
+from lib.settings import UPDATE_SLOT, Interrupt, Model, Study
 
 
 class ParamsError(ValueError):
     """Parameters that cannot be used; its text is one line."""
-
-
-STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-UPDATE_SLOT = "{update}"
-
-
-def _some_distinct(values: tuple) -> tuple:
-    if not values:
-        raise ValueError("should hold at least one value, got an empty list")
-    repeated = [value for i, value in enumerate(values) if value in values[:i]]
-    if repeated:
-        raise ValueError(f"should hold each value once, {repeated[0]!r} is repeated")
-    return values
-
-
-Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Names = Annotated[tuple[Text, ...], AfterValidator(_some_distinct)]
-Positions = Annotated[tuple[Share, ...], AfterValidator(_some_distinct)]
-
-
-class _Params:
-    def as_dict(self) -> dict[str, Any]:
-        """All parameters as plain dicts and lists: what is stored beside a table and shown in a notebook."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
-
-
-@dataclass(frozen=True, config=STRICT)
-class Study(_Params):
-    """What is run: which models, problems, interrupts and positions, and with which seed."""
-
-    name: Text
-    title: Text
-    models: Names
-    sources: Names
-    interrupts: Names
-    positions: Positions  # fractions of a trace's own thinking that are kept
-    problems: Count | None = None  # problems per source; null takes all
-    samples: Count = 1  # repeats per problem
-    seed: Annotated[int, Field(ge=0)] = 42
-    data_dir: Text | None = None  # folder of JSON Lines, relative to the repository; null: the hub
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95  # level of the intervals
-    bootstrap: Count = 2000  # draws of the bootstrap behind an interval
-
-
-@dataclass(frozen=True, config=STRICT)
-class Model(_Params):
-    """A reasoning model: where it is, how its thinking is marked, and how it is sampled."""
-
-    name: Text
-    title: Text
-    path: Text  # hub name, or folder relative to the repository
-    family: Text  # markup family: how thinking is opened and closed
-    max_tokens: Count  # limit of generated tokens per request
-    max_model_len: Count  # limit of prompt and generated tokens together
-    revision: Text | None = None  # hub commit; null for a folder
-    temperature: Annotated[float, Field(ge=0)] = 0.6
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
-    top_k: Annotated[int, Field(ge=-1)] = 20  # -1 takes the whole vocabulary
-    threads: Count | None = None  # CPU threads of the engine, which decide how sums round; null takes all
-    engine: dict[str, bool | int | float | str] = Field(default_factory=dict)  # further engine arguments
-
-    @property
-    def is_local(self) -> bool:
-        """Whether `path` is a folder rather than a hub name."""
-        return self.path.startswith(("models/", ".", "/", "~")) or (paths.ROOT / self.path).is_dir()
-
-    @property
-    def location(self) -> str:
-        """What the engine opens: the absolute folder of a local model, else the hub name."""
-        return str(paths.ROOT / Path(self.path).expanduser()) if self.is_local else self.path
-
-
-@dataclass(frozen=True, config=STRICT)
-class Interrupt(_Params):
-    """What is spliced into a thought after the kept prefix."""
-
-    name: Text
-    title: Text
-    kind: Literal["hard", "soft", "update"]
-    text: str  # inserted text; `{update}` in it stands for the update of the problem
-    closes_thinking: bool
-    prefill_math: str = ""  # start of the answer, written for the model on math problems
-    prefill_code: str = ""  # start of the answer, written for the model on code problems
-    role: Literal["assistant", "user"] = "assistant"
-
-    @property
-    def needs_update(self) -> bool:
-        """Whether the text has a place for the update of a problem."""
-        return UPDATE_SLOT in self.text
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        slots = 1 if self.kind == "update" else 0
-        if self.text.count(UPDATE_SLOT) != slots:
-            must = "should hold {update} exactly once" if slots else "should not hold {update}"
-            raise ValueError(f"text: {must}, as kind is {self.kind}")
-        if self.closes_thinking != (self.kind == "hard"):
-            raise ValueError("closes_thinking: should be true for kind hard and false for the others")
-        if (self.prefill_math or self.prefill_code) and not self.closes_thinking:
-            raise ValueError("prefill: an answer can be opened only where the thinking is closed (kind hard)")
-        return self
 
 
 def load_study(name: str, **overrides: Any) -> Study:
@@ -138,13 +37,18 @@ def load_study(name: str, **overrides: Any) -> Study:
         for i, named in enumerate(getattr(study, key)):
             if named not in _names(key):
                 raise ParamsError(f"{file}: {key}[{i}]: no file {_missing(key, named)}")
-            _load(cls, key, named)
+            load_interrupt(named) if cls is Interrupt else _load(cls, key, named)
     return study
 
 
 def load_model(name: str) -> Model:
     """Read `params/models/<name>.yaml`; raises ParamsError as `load_study`, and if a local model is not there."""
     model = _load(Model, "models", name)
+    if model.family not in FAMILIES and not re.fullmatch(rf"{PARSER}\w+", model.family):
+        raise ParamsError(
+            f"{_file('models', name)}: family: no markup for {model.family}{_guess(model.family, list(FAMILIES))}, "
+            f"expected one of {', '.join(FAMILIES)}, or {PARSER}<parser>, a reasoning parser of vLLM"
+        )
     if model.is_local and not Path(model.location, "config.json").is_file():
         raise ParamsError(
             f"{_file('models', name)}: path: no model in folder {model.path}, expected a folder that holds "
@@ -154,8 +58,39 @@ def load_model(name: str) -> Model:
 
 
 def load_interrupt(name: str) -> Interrupt:
-    """Read `params/interrupts/<name>.yaml`; raises ParamsError as `load_study`."""
-    return _load(Interrupt, "interrupts", name)
+    """Read `params/interrupts/<name>.yaml`; raises ParamsError as `load_study`.
+
+    A `prompt_file` in it, relative to the repository, gives wording in the paper authors' JSON format: `system_prompt`,
+    and around the update `reasoning_prefix`, `update_prefix`, `update_suffix`, `reasoning_suffix` (in a user turn only
+    those of the update).
+    """
+    interrupt = _load(Interrupt, "interrupts", name)
+    load_steps(interrupt)
+    return interrupt
+
+
+def load_steps(interrupt: Interrupt) -> list[Interrupt]:
+    """The interrupts that one is made of: itself, or those that its steps name.
+
+    Raises:
+        ParamsError: a step has no sound file, has steps itself, or closes the thinking although another follows.
+    """
+    if not interrupt.steps:
+        return [interrupt]
+    file = _file("interrupts", interrupt.name)
+    parts = []
+    for i, named in enumerate(interrupt.steps):
+        if named not in _names("interrupts"):
+            raise ParamsError(f"{file}: steps[{i}]: no file {_missing('interrupts', named)}")
+        parts.append(part := _load(Interrupt, "interrupts", named))
+        if part.steps or part.action != "splice" or (part.closes_thinking and i < len(interrupt.steps) - 1):
+            raise ParamsError(
+                f"{file}: steps[{i}]: {named}: expected an interrupt of one step that splices words in; only the "
+                "last may close the thinking"
+            )
+        if part.system != parts[0].system:
+            raise ParamsError(f"{file}: steps[{i}]: {named}: expected the system message that {parts[0].name} needs")
+    return parts
 
 
 def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = None) -> Any:
@@ -163,6 +98,8 @@ def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = No
     if name not in _names(kind):
         raise ParamsError(f"no file {_missing(kind, name)}")
     values = _read(kind, name) | (overrides or {})
+    if cls is Interrupt and "prompt_file" in values:
+        values = _worded(values, file)
     known = [field.name for field in dataclasses.fields(cls) if field.name != "name"]
     for key in values:
         if key not in known:
@@ -174,6 +111,27 @@ def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = No
         raise ParamsError(f"{file}: {'; '.join(map(_tell, error.errors()))}") from error
 
 
+HOOKS = ("system_prompt", "reasoning_prefix", "reasoning_suffix", "update_prefix", "update_suffix")
+
+
+def _worded(values: dict[str, Any], file: str) -> dict[str, Any]:
+    """Values of an interrupt with `system` and `text` taken from the prompt file that they name."""
+    if taken := [key for key in ("text", "system") if key in values]:
+        raise ParamsError(f"{file}: {taken[0]}: stands beside prompt_file, expected one of the two")
+    named = values["prompt_file"]
+    try:
+        hooks = json.loads((paths.ROOT / str(named)).read_bytes())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ParamsError(f"{file}: prompt_file: {named}: {reason}, expected a JSON file in the repository") from error
+    if not isinstance(hooks, dict) or not all(isinstance(text, str) for text in hooks.values()) or hooks.keys() - HOOKS:
+        raise ParamsError(f"{file}: prompt_file: {named}: expected texts under {', '.join(HOOKS)} and nothing else")
+    system, before, after, *around = (hooks.get(hook, "") for hook in HOOKS)
+    update = (UPDATE_SLOT if values.get("kind") == "update" else "").join(around)
+    text = update if values.get("role") == "user" else f"{before}{update}{after}"
+    return {key: value for key, value in values.items() if key != "prompt_file"} | {"system": system, "text": text}
+
+
 def _listed(key: str, value: Any) -> Any:
     """A text with commas as a list, for the keys of a study that hold lists; anything else as it is."""
     if not isinstance(value, str) or key not in ("models", "sources", "interrupts", "positions"):
@@ -181,10 +139,7 @@ def _listed(key: str, value: Any) -> Any:
     items = [item.strip() for item in value.split(",")]
     if key != "positions":
         return items
-    try:
-        return [float(item) for item in items]
-    except ValueError as error:
-        raise ParamsError(f"positions: expected numbers with commas between them, got {value!r}") from error
+    return [float(item) if re.fullmatch(r"[\d.]+", item) else item for item in items]
 
 
 def _read(kind: str, name: str) -> dict[str, Any]:
@@ -214,7 +169,8 @@ class _Loader(yaml.SafeLoader):
 
 def _tell(error: Any) -> str:
     """One of pydantic's errors as `key: what was expected, got value`."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    told = [part for part in error["loc"] if part not in ("number", "text") or part == error["loc"][0]]  # not our tags
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told).lstrip(".")
     if error["type"] == "missing":
         return f"{key}: missing, expected a value"
     if error["type"] == "value_error":

@@ -25,6 +25,11 @@ def tables(study: str, model: str | None = None) -> Path:
     return _below(study, "tables", model)
 
 
+def parts(study: str, model: str) -> Path:
+    """Folder of what a model has written for a study so far, completion by completion."""
+    return _below(study, "parts", model)
+
+
 def notebooks(study: str, model: str | None = None) -> Path:
     """Folder of the executed notebooks of a study, or of one model in it."""
     return _below(study, "notebooks", model)

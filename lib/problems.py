@@ -113,15 +113,19 @@ def load(source: str, data_dir: str | Path | None = None) -> pd.DataFrame:
     if source == "tiny":
         rows = tiny.problems(TINY_SIZE, seed=tiny.SEED)
         return _frame(rows, source, f"seed {tiny.SEED}")
-    if source not in BENCHMARKS:
-        known = [*BENCHMARKS, "tiny"]
-        close = difflib.get_close_matches(str(source), known, n=1)
-        guess = f" (did you mean {close[0]}?)" if close else ""
-        raise ProblemError(f"{source}: no such source{guess}, expected one of {', '.join(known)}")
-    benchmark = BENCHMARKS[source]
+    benchmark = _benchmark(source)
     if data_dir is None:
         return _from_hub(source, benchmark)
     return _from_file(source, benchmark, Path(data_dir) / benchmark.file)
+
+
+def size(source: str) -> int:
+    """How many problems a source has, without loading them.
+
+    Raises:
+        ProblemError: an unknown source.
+    """
+    return TINY_SIZE if source == "tiny" else _benchmark(source).size
 
 
 def subset(frame: pd.DataFrame, n: int | None, seed: int = SUBSET_SEED) -> pd.DataFrame:
@@ -133,6 +137,15 @@ def subset(frame: pd.DataFrame, n: int | None, seed: int = SUBSET_SEED) -> pd.Da
         return frame
     drawn = np.random.default_rng(seed).permutation(len(frame))[:n]
     return frame.iloc[drawn].reset_index(drop=True)
+
+
+def _benchmark(source: str) -> Benchmark:
+    if source not in BENCHMARKS:
+        known = [*BENCHMARKS, "tiny"]
+        close = difflib.get_close_matches(str(source), known, n=1)
+        guess = f" (did you mean {close[0]}?)" if close else ""
+        raise ProblemError(f"{source}: no such source{guess}, expected one of {', '.join(known)}")
+    return BENCHMARKS[source]
 
 
 def _from_hub(source: str, benchmark: Benchmark) -> pd.DataFrame:

@@ -1,78 +1,130 @@
-"""Runs: a study's problems become requests, the engine's completions become rows of traces and continuations."""
+"""Runs: what a study plans to ask becomes requests, and the engine's completions rows of traces and continuations."""
 
-import hashlib
-from collections.abc import Iterable, Mapping
+import dataclasses
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from lib import interrupts, markup
+from lib import engine, interrupts, markup, plan
 from lib.engine import Completion, Engine, Request
 from lib.interrupts import Splice
 from lib.markup import Split
-from lib.params import Interrupt, Model, Study
+from lib.parts import Store
+from lib.plan import Job
+from lib.settings import Interrupt, Model, Study
+
+Row = dict[str, Any]
 
 
-def seed(study: Study, *parts: Any) -> int:
-    """A request's own seed in 0..2**63 - 1, from the study's seed and everything that names the request."""
-    text = "|".join(map(str, (study.seed, *parts)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+@dataclasses.dataclass
+class Usage:
+    """What a run cost, counted as it goes; all in tokens but requests and seconds."""
+
+    requests: int = 0  # that an engine has answered, now or in a run before
+    kept: int = 0  # of these, answered in a run before
+    prompt: int = 0
+    cached: int = 0  # of the prompts, taken from the prefix cache
+    generated: int = 0
+    seconds: float = 0.0  # of this run
+
+    @property
+    def computed(self) -> int:
+        """Tokens of prompts that went through the model."""
+        return self.prompt - self.cached
+
+    def add(self, prompt: int, done: Completion, kept: bool) -> None:
+        """Count a completion; `kept` says that it is one of a run before, `prompt` is the length of its prompt."""
+        self.requests += 1
+        self.kept += kept
+        self.prompt += prompt
+        self.cached += done.cached_tokens
+        self.generated += len(done.token_ids)
+
+    def tell(self) -> None:
+        """Say on stderr, which stored notebooks do not keep, what differs between two equal runs."""
+        print(f"{self.seconds:.0f} s; {self.kept} of {self.requests} requests were answered before", file=sys.stderr)
+
+    def table(self) -> pd.Series:
+        """What two equal runs have in common: all but the seconds and what was kept."""
+        counts = {"requests": self.requests, "prompt tokens": self.prompt, "from the cache": self.cached}
+        return pd.Series(counts | {"computed": self.computed, "generated": self.generated}, name="sum")
 
 
-def initial(engine: Engine, study: Study, problems: pd.DataFrame, updates: pd.DataFrame) -> pd.DataFrame:
-    """One uninterrupted trace per problem and sample, and per revised problem that a valid update restores.
+def initial(
+    ready: Engine,
+    study: Study,
+    problems: pd.DataFrame,
+    updates: pd.DataFrame,
+    chosen: Iterable[Interrupt],
+    store: Store | None = None,
+    usage: Usage | None = None,
+) -> pd.DataFrame:
+    """One uninterrupted trace per problem and sample, and per revised problem that an interrupt needs.
 
     Args:
-        engine: an open engine.
+        ready: an open engine.
         study: gives samples and seed.
         problems: rows of the problems table.
         updates: rows of the updates table.
+        chosen: the interrupts to come, which decide what traces there have to be, as `plan.questions` tells.
+        store: where finished completions are looked up and kept; None keeps nothing.
+        usage: where it is counted what the run costs.
 
     Returns:
         Rows of the traces table, in the order of the problems, originals first.
     """
-    asked = {row["trace_id"]: row for row in _questions(study, problems, updates, engine.model)}
-    requests = [Request(key, row["prompt_ids"], row["seed"]) for key, row in asked.items()]
-    done = {completion.key: completion for completion in _progress(engine, requests)}
-    return pd.DataFrame([row | _trace(done[key], engine.model) for key, row in asked.items()])
+    asked = list(plan.questions(study, problems, updates, ready.model, chosen))
+    planned = ((i, _request(ready.model, row["prompt_ids"], row["seed"])) for i, row in enumerate(asked))
+    for i, done in _completed(ready, planned, len(asked), store, usage):
+        asked[i] |= _measured(done, markup.split(done.token_ids, ready.model, asked[i].pop("thinking")), ready.model)
+    return pd.DataFrame(asked)
 
 
 def continuations(
-    engine: Engine,
+    ready: Engine,
     study: Study,
     traces: pd.DataFrame,
     updates: pd.DataFrame,
     chosen: Iterable[Interrupt],
+    problems: pd.DataFrame | None = None,
+    store: Store | None = None,
+    usage: Usage | None = None,
 ) -> pd.DataFrame:
     """Every interrupt at every position of every trace it applies to, in one pass of the engine.
 
-    An update is spliced into traces of the revised problem, any other interrupt into traces of the original.
+    A necessary update is spliced into traces of the revised problem, any other interrupt into traces of the original.
+    Of an interrupt of several steps, each step cuts what followed the one before: one more pass for each step. The
+    rows before the last are kept too, the first under the name of its own interrupt.
 
     Args:
-        engine: an open engine.
-        study: gives positions and seed.
+        ready: an open engine.
+        study: gives positions, seed and the limit of the second pass.
         traces: rows of the traces table, of the engine's model.
         updates: rows of the updates table.
         chosen: the interrupts.
+        problems: rows of the problems table; only a restart needs them.
+        store: where finished completions are looked up and kept; None keeps nothing.
+        usage: where it is counted what the run costs.
 
     Returns:
-        Rows of the continuations table: by trace, then position, then interrupt in the order of `chosen`.
+        Rows of the continuations table, trace by trace and position by position; later steps stand at the end.
     """
-    news = updates.set_index(["problem_id", "update_id"])["update"].to_dict()
-    asked: dict[str, tuple[dict[str, Any], Splice]] = {}
-    chosen = list(chosen)
-    for trace in traces.sort_values("trace_id").to_dict("records"):
-        for position in study.positions:
-            for interrupt in chosen:
-                if interrupt.needs_update == (trace["variant"] == "revised"):
-                    update = news[trace["problem_id"], trace["update_id"]] if interrupt.needs_update else None
-                    cut = interrupts.splice(trace, interrupt, position, engine.model, update)
-                    row = _cut_row(study, trace, interrupt, position, cut)
-                    asked[row["continuation_id"]] = row, cut
-    requests = [Request(key, cut.ids, row["seed"]) for key, (row, cut) in asked.items()]
-    done = {completion.key: completion for completion in _progress(engine, requests)}
-    return pd.DataFrame([row | _continuation(done[key], cut, engine.model) for key, (row, cut) in asked.items()])
+    jobs = list(plan.jobs(study, traces, updates, list(chosen), problems))
+    rows: dict[str, Row] = {}
+    while jobs:
+        rows |= {plan.row_id(job): {} for job in jobs}
+        planned = (_planned(study, job, ready.model) for job in jobs)
+        later = []
+        for (job, cut), done in _completed(ready, planned, len(jobs), store, usage):
+            row = _row(study, job, cut) | _continued(done, cut, ready.model)
+            rows[row["continuation_id"]] = row
+            later += plan.following(job, cut, done.token_ids)
+        jobs = sorted(later, key=plan.row_id)  # they came as they finished
+    return pd.DataFrame(list(rows.values()))
 
 
 def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model: Model) -> str:
@@ -82,52 +134,38 @@ def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model:
     return f"{kept}⟦{inserted}⟧{markup.decode(continuation['token_ids'], model)}"
 
 
-def _questions(study: Study, problems: pd.DataFrame, updates: pd.DataFrame, model: Model) -> Iterable[dict[str, Any]]:
-    texts = problems[["problem_id", "source", "task", "problem"]].assign(variant="original", update_id=None)
-    revised = updates[updates["valid"]].merge(problems[["problem_id", "source", "task"]], on="problem_id")
-    revised = revised.assign(problem=revised["revised_problem"], variant="revised")[texts.columns]
-    for row in [*texts.to_dict("records"), *revised.to_dict("records")]:
-        prompt = markup.prompt_ids(row.pop("problem"), model)
-        for sample in range(study.samples):
-            name = f"{row['problem_id']}~{row['variant']}~{sample}"
-            if row["variant"] == "revised" and row["update_id"] != "0":
-                name = f"{row['problem_id']}~revised-{row['update_id']}~{sample}"
-            yield row | {
-                "trace_id": name,
-                "model": model.name,
-                "sample": sample,
-                "seed": seed(study, name),
-                "prompt_ids": prompt,
-            }
+def _planned(study: Study, job: Job, model: Model) -> tuple[tuple[Job, Splice], Request]:
+    cut = plan.splice(job, model)
+    own = plan.own_seed(study, job)
+    return (job, cut), _request(model, cut.ids, own, plan.limit(study, job, cut, model), cut.budget)
 
 
-def _cut_row(
-    study: Study, trace: Mapping[str, Any], interrupt: Interrupt, position: float, cut: Splice
-) -> dict[str, Any]:
-    copied = ("trace_id", "problem_id", "source", "task", "model")
-    return {key: trace[key] for key in copied} | {
-        "continuation_id": f"{trace['trace_id']}~{interrupt.name}~{position}",
-        "interrupt": interrupt.name,
-        "role": interrupt.role,
-        "position": float(position),
+def _row(study: Study, job: Job, cut: Splice) -> Row:
+    """The columns of a continuation that are known before it is generated."""
+    where = interrupts.position(job.at)
+    return {key: job.trace[key] for key in plan.COPIED} | {
+        "continuation_id": plan.row_id(job),
+        "interrupt": job.names[0],
+        "role": job.steps[0].role,
+        "parent_id": job.parent_id,
+        "position": float(where.value),
+        "unit": where.unit,
         "kept_tokens": cut.kept_tokens,
-        "inserted_ids": cut.inserted_ids,
+        "remaining_tokens": cut.remaining_tokens,
+        "budget": cut.budget,
+        "inserted_ids": np.array(cut.inserted_ids, dtype=np.int32),
         "prefill": cut.prefill,
-        "seed": seed(study, trace["trace_id"], interrupt.name, position),
+        "seed": plan.own_seed(study, job),
     }
 
 
-def _trace(done: Completion, model: Model) -> dict[str, Any]:
-    return _measured(done, markup.split(done.token_ids, model), model)
-
-
-def _continuation(done: Completion, cut: Splice, model: Model) -> dict[str, Any]:
+def _continued(done: Completion, cut: Splice, model: Model) -> Row:
     if cut.closed:
         return _measured(done, markup.answer_only(done.token_ids, model), model)
-    return _measured(done, markup.split(done.token_ids, model, thinking=cut.thinking), model)
+    return _measured(done, markup.split(done.token_ids, model, cut.thinking), model)
 
 
-def _measured(done: Completion, parts: Split, model: Model) -> dict[str, Any]:
+def _measured(done: Completion, parts: Split, model: Model) -> Row:
     reasoning = markup.decode(done.token_ids[slice(*parts.reasoning)], model)
     answer = markup.decode(done.token_ids[slice(*parts.answer)], model)
     return {
@@ -140,9 +178,50 @@ def _measured(done: Completion, parts: Split, model: Model) -> dict[str, Any]:
         "answer_chars": len(answer),
         "answer": answer,
         "finish_reason": done.finish_reason,
-        "cached_tokens": done.cached_tokens,
     }
 
 
-def _progress(engine: Engine, requests: list[Request]) -> Iterable[Completion]:
-    return tqdm(engine.generate(requests), total=len(requests), desc=engine.model.name, unit="request", mininterval=2)
+def _request(model: Model, ids: list[int], own: int, limit: int | None = None, budget: int | None = None) -> Request:
+    return Request(engine.request_key(model, ids, own, limit, budget), ids, own, limit, budget)
+
+
+def _completed(
+    ready: Engine, planned: Iterable[tuple[Any, Request]], total: int, store: Store | None, usage: Usage | None
+) -> Iterator[tuple[Any, Completion]]:
+    """What each request was planned for, with its completion: from the store, or generated and kept there.
+
+    Equal requests are sent once. Requests are taken from `planned` as the engine has room for them, so that their ids
+    never stand in memory all at once.
+    """
+    usage = Usage() if usage is None else usage
+    started = time.monotonic()
+    known = store.completions() if store else {}
+    waiting: dict[str, list[Any]] = {}  # what each request that was sent is for, and the length of its prompt first
+    found: list[tuple[Any, Completion]] = []
+    counted: set[str] = set()
+
+    def missing() -> Iterator[Request]:
+        for what, request in planned:
+            if request.key in waiting:
+                waiting[request.key].append(what)
+            elif request.key in known:
+                if request.key not in counted:
+                    usage.add(len(request.prompt_ids), known[request.key], kept=True)
+                found.append((what, known[request.key]))
+            else:
+                waiting[request.key] = [len(request.prompt_ids), what]
+                yield request
+            counted.add(request.key)
+
+    for done in engine.progress(total, ready.generate(missing())):
+        done = dataclasses.replace(done, token_ids=np.array(done.token_ids, dtype=np.int32))  # a tenth of a list's size
+        if store:
+            store.add(done)
+        length, *users = waiting.pop(done.key)
+        usage.add(length, done, kept=False)
+        known[done.key] = done
+        yield from ((what, done) for what in users)
+        yield from found
+        found.clear()
+    yield from found
+    usage.seconds += time.monotonic() - started

@@ -152,6 +152,19 @@ def _way_back(original: Story, revised: Story, place: int) -> str:
     return f"{told}, not {revised.steps[place - 1].n}."
 
 
+def false_news(story: Story) -> str:
+    """A wrong sum of the story's own numbers: news that contradicts arithmetic, so that it must not be believed."""
+    before, after = story.values()[:2]
+    step = story.steps[0]
+    sign = {"add": "+", "subtract": "-", "halve": "/"}.get(step.kind, "*")
+    return f"{before} {sign} {step.n} is {after + 1 if after < MAX_VALUE else after - 1}, not {after}."
+
+
+def known_news(story: Story) -> str:
+    """What the story says in its first sentence."""
+    return f"{story.name} has {story.start} {story.things} at the start."
+
+
 def stories(n: int, seed: int = SEED) -> Iterator[tuple[str, Change]]:
     """`n` test stories, each with a revision, by problem id; the first k are the same for every n."""
     rng = random.Random(seed)

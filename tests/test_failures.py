@@ -199,13 +199,15 @@ def test_the_authors_own_examples_of_doubt_are_told_apart(shared_data):
 def test_takes_what_grade_rows_gives():
     columns = {name: [TRACE.get(name)] for name in ("trace_id", *TRACE)}
     traces = pd.DataFrame(columns).assign(
-        trace_id=TRACE["row_id"], update_id=None, ended=True, finish_reason="stop", reasoning_chars=1
+        trace_id=TRACE["row_id"], update_id=None, system=None, ended=True, finish_reason="stop", reasoning_chars=1
     )
-    cut = traces.drop(columns=["variant", "update_id", "sample"]).assign(
+    cut = traces.drop(columns=["variant", "update_id", "sample", "system"]).assign(
         continuation_id="tiny/0~original~0~speed_up~0.3",
         interrupt="speed_up",
         role="assistant",
         position=0.3,
+        unit="share",
+        remaining_tokens=70,
         prefill="",
         answer=r"\boxed{7}",
         reasoning_tokens=1,

@@ -24,6 +24,7 @@ def cells(models=MODELS, interrupts=tuple(figures.INTERRUPTS)):
             {
                 "model": model,
                 "interrupt": interrupt,
+                "unit": "share",
                 "position": position,
                 "mean": mean,
                 "ci_low": mean - 0.05,
@@ -74,6 +75,7 @@ SIZES = [
     (MODELS, ("end_thinking", "force_answer")),
     (["gpt-oss-20b", "magistral-small-2509", "qwen3-8b"], ("speed_up",)),
     ([f"a-model-of-size-{i}" for i in range(6)], tuple(figures.INTERRUPTS)),
+    (MODELS, (*figures.INTERRUPTS, *(f"control_number_{i}" for i in range(8)))),
 ]
 
 
@@ -104,6 +106,20 @@ def test_panels_follow_the_order_of_interrupts_and_share_an_axis():
     figure = figures.accuracy_by_position(frame, full())
     assert [ax.get_title() for ax in figure.axes] == ["End thinking", "Update", "Zzz last"]
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
+
+
+@pytest.mark.parametrize("unit", figures.POSITIONS)
+@pytest.mark.parametrize("interrupts", [("update",), tuple(figures.INTERRUPTS)])
+def test_the_axis_says_what_a_position_counts(unit, interrupts):
+    figure = figures.accuracy_by_position(cells(interrupts=interrupts).assign(unit=unit), full(), MODELS)
+    assert figure._supxlabel.get_text().replace("\n", " ") == figures.POSITIONS[unit]
+    assert figures.slug("accuracy", unit) == ("accuracy" if unit == "share" else f"accuracy_{unit}")
+
+
+def test_positions_of_two_units_do_not_share_an_axis():
+    mixed = pd.concat([cells(), cells().assign(unit="tokens")])
+    with pytest.raises(ValueError, match="expected positions of one unit, got share, tokens"):
+        figures.accuracy_by_position(mixed, full(), MODELS)
 
 
 def test_lines_are_the_frame_and_dashes_the_reference():

@@ -96,6 +96,7 @@ def trace(problem="tiny/0", variant="original", answer=r"\boxed{12}", ended=True
         "variant": variant,
         "update_id": "u" if variant == "revised" else None,
         "sample": 0,
+        "system": None,
         "ended": ended,
         "finish_reason": finish_reason,
         "answer": answer,
@@ -108,12 +109,14 @@ def trace(problem="tiny/0", variant="original", answer=r"\boxed{12}", ended=True
 
 def continuation(interrupt, answer, variant="original", prefill="", ended=True, finish_reason="stop"):
     row = trace(variant=variant, answer=answer, ended=ended, finish_reason=finish_reason)
-    del row["variant"], row["update_id"], row["sample"]
+    del row["variant"], row["update_id"], row["sample"], row["system"]
     return row | {
         "continuation_id": f"{row['trace_id']}~{interrupt}~0.3",
         "interrupt": interrupt,
         "role": "assistant",
         "position": 0.3,
+        "unit": "share",
+        "remaining_tokens": 14,
         "prefill": prefill,
     }
 

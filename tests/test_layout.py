@@ -19,19 +19,22 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # a module imports only from the rows above its own
 LAYERS = [
-    {"paths", "schema"},
-    {"params", "tables", "tiny"},
-    {"problems", "markup"},
+    {"paths", "schema", "families"},
+    {"settings", "tables", "tiny"},
+    {"params", "tokens"},
+    {"problems", "cuts", "harmony", "turns"},
+    {"markup"},
     {"interrupts", "updates", "answers", "failures", "stats"},
-    {"engine"},
-    {"run", "grade", "figures", "notebook"},
+    {"plan", "engine"},
+    {"parts"},
+    {"run", "grade", "figures", "notebook", "forecast"},
 ]
 
 # what papermill may pass to each notebook
 PARAMETERS = {
     "01_load": ["study"],
     "02_augment": ["study"],
-    "03_initial": ["study", "model"],
+    "03_initial": ["study", "model", "interrupts"],
     "04_interrupt": ["study", "model", "interrupts", "positions"],
     "05_grade": ["study", "model"],
     "06_failure_modes": ["study", "models"],
@@ -46,7 +49,8 @@ TREE = [
     ".ci/run",
     "lib/__init__.py",
     "lib/paper.mplstyle",
-    *(f"lib/{module}.py" for layer in LAYERS for module in sorted(layer)),
+    *(f"lib/{module}.py" for layer in LAYERS for module in sorted(layer) if module != "engine"),
+    "lib/engine/__init__.py",
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",
@@ -62,8 +66,13 @@ MAX_OUTPUT_BYTES = 20_000
 FORBIDDEN = {"sys.path", "os.chdir", "os.system", "subprocess", "get_ipython", "exec", "eval"}
 MACHINE_PATH = re.compile(r"""(?:^|[\s'"`(\[=:,])(?:~/|/(?:home|root|tmp|usr|opt|var|mnt|work|Users)/|[A-Z]:\\)""")
 
-modules = sorted((ROOT / "lib").glob("*.py"))
-by_module = pytest.mark.parametrize("module", modules, ids=lambda file: file.stem)
+modules = sorted((ROOT / "lib").rglob("*.py"))
+by_module = pytest.mark.parametrize("module", modules, ids=lambda file: name_of(file))
+
+
+def name_of(file: Path) -> str:
+    """Name of a module below `lib`, with dots; a package has its folder's."""
+    return ".".join(file.relative_to(ROOT / "lib").with_suffix("").parts).removesuffix(".__init__")
 
 
 # the tree and the package
@@ -93,7 +102,7 @@ def test_lib_is_found_from_any_folder(tmp_path):
 
 
 def test_importing_lib_is_quiet_and_light():
-    names = ", ".join(f"lib.{file.stem}" for file in modules if file.stem != "__init__")
+    names = ", ".join(f"lib.{name_of(file)}" for file in modules if name_of(file) != "__init__")
     heavy = ("vllm", "torch", "transformers", "datasets")
     code = f"import sys, {names}; print([name for name in {heavy} if name in sys.modules])"
     env = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -125,17 +134,17 @@ def test_imports_go_strictly_downward(module):
     imported = imports_of(ast.parse(module.read_text()))
     ours = {name.split(".")[1] for name in imported if name.startswith("lib.")}
     assert not {name for name in imported if name.split(".")[0] in ("models", "tests")}
-    if module.stem == "__init__":
+    if name_of(module) == "__init__":
         assert imported == set()
         return
-    ours.discard("__version__")
-    upward = {name for name in ours if layer_of(name) >= layer_of(module.stem)}
-    assert upward == set(), f"lib.{module.stem} may not import these"
+    own = name_of(module).split(".")[0]
+    upward = {name for name in ours - {"__version__", own} if layer_of(name) >= layer_of(own)}
+    assert upward == set(), f"lib.{name_of(module)} may not import these"
 
 
 def test_every_module_has_one_layer_and_stands_in_the_docstring():
     placed = [name for layer in LAYERS for name in layer]
-    assert sorted(placed) == sorted(file.stem for file in modules if file.stem != "__init__")
+    assert sorted(placed) == sorted({name_of(file).split(".")[0] for file in modules} - {"__init__"})
     for name in placed:
         assert f"`{name}`" in lib.__doc__
 

@@ -135,7 +135,7 @@ def test_positions_pass_as_a_text():
     study = params.load_study("tiny", positions="0.1, 0.5", interrupts="update,speed_up")
     assert study.positions == (0.1, 0.5)
     assert study.interrupts == ("update", "speed_up")
-    with pytest.raises(params.ParamsError, match="positions: expected numbers with commas between them, got 'early'"):
+    with pytest.raises(params.ParamsError, match=r'positions\[0\]: should be a number .*, got "early"'):
         params.load_study("tiny", positions="early")
     with pytest.raises(params.ParamsError, match=r"positions.*1\.5"):
         params.load_study("tiny", positions="0.5,1.5")

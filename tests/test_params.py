@@ -122,10 +122,11 @@ def test_as_dict_is_plain_and_complete():
 
 
 def test_engine_arguments_keep_their_types():
-    engine = params.load_model("tiny-lrm-s").engine
-    assert engine["enforce_eager"] is True
-    assert engine["block_size"] == 32
-    assert engine["dtype"] == "float32"
+    model = params.load_model("tiny-lrm-s")
+    assert model.engine == "vllm"
+    assert model.options["enforce_eager"] is True
+    assert model.options["block_size"] == 32
+    assert model.options["dtype"] == "float32"
 
 
 def test_a_hub_name_is_not_a_folder(folder):
@@ -242,7 +243,7 @@ def test_a_misspelt_name_is_told(load, kind, name, guess):
 
 # changes to an interrupt file, what the error must say
 BAD_INTERRUPTS = [
-    ("speed_up", {"kind": "softly"}, ["kind", "'hard', 'soft' or 'update'", '"softly"']),
+    ("speed_up", {"kind": "softly"}, ["kind", "'hard', 'soft', 'update' or 'control'", '"softly"']),
     ("speed_up", {"role": "system"}, ["role", "'assistant' or 'user'", '"system"']),
     ("speed_up", {"closes_thinking": "no"}, ["closes_thinking", "boolean", '"no"']),
     ("speed_up", {"closes_thinking": 0}, ["closes_thinking", "boolean", "0"]),
@@ -250,7 +251,21 @@ BAD_INTERRUPTS = [
     ("end_thinking", {"closes_thinking": False}, ["closes_thinking", "true for kind hard"]),
     ("speed_up", {"text": "hurry: {update}"}, ["text", "should not hold {update}", "kind is soft"]),
     ("update", {"text": "no news"}, ["text", "should hold {update} exactly once"]),
-    ("update", {"text": "{update}{update}"}, ["text", "should hold {update} exactly once"]),
+    ("update", {"text": "{update}{update}"}, ["text", "should hold {update} at most once"]),
+    ("update", {"update": "wrong"}, ["update", "'necessary', 'false' or 'noop'", '"wrong"']),
+    ("speed_up", {"action": "restart", "role": "user"}, ["action: restart splices nothing"]),
+    ("speed_up", {"step_positions": [0.5]}, ["step_positions: should stand beside steps"]),
+    ("speed_up", {"text": None, "steps": ["update"]}, ["steps: should name two interrupts or more"]),
+    (
+        "speed_up",
+        {"steps": ["update", "noop"], "step_positions": [0.5]},
+        ["steps: what is inserted stands in the files"],
+    ),
+    ("speed_up", {"text": None, "steps": ["noop", "upd"], "step_positions": [0.5]}, ["steps[1]: no file", "upd"]),
+    ("speed_up", {"text": None, "steps": ["end_thinking", "noop"], "step_positions": [1]}, ["steps[0]: end_thinking"]),
+    ("speed_up", {"text": None, "steps": ["noop", "restart"], "step_positions": ["9t"]}, ["steps[1]: restart"]),
+    ("speed_up", {"prompt_file": "params/x.json"}, ["text: stands beside prompt_file"]),
+    ("speed_up", {"text": None, "prompt_file": "params/x.json"}, ["prompt_file: params/x.json: No such file"]),
     ("update", {"text": 5}, ["text", "string", "5"]),
     ("speed_up", {"prefill_math": "\\boxed{"}, ["prefill", "only where the thinking is closed"]),
     ("speed_up", {"kind": None}, ["kind", "missing"]),
@@ -268,6 +283,57 @@ def test_bad_interrupts_are_told_by_the_file_and_by_the_study(folder, name, chan
     assert told(params.load_study, "tiny") == message, "a study finds out before anything runs"
 
 
+HOOKS = {
+    "system_prompt": "You may be interrupted.",
+    "reasoning_prefix": "A",
+    "update_prefix": "B",
+    "update_suffix": "C",
+    "reasoning_suffix": "D",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "text"),
+    [("update", "assistant", "AB{update}CD"), ("update", "user", "B{update}C"), ("soft", "assistant", "ABCD")],
+)
+def test_wording_may_come_from_a_prompt_file_of_the_authors(folder, monkeypatch, kind, role, text):
+    monkeypatch.setattr(paths, "ROOT", folder.parent)
+    (folder / "words.json").write_text(json.dumps(HOOKS))
+    spoil(folder / "interrupts" / "update.yaml", kind=kind, role=role, text=None, prompt_file="params/words.json")
+    interrupt = params.load_interrupt("update")
+    assert (interrupt.text, interrupt.system) == (text, "You may be interrupted.")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "prompt_file: params/words.json: "),
+        ("[]", "expected texts under system_prompt"),
+        ('{"a": "b"}', "expected"),
+    ],
+)
+def test_a_bad_prompt_file_is_told(folder, monkeypatch, content, message):
+    monkeypatch.setattr(paths, "ROOT", folder.parent)
+    (folder / "words.json").write_text(content)
+    spoil(folder / "interrupts" / "update.yaml", text=None, prompt_file="params/words.json")
+    assert message in told(params.load_interrupt, "update")
+
+
+POSITIONS = [["512t", "0.3s", "1.0p", 0.5, 0]]
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_positions_may_count_tokens_or_go_back_to_an_end(positions):
+    assert list(params.load_study("tiny", positions=positions).positions) == positions
+    told_as_text = ",".join(map(str, positions))
+    assert list(params.load_study("tiny", positions=told_as_text).positions) == positions
+
+
+@pytest.mark.parametrize("position", ["512", "1.5t", "-3t", "1.2s", "0.3x", 1.5, -0.1, "t"])
+def test_a_position_that_is_none_is_told(position):
+    assert "positions" in told(params.load_study, "tiny", positions=[position])
+
+
 # changes to a model file, what the error must say
 BAD_MODELS = [
     ({"temperature": "6e-1"}, ["temperature", "number", '"6e-1"', "write numbers plainly"]),
@@ -276,8 +342,10 @@ BAD_MODELS = [
     ({"top_k": 20.5}, ["top_k", "integer"]),
     ({"max_tokens": True}, ["max_tokens", "integer", "true"]),
     ({"path": 7}, ["path", "string", "7"]),
-    ({"engine": [1]}, ["engine", "[1]"]),
-    ({"engine": {"block_size": [32]}}, ["engine.block_size"]),
+    ({"engine": "sglang"}, ["engine", "'vllm', 'server' or 'replay'", '"sglang"']),
+    ({"options": [1]}, ["options", "[1]"]),
+    ({"family": "qwen"}, ["family: no markup for qwen (did you mean qwen3?)", "gpt_oss", "vllm:<parser>"]),
+    ({"family": "vllm:"}, ["family"]),
     ({"max_lenght": 5}, ["max_lenght", "unknown key"]),
 ]
 

@@ -1,6 +1,7 @@
 """All six notebooks on a small slice of the tiny study, through papermill and the real engine, twice."""
 
 import hashlib
+import os
 
 import nbformat
 import pandas as pd
@@ -41,7 +42,8 @@ def study(folders) -> params.Study:
 
 
 def digests(folder) -> dict[str, str]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    """Digest of every file but the parts, which are named by the time and written as completions come."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and "parts" not in file.parts)
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
@@ -56,7 +58,7 @@ def test_every_table_is_whole(study):
     problems, updates = (tables.read(name, STUDY) for name in ("problems", "updates"))
     traces, after, grades = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations", "grades"))
     labels = tables.read("labels", STUDY)
-    assert len(problems) == len(updates) == study.problems
+    assert 3 * len(problems) == len(updates) == 3 * study.problems
     assert len(traces) == 2 * study.problems * study.samples
     assert len(after) == study.problems * study.samples * len(study.interrupts) * len(study.positions)
     assert len(grades) == len(traces) + len(after)
@@ -68,11 +70,11 @@ def test_stored_ids_rebuild_every_prompt(study):
     """The tables alone say what each request was: the splice is made again from them, id by id."""
     model = params.load_model(MODEL)
     traces = tables.read("traces", STUDY, MODEL).set_index("trace_id")
-    news = tables.read("updates", STUDY).set_index("problem_id")["update"]
+    news = tables.read("updates", STUDY).set_index(["problem_id", "update_id"])["update"]
     chosen = {name: params.load_interrupt(name) for name in study.interrupts}
     for row in tables.read("continuations", STUDY, MODEL).to_dict("records"):
         interrupt, trace = chosen[row["interrupt"]], traces.loc[row["trace_id"]]
-        update = news[row["problem_id"]] if interrupt.needs_update else None
+        update = news[row["problem_id"], trace["update_id"]] if interrupt.needs_update else None
         spliced = interrupts.splice(trace, interrupt, row["position"], model, update)
         kept = list(trace["token_ids"][: row["kept_tokens"]])
         assert spliced.ids == [*trace["prompt_ids"], *kept, *row["inserted_ids"]]
@@ -103,6 +105,21 @@ def test_the_report_reads_what_was_written():
 def test_a_table_lies_beside_the_parameters_that_made_it():
     for file in paths.tables(STUDY).rglob("*.parquet"):
         assert file.with_suffix(".json").is_file(), file.name
+
+
+def test_a_run_again_asks_nothing_and_writes_the_same_tables(folders, monkeypatch, tmp_path):
+    """All completions are in the parts of the first run, so the engine is not even imported."""
+    first, _ = folders
+    before = digests(first)
+    for file in paths.tables(STUDY, MODEL).glob("*.parquet"):
+        file.unlink()
+    for file in paths.notebooks(STUDY, MODEL).glob("*.ipynb"):
+        file.unlink()
+    (tmp_path / "vllm.py").write_text("raise RuntimeError('the engine was asked')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    for name in ("03_initial", "04_interrupt", "05_grade"):
+        notebook.execute(name, STUDY, MODEL)
+    assert digests(first) == before
 
 
 def test_executed_notebooks_are_clean(folders):

@@ -1,27 +1,37 @@
 """Real runs on the shipped small model: prompts exact to the id, seeds apart, results that repeat."""
 
+import copy
 import dataclasses
 from collections.abc import Iterable, Iterator
 
 import pandas as pd
 import pytest
 
-from lib import engine, markup, params, problems, run, schema, updates
+from lib import engine, markup, params, parts, problems, run, schema, updates
 from lib.engine import Completion, Engine, Request
 
 PROBLEMS = 6
 
 
 class Recorder:
-    """An engine that is asked through here, so that a test sees what it was asked."""
+    """An engine that is asked through here, so that a test sees what it was asked, by seed, and what it gave."""
 
     def __init__(self, ready: Engine):
-        self.ready, self.model, self.asked = ready, ready.model, {}
+        self.ready, self.model = ready, ready.model
+        self.asked: dict[int, Request] = {}
+        self.given: dict[int, Completion] = {}
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        requests = list(requests)
-        self.asked = {request.key: request for request in requests}
-        return self.ready.generate(requests)
+        seeds = {}
+
+        def noted() -> Iterator[Request]:
+            for request in requests:
+                self.asked[request.seed], seeds[request.key] = request, request.seed
+                yield request
+
+        for done in self.ready.generate(noted()):
+            self.given[seeds[done.key]] = done
+            yield done
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +61,8 @@ def revised(asked) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def traces(recorder, study, asked, revised) -> pd.DataFrame:
-    made = run.initial(recorder, study, asked, revised)
-    made.attrs["asked"] = recorder.asked
-    return made
+def traces(recorder, study, asked, revised, chosen) -> pd.DataFrame:
+    return run.initial(recorder, study, asked, revised, chosen)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +72,7 @@ def chosen(study) -> list[params.Interrupt]:
 
 @pytest.fixture(scope="module")
 def after(recorder, study, traces, revised, chosen) -> pd.DataFrame:
-    made = run.continuations(recorder, study, traces, revised, chosen)
-    made.attrs["asked"] = recorder.asked
-    return made
+    return run.continuations(recorder, study, traces, revised, chosen)
 
 
 def test_every_question_gets_a_trace(traces, asked):
@@ -75,11 +81,9 @@ def test_every_question_gets_a_trace(traces, asked):
     assert sorted(traces.columns) == sorted(schema.TABLES["traces"].names())
 
 
-def test_traces_store_what_the_engine_was_asked(traces):
+def test_traces_store_what_the_engine_was_asked(traces, recorder):
     for row in traces.to_dict("records"):
-        request = traces.attrs["asked"][row["trace_id"]]
-        assert request.prompt_ids == row["prompt_ids"]
-        assert request.seed == row["seed"]
+        assert recorder.asked[row["seed"]].prompt_ids == list(row["prompt_ids"])
 
 
 def test_a_trace_is_split_at_its_mark(traces, ready):
@@ -92,16 +96,14 @@ def test_a_trace_is_split_at_its_mark(traces, ready):
         assert markup.decode(row["token_ids"][row["answer_start"] :], ready.model).startswith(answer)
 
 
-def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, ready):
+def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, recorder):
     """Prompt ids, then the first k generated ids, then the inserted ids: for every interrupt at every position."""
     by_id = traces.set_index("trace_id")
     seen = set()
     for row in after.to_dict("records"):
         trace = by_id.loc[row["trace_id"]]
-        request = after.attrs["asked"][row["continuation_id"]]
-        expected = trace["prompt_ids"] + trace["token_ids"][: row["kept_tokens"]] + row["inserted_ids"]
-        assert request.prompt_ids == expected
-        assert request.seed == row["seed"]
+        kept = trace["token_ids"][: row["kept_tokens"]]
+        assert recorder.asked[row["seed"]].prompt_ids == [*trace["prompt_ids"], *kept, *row["inserted_ids"]]
         thought = trace["token_ids"][1 : 1 + trace["reasoning_tokens"]]
         assert row["kept_tokens"] == 1 + int(round(row["position"] * 10) * len(thought) // 10)
         seen.add((row["interrupt"], row["position"]))
@@ -135,27 +137,21 @@ def test_after_a_hard_interrupt_there_is_no_new_reasoning(after):
     assert (hard["answer_start"] == 0).all()
 
 
-def test_later_cuts_find_earlier_ones_in_the_cache(after):
-    cached = after.groupby("position")["cached_tokens"].mean()
+def test_later_cuts_find_earlier_ones_in_the_cache(after, recorder):
+    cached = after["seed"].map(lambda seed: recorder.given[seed].cached_tokens).groupby(after["position"]).mean()
     assert cached[0.9] > cached[0.1] > 0
 
 
 def test_a_run_repeats(ready, study, asked, revised, traces, after, chosen):
-    again = run.initial(ready, study, asked, revised)
-    pd.testing.assert_frame_equal(without_cache(again, "trace_id"), without_cache(traces, "trace_id"))
-    again = run.continuations(ready, study, traces, revised, chosen)
-    pd.testing.assert_frame_equal(without_cache(again, "continuation_id"), without_cache(after, "continuation_id"))
-
-
-def without_cache(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    """A second run in one engine finds the first one's prompts in the cache; all else must be the same."""
-    return frame.drop(columns="cached_tokens").sort_values(key, ignore_index=True)
+    again = run.initial(ready, study, asked, revised, chosen)
+    pd.testing.assert_frame_equal(again, traces)
+    again = run.continuations(ready, study, traces, revised, chosen).sort_values("continuation_id", ignore_index=True)
+    pd.testing.assert_frame_equal(again, after.sort_values("continuation_id", ignore_index=True))
 
 
 def test_greedy_decoding_goes_on_exactly_from_any_cut(ready, traces):
-    greedy = Engine.__new__(Engine)
+    greedy = copy.copy(ready)
     greedy.model = dataclasses.replace(ready.model, temperature=0.0, top_p=1.0, top_k=-1)
-    greedy._llm = ready._llm
     prompts = traces.loc[traces["sample"] == 0, "prompt_ids"].tolist()
     whole = {done.key: done.token_ids for done in greedy.generate(Request(str(i), p, 0) for i, p in enumerate(prompts))}
     cuts = [(i, k) for i in range(len(prompts)) for k in (1, 7, 20, len(whole[str(i)]) - 1)]
@@ -177,13 +173,92 @@ def test_a_key_may_not_stand_twice(ready):
     assert [done.key for done in left] == ["after"]  # what was sent before the refusal is not answered later
 
 
-def test_seeds_hang_on_everything_that_names_a_request(study):
-    base = run.seed(study, "tiny/0001~original~0", "update", 0.3)
-    assert base == run.seed(study, "tiny/0001~original~0", "update", 0.3)
-    others = [
-        run.seed(dataclasses.replace(study, seed=43), "tiny/0001~original~0", "update", 0.3),
-        run.seed(study, "tiny/0001~original~1", "update", 0.3),
-        run.seed(study, "tiny/0001~original~0", "speed_up", 0.3),
-        run.seed(study, "tiny/0001~original~0", "update", 0.5),
-    ]
-    assert base not in others and len(set(others)) == 4
+class Failing:
+    """An engine that breaks after some completions, which only a test can want; the completions are real."""
+
+    def __init__(self, ready: Engine, after: int):
+        self.ready, self.model, self.after = ready, ready.model, after
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        for i, done in enumerate(self.ready.generate(requests)):
+            if i == self.after:
+                raise engine.EngineError("broken on purpose")
+            yield done
+
+
+def test_a_run_that_broke_goes_on_where_it_was(ready, study, traces, revised, chosen, after, outputs):
+    def go_on(with_engine, usage):
+        with parts.open("s", "m") as store:
+            return run.continuations(with_engine, study, traces, revised, chosen, store=store, usage=usage)
+
+    for count in (0, 40, 11):
+        with pytest.raises(engine.EngineError, match="broken on purpose"):
+            go_on(Failing(ready, count), run.Usage())
+    recorder, usage = Recorder(ready), run.Usage()
+    whole = go_on(recorder, usage)
+    assert len(recorder.asked) == len(after) - 51
+    assert (usage.requests, usage.kept) == (len(after), 51)
+    key = "continuation_id"
+    pd.testing.assert_frame_equal(whole.sort_values(key, ignore_index=True), after.sort_values(key, ignore_index=True))
+    again, nothing = run.Usage(), Recorder(ready)
+    go_on(nothing, again)
+    assert nothing.asked == {} and again.kept == len(after)
+    assert again.table().equals(usage.table())
+
+
+def test_usage_counts_every_token_once(ready, study, traces, revised, chosen):
+    usage, recorder = run.Usage(), Recorder(ready)
+    after = run.continuations(recorder, study, traces, revised, chosen, usage=usage)
+    assert usage.prompt == sum(len(request.prompt_ids) for request in recorder.asked.values())
+    assert usage.generated == after["token_ids"].map(len).sum()
+    assert usage.cached == sum(done.cached_tokens for done in recorder.given.values())
+    assert usage.computed == usage.prompt - usage.cached > 0
+
+
+@pytest.fixture(scope="module")
+def controls(recorder, study, asked, revised, traces) -> pd.DataFrame:
+    names = params.load_study("controls").interrupts
+    cut = dataclasses.replace(study, positions=(0.3, "20t", "0.7s"))
+    return run.continuations(
+        recorder, cut, traces, revised, [params.load_interrupt(name) for name in names], problems=asked
+    )
+
+
+def test_every_control_runs_at_every_kind_of_position(controls, traces):
+    names = params.load_study("controls").interrupts
+    made = controls.groupby("interrupt")["unit"].unique().map(sorted).to_dict()
+    assert made.keys() == {*names, "update"}  # the first step of the chain of two
+    assert all(units == ["sentence", "share", "tokens"] for units in made.values())
+    per_interrupt = controls.groupby("interrupt").size()
+    assert (per_interrupt == 3 * 2 * PROBLEMS).all()
+
+
+def test_a_restart_is_asked_once_and_answers_every_position(controls, recorder):
+    rows = controls[controls["interrupt"] == "restart"]
+    assert rows.groupby("trace_id")["seed"].nunique().eq(1).all()
+    assert rows.groupby("trace_id")["answer"].nunique().eq(1).all()
+    assert (rows["kept_tokens"] == 0).all()
+
+
+def test_resume_with_the_same_seed_would_only_go_on(controls, traces, ready):
+    """Nothing is inserted: what is asked is the beginning of the trace itself."""
+    rows = controls[controls["interrupt"] == "resume"]
+    assert (rows["inserted_ids"].map(len) == 0).all()
+
+
+def test_a_chain_cuts_what_followed_its_first_step(controls, recorder):
+    first = controls.set_index("continuation_id")
+    rows = controls[controls["interrupt"] == "update_then_end_thinking"]
+    for row in rows.to_dict("records"):
+        parent = first.loc[row["parent_id"]]
+        before = recorder.asked[parent["seed"]].prompt_ids
+        kept = list(parent["token_ids"][: row["kept_tokens"]])
+        assert recorder.asked[row["seed"]].prompt_ids == [*before, *kept, *row["inserted_ids"]]
+        assert parent["interrupt"] == "update"
+
+
+def test_a_budget_is_kept_by_the_engine(controls, ready):
+    rows = controls[controls["interrupt"] == "budget"]
+    assert (rows["reasoning_tokens"] <= rows["budget"]).all()
+    assert (rows["reasoning_tokens"] == rows["budget"]).any()
+    assert (rows["inserted_ids"].map(len) == 0).all() and rows["ended"].all()

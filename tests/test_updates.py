@@ -1,5 +1,7 @@
 """Update pairs: made for generated problems, checked, and refused where something is wrong."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -11,11 +13,31 @@ def asked() -> pd.DataFrame:
     return problems.load("tiny").head(60)
 
 
-def test_every_generated_problem_gets_one_valid_update(asked):
+def test_every_generated_problem_gets_a_valid_update_of_each_kind(asked):
     made = updates.by_construction(asked)
-    assert made["problem_id"].tolist() == asked["problem_id"].tolist()
     assert made["valid"].all() and made["why_invalid"].isna().all()
-    assert (made["revised_answer"].to_numpy() != asked["answer"].to_numpy()).all()
+    for kind in ("necessary", "false", "noop"):
+        assert made.loc[made["kind"].eq(kind), "problem_id"].tolist() == asked["problem_id"].tolist()
+    necessary = made[made["kind"].eq("necessary")]
+    assert (necessary["revised_answer"].to_numpy() != asked["answer"].to_numpy()).all()
+    assert made.loc[made["kind"].ne("necessary"), ["revised_problem", "revised_answer"]].isna().all(axis=None)
+
+
+def test_a_false_update_is_wrong_by_arithmetic_and_about_the_problem(asked):
+    made = updates.by_construction(asked)
+    told = dict(zip(asked["problem_id"], asked["problem"], strict=True))
+    signs = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__, "/": int.__floordiv__}
+    for row in made[made["kind"].eq("false")].to_dict("records"):
+        a, sign, b, claimed, true = re.fullmatch(r"(\d+) (.) (\d+) is (\d+), not (\d+)\.", row["update"]).groups()
+        assert signs[sign](int(a), int(b)) == int(true) != int(claimed)
+        assert f" {a} " in told[row["problem_id"]]
+
+
+def test_a_noop_update_repeats_the_problem(asked):
+    made = updates.by_construction(asked)
+    told = dict(zip(asked["problem_id"], asked["problem"], strict=True))
+    for row in made[made["kind"].eq("noop")].to_dict("records"):
+        assert told[row["problem_id"]].startswith(row["update"].removesuffix(" at the start."))
 
 
 def test_any_draw_of_problems_works(asked):
@@ -28,7 +50,7 @@ def test_the_frame_is_the_table(asked, outputs):
     tables.write(updates.by_construction(asked), "updates", "tiny")
     stored = tables.read("updates", "tiny")
     assert list(stored.columns) == schema.TABLES["updates"].names()
-    assert len(stored) == len(asked)
+    assert len(stored) == 3 * len(asked)
 
 
 def test_other_sources_get_none(asked):
@@ -44,7 +66,7 @@ def test_a_problem_of_another_generator_is_refused(asked):
         updates.by_construction(altered)
 
 
-GOOD = {"revised_problem": "1 + 2?", "revised_answer": "3", "update": "1 + 3, not 2."}
+GOOD = {"kind": "necessary", "revised_problem": "1 + 2?", "revised_answer": "3", "update": "1 + 3, not 2."}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +76,8 @@ GOOD = {"revised_problem": "1 + 2?", "revised_answer": "3", "update": "1 + 3, no
         ({"revised_problem": "1 + 3?"}, "the revised problem is the original"),
         ({"revised_answer": "4"}, "both problems have the same answer"),
         ({"update": "  "}, "the update is empty"),
+        ({"kind": "false", "revised_problem": None, "revised_answer": None}, None),
+        ({"kind": "noop", "update": ""}, "the update is empty"),
     ],
 )
 def test_checks(broken, why):

@@ -24,9 +24,10 @@ def evaluate(size: str) -> pd.DataFrame:
     study = params.Study("evaluation", "Evaluation", (name,), ("tiny",), INTERRUPTS, POSITIONS)
     asked = problems.load("tiny").head(PROBLEMS)
     revised = updates.by_construction(asked)
+    chosen = [params.load_interrupt(interrupt) for interrupt in INTERRUPTS]
     with engine.open(model) as ready:
-        traces = run.initial(ready, study, asked, revised)
-        after = run.continuations(ready, study, traces, revised, [params.load_interrupt(i) for i in INTERRUPTS])
+        traces = run.initial(ready, study, asked, revised, chosen)
+        after = run.continuations(ready, study, traces, revised, chosen)
     grades = grade.rows(traces, after, asked, revised)
     scored = grades[(grades["kind"] == "continuation") | (grades["variant"] == "original")]
     return stats.accuracy(scored, by=["interrupt", "position"])

@@ -1,0 +1,174 @@
+"""The engine: prompt ids in, generated ids out as they finish.
+
+Which one is a matter of a model's file: `engine: vllm` runs the model here (`offline`), `server` asks an endpoint that
+speaks OpenAI's protocol, `replay` reads what was recorded. All three take and give token ids, never text.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Protocol
+
+from tqdm import tqdm
+
+from lib.engine.keys import request_key
+from lib.settings import Model
+
+__all__ = [
+    "Completion",
+    "Engine",
+    "EngineError",
+    "Request",
+    "check",
+    "open",
+    "progress",
+    "request_key",
+    "room",
+    "when_needed",
+]
+
+
+class EngineError(RuntimeError):
+    """The engine cannot be opened or cannot take a request; its text is one line."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to continue, with a seed of its own."""
+
+    key: str
+    prompt_ids: list[int]
+    seed: int
+    max_tokens: int | None = None  # most tokens to generate; None: the model's own limit
+    thinking_budget: int | None = None  # most tokens of thinking to generate, then the engine ends it; None: no limit
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the engine generated for the request of the same key."""
+
+    key: str
+    token_ids: list[int]
+    finish_reason: str  # "stop" or "length"
+    cached_tokens: int  # prompt tokens found in the prefix cache, as far as the engine tells
+
+
+class Engine(Protocol):
+    """What every engine is: something with a model that turns requests into completions."""
+
+    model: Model
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Completions as they finish, in no fixed order.
+
+        Requests are taken as there is room for them, so that any number of them may come from a generator. Those that
+        share the beginning of their prompts should stand side by side: the prefix cache serves them best then.
+
+        Args:
+            requests: keys must differ.
+
+        Raises:
+            EngineError: a request cannot be answered; the message begins with its key.
+        """
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+
+
+@contextmanager
+def open(model: Model) -> Iterator[Engine]:
+    """The engine that a model's file names, for as long as the `with` block lasts.
+
+    Raises:
+        EngineError: it cannot be opened; the message carries the engine's own reason.
+    """
+    engine = _class(model)(model)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def when_needed(model: Model) -> Iterator[Engine]:
+    """An engine that is opened by the first request: a run that finds all its answers on disk loads no model.
+
+    Raises:
+        EngineError: as `open`, at the first request.
+    """
+    _class(model)  # its module sets what torch reads when it is imported, which may be before the first request
+    with ExitStack() as stack:
+        yield _Later(model, stack)
+
+
+class _Later:
+    """An engine that is opened when there is something to ask."""
+
+    def __init__(self, model: Model, stack: ExitStack):
+        self.model, self._stack = model, stack
+        self._engine: Engine | None = None
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """As `Engine.generate` says."""
+        requests = iter(requests)
+        first = next(requests, None)
+        if first is None:
+            return
+        if self._engine is None:
+            self._engine = self._stack.enter_context(open(self.model))
+        yield from self._engine.generate(chain([first], requests))
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+        self._stack.close()
+
+
+def _class(model: Model) -> type:
+    if model.engine == "server":
+        from lib.engine.server import Server
+
+        return Server
+    if model.engine == "replay":
+        from lib.engine.replay import Replay
+
+        return Replay
+    from lib.engine.offline import Offline
+
+    return Offline
+
+
+def check(request: Request, model: Model, running: Iterable[str]) -> None:
+    """Refuse a request whose key is among those that are `running`, or whose prompt leaves no room; EngineError."""
+    if request.key in running:
+        raise EngineError(f"{request.key}: two requests with this key")
+    if len(request.prompt_ids) >= model.max_model_len:
+        raise EngineError(
+            f"{request.key}: prompt of {len(request.prompt_ids)} tokens, expected fewer than "
+            f"max_model_len {model.max_model_len} of params/models/{model.name}.yaml"
+        )
+
+
+def room(request: Request, model: Model) -> int:
+    """Most tokens that may be generated: the request's limit or the model's, or what the context leaves if less."""
+    limit = model.max_tokens if request.max_tokens is None else request.max_tokens
+    return min(limit, model.max_model_len - len(request.prompt_ids))
+
+
+def progress(total: int, completions: Iterable[Completion]) -> Iterator[Completion]:
+    """Pass completions through and show on stderr how many are done, the time left and tokens per second.
+
+    It is plain text in a notebook too, so that it leaves no widget in the stored outputs.
+    """
+    tokens = 0
+    with tqdm(total=total, unit="request", mininterval=2, file=sys.stderr, dynamic_ncols=True) as bar:
+        for done in completions:
+            if bar.n:
+                tokens += len(done.token_ids)
+            else:
+                bar.unpause()  # the clock starts with the first, as the model may have had to be loaded for it
+            bar.set_postfix_str(f"{tokens / max(bar.format_dict['elapsed'], 1e-3):,.0f} tokens/s", refresh=False)
+            bar.update()
+            yield done
+        bar.total = bar.n  # what a run before has answered already never came by

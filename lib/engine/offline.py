@@ -1,0 +1,171 @@
+"""vLLM in this process, on a CPU or on GPUs.
+
+One process runs one copy of the model, over as many GPUs of CUDA_VISIBLE_DEVICES as the options tensor_parallel_size
+and pipeline_parallel_size say. Several copies side by side (data_parallel_size) vLLM does not do in one process: serve
+them with `vllm serve --data-parallel-size N` and ask them with `engine: server`.
+"""
+
+import dataclasses
+import difflib
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from lib.engine import Completion, EngineError, Request, budget, check, room
+from lib.settings import Model
+
+# vLLM and torch read these when they are imported. One process makes outputs repeatable; the cache is ample for small
+# models.
+SETTINGS = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_LOGGING_LEVEL": "CRITICAL",  # errors arrive as exceptions
+    "VLLM_NO_USAGE_STATS": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+for _name, _value in SETTINGS.items():  # when this is imported, as torch may be before vLLM is
+    os.environ.setdefault(_name, _value)
+
+WINDOW = 4  # requests that vLLM holds, in units of those it works on at a time: its queue never runs dry
+# arguments that have a key of their own in a model's file, or, the seed, one for each request
+ELSEWHERE = {"model": "path", "revision": "revision", "max_model_len": "max_model_len", "seed": "the study's seed"}
+
+
+class Offline:
+    """A model that vLLM has loaded."""
+
+    def __init__(self, model: Model):
+        self.model = model
+        _check_options(model)
+        self._marks = _marks(model)
+        self._llm = _load(model, self._marks)
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """As `Engine.generate` says."""
+        engine = self._llm.llm_engine
+        window = WINDOW * engine.vllm_config.scheduler_config.max_num_seqs
+        requests, running = iter(requests), {}
+        try:
+            while True:
+                for request in islice(requests, window - len(running)):
+                    self._send(request, running)
+                    running[request.key] = request
+                if not running:
+                    return
+                for output in engine.step():
+                    if output.finished:
+                        yield budget.check(running.pop(output.request_id), _completion(output), self._marks)
+        finally:  # a caller that stops early leaves nothing running
+            engine.abort_request(list(running))
+
+    def close(self) -> None:
+        """Give the model's memory back."""
+        if self._llm:
+            self._llm.llm_engine.engine_core.shutdown()
+        self._llm = None
+
+    def _send(self, request: Request, running: dict[str, Request]) -> None:
+        check(request, self.model, running)
+        try:
+            sampling = _sampling(self.model, request, self._marks)
+            self._llm.llm_engine.add_request(request.key, {"prompt_token_ids": request.prompt_ids}, sampling)
+        except Exception as error:
+            raise EngineError(f"{request.key}: vLLM refuses it: {_reason(error)}") from error
+
+
+def _load(model: Model, marks: budget.Marks | None) -> Any:
+    import torch
+    from vllm import LLM
+    from vllm.platforms import current_platform
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # vLLM's own, not for a reader of the study
+        if model.threads:
+            torch.set_num_threads(model.threads)
+        # A prompt split over two steps would rewind its seeded generator, which PyTorch cannot do on a CPU.
+        options = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
+        options |= {"max_model_len": model.max_model_len, "disable_log_stats": True, "use_tqdm_on_load": False}
+        options |= {"reasoning_config": _reasoning(marks)} if marks else {}
+        options |= model.options
+        try:
+            return LLM(model.location, revision=model.revision, seed=0, **options)  # each request has its own seed
+        except Exception as error:
+            raise EngineError(f"{model.title}: vLLM cannot load {model.path}: {_reason(error)}") from error
+
+
+def _check_options(model: Model) -> None:
+    """Compare the options with the names of vLLM's arguments; raises EngineError before anything is loaded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            from vllm import EngineArgs  # takes seconds, and must see the settings above
+        except ImportError as error:
+            raise EngineError(f"{model.title}: vLLM is not installed ({_reason(error)}); `make env` does it") from error
+    known = sorted({field.name for field in dataclasses.fields(EngineArgs)} - ELSEWHERE.keys())
+    for key in model.options:
+        where = f"params/models/{model.name}.yaml: options.{key}"
+        if key in ELSEWHERE:
+            raise EngineError(f"{where}: is given by {ELSEWHERE[key]}, expected to be left out here")
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            guess = f" (did you mean {close[0]}?)" if close else ""
+            raise EngineError(f"{where}: no argument of vLLM's engine{guess}, expected one of `vllm serve --help=all`")
+    if model.options.get("data_parallel_size", 1) != 1:
+        raise EngineError(
+            f"params/models/{model.name}.yaml: options.data_parallel_size: one process runs one copy of a model, "
+            "expected `vllm serve --data-parallel-size` and `engine: server`"
+        )
+
+
+def _marks(model: Model) -> budget.Marks | None:
+    """The marks of thinking, None for a family without markup: its requests cannot have a thinking budget."""
+    try:
+        return budget.marks(model)
+    except (ValueError, OSError):  # no such family; no tokenizer, about which vLLM has more to say
+        return None
+
+
+def _reasoning(marks: budget.Marks) -> Any:
+    """What vLLM needs to know to keep a thinking budget, in ids: of text it would not make every family's marks."""
+    from vllm.config import ReasoningConfig
+
+    config = ReasoningConfig()
+    config._reasoning_start_token_ids = marks.opening
+    config._reasoning_end_token_ids = config._natural_reasoning_end_token_ids = marks.closing
+    return config
+
+
+def _sampling(model: Model, request: Request, marks: budget.Marks | None) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        temperature=model.temperature,
+        top_p=model.top_p,
+        top_k=model.top_k,
+        seed=request.seed,
+        max_tokens=room(request, model),
+        thinking_token_budget=budget.allowed(request, marks) if marks else request.thinking_budget,
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _completion(output: Any) -> Completion:
+    generated = output.outputs[0]
+    if generated.finish_reason not in ("stop", "length"):
+        raise EngineError(f"{output.request_id}: vLLM ended it with {generated.finish_reason}")
+    return Completion(
+        key=output.request_id,
+        token_ids=list(generated.token_ids),
+        finish_reason=generated.finish_reason,
+        cached_tokens=output.num_cached_tokens or 0,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """The last line of an error, where vLLM says what is wrong."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

@@ -1,0 +1,82 @@
+"""Harmony: thoughts and answers as messages on named channels, and where these stand among ids.
+
+A message reads `<|start|>assistant<|channel|>NAME … <|message|>TEXT<|end|>`; the prompt has written the first two words
+of the first one. A message to a tool has ` to=TOOL` in its header.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lib import tokens
+from lib.settings import Model
+
+# every id becomes one letter, so that headers can be found by a pattern and positions in the text are positions of ids
+LETTERS = {
+    "<|start|>": "S",
+    "<|channel|>": "C",
+    "<|message|>": "M",
+    "<|constrain|>": "K",
+    "<|end|>": "E",
+    "<|return|>": "R",
+    "<|call|>": "R",
+}
+HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)M")
+CUT_HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)$")
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a message, with the mark that ends the message before it."""
+
+    start: int
+    stop: int  # where the text of its message begins
+    channel: str  # analysis, commentary, final; empty where none is named
+    to_tool: bool
+    ends_one: bool  # whether it begins with that mark
+
+
+def headers(token_ids: list[int], model: Model) -> Iterator[Header]:
+    """The headers that are written to their end, in order."""
+    codec = tokens.codec(model)
+    for found in HEADER.finditer(_letters(token_ids, model)):
+        text = codec.text(token_ids[found.start() : found.end()])
+        named = re.search(r"<\|channel\|>\s*(\w+)", text)
+        yield Header(found.start(), found.end(), named[1] if named else "", " to=" in text, found[0][0] == "E")
+
+
+def spans(token_ids: list[int], thinking: bool, model: Model) -> tuple[tuple[int, int], tuple[int, int], bool]:
+    """Reasoning, answer, and whether the thinking has ended: that is, whether a message on channel final has begun.
+
+    Reasoning goes from the first message on channel analysis to the one on channel final; the headers between count as
+    reasoning, as the model wrote them while it thought. Without an answer it ends before a message to a tool, and
+    before a header that is cut off.
+    """
+    found, length = list(headers(token_ids, model)), len(token_ids)
+    final = next((header for header in found if header.channel == "final"), None)
+    thought = next((header for header in found if header.channel == "analysis" and not header.to_tool), None)
+    if final:
+        stop = final.start
+    else:
+        cut = CUT_HEADER.search(_letters(token_ids, model))
+        stop = min([*(header.start for header in found if header.to_tool), cut.start() if cut else length])
+    if thought and (thought.start == 0 or not thinking):
+        start = thought.stop
+    else:  # the ids begin inside a thought, if they do not begin with a header of another message
+        start = 0 if thinking or not found or found[0].ends_one else stop
+    answer = (final.stop, length) if final else (length, length)
+    return (min(start, stop), stop), answer, final is not None
+
+
+def is_open(token_ids: list[int], model: Model) -> bool:
+    """Whether the ids end inside a message on channel analysis that began among them."""
+    found = list(headers(token_ids, model))
+    if not found or found[-1].channel != "analysis" or found[-1].to_tool:
+        return False
+    return not re.search("[ER]", _letters(token_ids[found[-1].stop :], model))
+
+
+def _letters(token_ids: list[int], model: Model) -> str:
+    controls = tokens.codec(model).controls
+    letters = {controls[text]: letter for text, letter in LETTERS.items() if text in controls}
+    return "".join(letters.get(token, ".") for token in token_ids)

@@ -1,0 +1,189 @@
+"""Parts: completions on disk as they finish, in small files that each are whole or set aside.
+
+A run that is killed loses only what its last seconds brought. Completions are found again by the key of their request,
+which holds everything that shapes them, so that parts of any number of runs lie in one folder. The lock is that of the
+operating system: it goes with the process that holds it, however that ends. On a network file system it holds as far as
+locks do there.
+"""
+
+import hashlib
+import io
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from lib import paths, tables
+from lib.engine import Completion
+
+SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("token_ids", pa.list_(pa.int32())),
+        ("finish_reason", pa.string()),
+        ("cached_tokens", pa.int32()),
+    ]
+)
+MOST = 64  # files in a folder; more are merged into one when it is opened
+ROWS, SECONDS = 256, 5.0  # a part is written when so many completions wait, or one has waited so long
+
+
+class PartsError(RuntimeError):
+    """The completions of a study and model cannot be used now; its text is one line."""
+
+
+class Store:
+    """The completions of a study and model: those of runs before, and those of this one as they come."""
+
+    def __init__(self, folder: Path, rows: int = ROWS, seconds: float = SECONDS):
+        self._folder, self._rows, self._seconds = folder, rows, seconds
+        self._waiting: list[Completion] = []
+        self._written = time.monotonic()
+
+    def completions(self) -> dict[str, Completion]:
+        """All that is on disk, by key. Of two with one key the older is taken, and it is told if they differ."""
+        found: dict[str, Completion] = {}
+        differing = 0
+        for done in self._read():
+            first = found.setdefault(done.key, done)
+            differing += not np.array_equal(first.token_ids, done.token_ids)
+        if differing:
+            _tell(f"{_show(self._folder)}: {differing} requests were answered twice, and differently; the first counts")
+        return found
+
+    def add(self, done: Completion) -> None:
+        """Keep a completion; it is on disk after `rows` of them, after `seconds`, or when the store is closed."""
+        self._waiting.append(done)
+        if len(self._waiting) >= self._rows or time.monotonic() - self._written >= self._seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            PartsError: the operating system refused (disk full, no permission); what waits goes on waiting.
+        """
+        if self._waiting:
+            _write(self._folder, self._waiting)
+            self._waiting = []
+        self._written = time.monotonic()
+
+    def merge(self) -> None:
+        """Make one part of all. Whenever this is killed, each completion is in the old parts, the new one, or both."""
+        files = _files(self._folder)
+        _write(self._folder, list(self.completions().values()))
+        for file in files:
+            file.unlink(missing_ok=True)
+
+    def _read(self) -> Iterator[Completion]:
+        for file in _files(self._folder):
+            data = file.read_bytes()
+            if _digest(data) == file.stem.rsplit("-", 1)[-1]:
+                yield from _completions(pq.read_table(pa.BufferReader(data), schema=SCHEMA))
+                continue
+            torn = file.with_name(f"{file.name}.torn")
+            file.replace(torn)
+            _tell(f"{_show(torn)}: set aside, its bytes are not those that were written; its requests are sent again")
+
+
+@contextmanager
+def open(study: str, model: str, rows: int = ROWS, seconds: float = SECONDS, wait: float = 0.0) -> Iterator[Store]:
+    """The completions of a study and model, for this process alone as long as the block lasts.
+
+    Args:
+        study: by name.
+        model: by name.
+        rows: completions that may wait for the disk.
+        seconds: how long they may wait, as long as more come.
+        wait: how long to wait for another process that has them, in seconds.
+
+    Raises:
+        PartsError: another process has them, told with its host, number and start; a folder or file cannot be written.
+    """
+    folder = paths.parts(study, model)
+    with _locked(folder, wait):
+        for leftover in folder.glob(".*.part"):  # of a killed process: there is no other one, as the lock is ours
+            leftover.unlink()
+        store = Store(folder, rows, seconds)
+        if len(_files(folder)) > MOST:
+            store.merge()
+        try:
+            yield store
+        finally:
+            store.flush()
+
+
+@contextmanager
+def _locked(folder: Path, wait: float) -> Iterator[None]:
+    lock, holder = FileLock(folder / ".lock"), folder / ".holder"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=wait)
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%F %T')}")
+    except Timeout:
+        who = holder.read_text() if holder.exists() else "another process"
+        raise PartsError(f"{_show(folder)}: in use by {who}; expected one run of a study and model at a time") from None
+    except OSError as error:
+        raise PartsError(f"{_show(folder)}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _files(folder: Path) -> list[Path]:
+    """The parts, oldest first: a name is the time and a digest of the bytes."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def _write(folder: Path, done: list[Completion]) -> None:
+    columns = [[getattr(row, name) for row in done] for name in SCHEMA.names]
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(arrays, SCHEMA), buffer, compression="zstd")
+    data = buffer.getvalue()
+    try:
+        with tables.atomic(folder / f"{time.time_ns():020d}-{_digest(data)}.parquet") as file:
+            file.write(data)
+        _sync(folder)
+    except (tables.TableError, OSError) as error:
+        raise PartsError(f"{_show(folder)}: completions not written: {error}") from error
+
+
+def _digest(data: bytes) -> str:
+    """What the name of a part ends in: it tells whether the bytes are those that were written."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on disk too, so that a part survives a power cut once it is written."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _completions(rows: pa.Table) -> Iterator[Completion]:
+    ids = rows["token_ids"].combine_chunks()
+    starts, values = ids.offsets.to_numpy(), ids.values.to_numpy()
+    others = (rows[name].to_pylist() for name in ("key", "finish_reason", "cached_tokens"))
+    for i, (key, reason, cached) in enumerate(zip(*others, strict=True)):
+        yield Completion(key, values[starts[i] : starts[i + 1]], reason, cached)
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _show(path: Path) -> str:
+    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)

@@ -1,0 +1,163 @@
+"""What can be set: studies, models and interrupts as checked, frozen dataclasses; `lib.params` reads them from YAML."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic.dataclasses import dataclass
+
+from lib import paths
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+UPDATE_SLOT = "{update}"
+PROBLEM_SLOT = "{problem}"
+
+
+def _some_distinct(values: tuple) -> tuple:
+    if not values:
+        raise ValueError("should hold at least one value, got an empty list")
+    repeated = [value for i, value in enumerate(values) if value in values[:i]]
+    if repeated:
+        raise ValueError(f"should hold each value once, {repeated[0]!r} is repeated")
+    return values
+
+
+def _place(text: str) -> str:
+    """A position that is no number, as `lib.interrupts.position` reads it."""
+    if not re.fullmatch(r"[0-9]+t|(0(\.[0-9]+)?|1(\.0+)?)[sp]", text):
+        raise ValueError(
+            f'should be a number from 0 to 1, or such as "512t", "0.3s", "0.3p", got {json.dumps(text)} (write numbers '
+            "plainly, such as 0.1; YAML reads 1e-1 as a string)"
+        )
+    return text
+
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Place = Annotated[
+    Annotated[Share, Tag("number")] | Annotated[str, AfterValidator(_place), Tag("text")],
+    Discriminator(lambda value: "text" if isinstance(value, str) else "number"),
+]
+Names = Annotated[tuple[Text, ...], AfterValidator(_some_distinct)]
+Positions = Annotated[tuple[Place, ...], AfterValidator(_some_distinct)]
+
+
+class _Params:
+    def as_dict(self) -> dict[str, Any]:
+        """All parameters as plain dicts and lists: what is stored beside a table and shown in a notebook."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+@dataclass(frozen=True, config=STRICT)
+class Study(_Params):
+    """What is run: which models, problems, interrupts and positions, and with which seed."""
+
+    name: Text
+    title: Text
+    models: Names
+    sources: Names
+    interrupts: Names
+    positions: Positions  # share of a trace's own thinking that is kept, or tokens, as lib.interrupts reads them
+    problems: Count | None = None  # problems per source; null takes all
+    samples: Count = 1  # repeats per problem
+    samples_by_source: dict[Text, Count] = Field(default_factory=dict)  # where a source needs another number of them
+    seed: Annotated[int, Field(ge=0)] = 42
+    second_pass: Literal["full", "remaining"] = "full"  # after an interrupt: max_tokens again, or what is left of it
+    data_dir: Text | None = None  # folder of JSON Lines, relative to the repository; null: the hub
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95  # level of the intervals
+    bootstrap: Count = 2000  # draws of the bootstrap behind an interval
+
+
+@dataclass(frozen=True, config=STRICT)
+class Model(_Params):
+    """A reasoning model: where it is, how its thinking is marked, and how it is sampled."""
+
+    name: Text
+    title: Text
+    path: Text  # hub name, or folder relative to the repository
+    family: Text  # markup family: how thinking is opened and closed
+    max_tokens: Count  # limit of generated tokens per request
+    max_model_len: Count  # limit of prompt and generated tokens together
+    revision: Text | None = None  # hub commit; null for a folder
+    temperature: Annotated[float, Field(ge=0)] = 0.6
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    top_k: Annotated[int, Field(ge=-1)] = 20  # -1 takes the whole vocabulary
+    threads: Count | None = None  # CPU threads of the engine, which decide how sums round; null takes all
+    template: dict[str, JsonValue] = Field(default_factory=dict)  # options of the chat template
+    prompt_math: Text = PROBLEM_SLOT  # what the model is asked on a math problem, `{problem}` being its statement
+    prompt_code: Text = PROBLEM_SLOT  # the same on a code problem; its starter code follows in a fence
+    opens_thinking: bool = False  # whether the mark that opens the thinking is put at the end of the prompt
+    system_file: Text | None = None  # system prompt that the model needs: a file beside its weights
+    engine: Literal["vllm", "server", "replay"] = "vllm"  # what generates
+    options: dict[str, JsonValue] = Field(default_factory=dict)  # the engine's own arguments
+
+    @property
+    def is_local(self) -> bool:
+        """Whether `path` is a folder rather than a hub name."""
+        return self.path.startswith(("models/", ".", "/", "~")) or (paths.ROOT / self.path).is_dir()
+
+    @property
+    def location(self) -> str:
+        """What the engine opens: the absolute folder of a local model, else the hub name."""
+        return str(paths.ROOT / Path(self.path).expanduser()) if self.is_local else self.path
+
+
+@dataclass(frozen=True, config=STRICT)
+class Interrupt(_Params):
+    """What happens to a thought after the kept prefix: words are spliced in, or a control takes their place."""
+
+    name: Text
+    title: Text
+    kind: Literal["hard", "soft", "update", "control"]
+    text: str = ""  # inserted text; `{update}` in it stands for the update of the problem
+    closes_thinking: bool = False
+    prefill_math: str = ""  # start of the answer, written for the model on math problems
+    prefill_code: str = ""  # start of the answer, written for the model on code problems
+    role: Literal["assistant", "user"] = "assistant"
+    system: str = ""  # system message that the model has had from the start
+    update: Literal["necessary", "false", "noop"] = "necessary"  # kind of the updates that `{update}` stands for
+    # restart asks anew instead of splicing; budget has the engine end the thinking where the cut would be
+    action: Literal["splice", "restart", "budget"] = "splice"
+    steps: tuple[Text, ...] = ()  # several interrupts, each into what followed the one before
+    step_positions: tuple[Place, ...] = ()  # where each but the first cuts; that does at the study's
+
+    @property
+    def needs_update(self) -> bool:
+        """Whether the text has a place for the update of a problem."""
+        return UPDATE_SLOT in self.text
+
+    @property
+    def variant(self) -> str:
+        """Which traces it is for: a necessary update restores the original, so the revised problem comes first."""
+        return "revised" if self.needs_update and self.update == "necessary" else "original"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.text.count(UPDATE_SLOT) > 1:
+            raise ValueError("text: should hold {update} at most once")
+        if self.steps:
+            return self._consistent_steps()
+        if self.kind == "update" and not self.needs_update:
+            raise ValueError("text: should hold {update} exactly once, as kind is update")
+        if self.kind in ("hard", "soft") and self.needs_update:
+            raise ValueError(f"text: should not hold {{update}}, as kind is {self.kind}")
+        if self.kind in ("hard", "soft") and self.closes_thinking != (self.kind == "hard"):
+            raise ValueError("closes_thinking: should be true for kind hard and false for kind soft")
+        if (self.prefill_math or self.prefill_code) and not self.closes_thinking:
+            raise ValueError("prefill: an answer can be opened only where the thinking is closed")
+        if self.action != "splice" and (self.closes_thinking or self.role == "user"):
+            raise ValueError(f"action: {self.action} splices nothing, so closes_thinking and role should be left out")
+        if self.step_positions:
+            raise ValueError("step_positions: should stand beside steps")
+        return self
+
+    def _consistent_steps(self) -> Self:
+        if len(self.steps) == 1 or len(self.step_positions) != len(self.steps) - 1:
+            raise ValueError("steps: should name two interrupts or more, and step_positions one position fewer")
+        if self.text or self.prefill_math or self.prefill_code or self.closes_thinking:
+            raise ValueError("steps: what is inserted stands in the files of the steps, and should be left out here")
+        return self

@@ -1,0 +1,227 @@
+"""Tokens: text becomes ids once, piece by piece, and what special tokens mean is never left to chance.
+
+Text is either plain (`encode`: it may come from anyone, and nothing in it becomes a special token) or the project's own
+markup (`marks`). Hugging Face's fast tokenizers are served, and Mistral's (tekken.json).
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lib.settings import Model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+BROKEN = "\ufffd"  # what stands for bytes that are no character
+MARK = re.compile(r"[^\w\s].*\w.*[^\w\s]")  # an added token that reads so is a mark, even if it is not called special
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A tokenizer, told apart into plain text and special tokens."""
+
+    controls: dict[str, int]  # special tokens: text to id
+    plain: Callable[[str], list[int]]  # ids of plain text
+    text: Callable[[list[int]], str]  # text of ids
+    special: re.Pattern[str]  # any special token
+    pieces: dict[int, str] = field(default_factory=dict)  # text of single ids, as they are asked for
+
+    def marks(self, text: str) -> list[int]:
+        """Ids of text in which special tokens stand for themselves."""
+        parts = (part for part in self.special.split(text) if part)
+        return [i for part in parts for i in ([self.controls[part]] if part in self.controls else self.plain(part))]
+
+    def piece(self, token: int) -> str:
+        """The text of one id on its own."""
+        if token not in self.pieces:
+            self.pieces[token] = self.text([token])
+        return self.pieces[token]
+
+
+def tokenizer(model: Model) -> "PreTrainedTokenizerBase":
+    """The model's own tokenizer, loaded once per process."""
+    return _tokenizer(*_source(model))
+
+
+def is_native(model: Model) -> bool:
+    """Whether the tokenizer is Mistral's own, which has no chat template to read."""
+    return _source(model)[2]
+
+
+def codec(model: Model) -> Codec:
+    """What encodes and decodes for a model, made once per process.
+
+    Raises:
+        ValueError: the tokenizer is neither a fast one nor Mistral's.
+    """
+    try:
+        return _codec(*_source(model))
+    except TypeError as error:
+        raise ValueError(f"params/models/{model.name}.yaml: path: {error}") from None
+
+
+def ends(model: Model) -> frozenset[int]:
+    """Ids that end what a model generates: those of its tokenizer and of its generation_config.json."""
+    return _ends(*_source(model))
+
+
+def file(model: Model, name: str) -> Path | None:
+    """A file of a model, in its folder or fetched from the hub; None if it has no such file."""
+    return _file(model.location, name, model.revision)
+
+
+def encode(text: str, model: Model) -> list[int]:
+    """Ids of a plain text on its own: nothing in it becomes a special token, nothing is put in front."""
+    return codec(model).plain(text)
+
+
+def marks(text: str, model: Model) -> list[int]:
+    """Ids of the project's own markup: special tokens in it stand for themselves."""
+    return codec(model).marks(text)
+
+
+def decode(token_ids: Sequence[int], model: Model) -> str:
+    """Text of ids, special tokens included."""
+    return codec(model).text([int(token) for token in token_ids])
+
+
+def find(token_ids: list[int], mark: str, model: Model, start: int = 0) -> tuple[int, int] | None:
+    """Where a mark first stands: the id that it begins in, and the one after that it ends in; None if nowhere.
+
+    A mark with a special token of this tokenizer in it is looked for among ids. Any other is plain text: it is found in
+    the decoded text, and ids that hold a part of it count as its own, whatever else they hold.
+    """
+    tokens = codec(model)
+    if tokens.special.search(mark):
+        wanted = tokens.marks(mark)
+        starts = (i for i in range(start, len(token_ids)) if token_ids[i] == wanted[0])
+        at = next((i for i in starts if token_ids[i : i + len(wanted)] == wanted), None)
+        return None if at is None else (at, at + len(wanted))
+    ids = token_ids[start:]
+    text = tokens.text(ids)
+    at = text.find(mark)
+    if at < 0:
+        return None
+    return start + _holding(ids, text[: at + 1], tokens) - 1, start + _holding(ids, text[: at + len(mark)], tokens)
+
+
+def _holding(ids: list[int], beginning: str, codec: Codec) -> int:
+    """The smallest number of ids whose text begins so, found by halving; what has been read is not read again."""
+    low, high = 0, len(ids)
+    read, rest = 0, beginning
+    while low < high:
+        middle = (low + high) // 2
+        text = codec.text(ids[read:middle])
+        if text.startswith(rest):
+            high = middle
+            continue
+        low = middle + 1
+        if rest.startswith(text) and not text.endswith(BROKEN):
+            read, rest = middle, rest[len(text) :]
+    return low
+
+
+def _source(model: Model) -> tuple[str, str | None, bool, bool]:
+    """Where a tokenizer is: location, revision, whether it is Mistral's own, whether its code may run."""
+    mode = model.options.get("tokenizer_mode", "auto")
+    native = mode == "mistral" or (
+        mode == "auto" and model.family == "mistral" and (not model.is_local or _has_tekken(model.location))
+    )
+    return model.location, model.revision, native, bool(model.options.get("trust_remote_code", False))
+
+
+def _has_tekken(location: str) -> bool:
+    return any(Path(location).glob("*tekken*.json"))
+
+
+@cache
+def _tokenizer(location: str, revision: str | None, native: bool, trusted: bool) -> "PreTrainedTokenizerBase":
+    # slow to import, and not needed by readers of tables
+    from transformers import AutoTokenizer, MistralCommonBackend, PreTrainedTokenizerFast
+
+    if native:
+        return MistralCommonBackend.from_pretrained(location, revision=revision or "main")
+    if _file(location, "tokenizer.json", revision) is None:  # another format, or nothing at all, which is then said
+        return AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=trusted)
+    # As the file says. A class that is named beside it may build other rules, and does for DeepSeek-R1's distillates.
+    return PreTrainedTokenizerFast.from_pretrained(location, revision=revision)
+
+
+def _file(location: str, name: str, revision: str | None) -> Path | None:
+    from transformers.utils import cached_file
+
+    try:
+        return Path(cached_file(location, name, revision=revision))
+    except OSError:
+        return None
+
+
+@cache
+def _ends(location: str, revision: str | None, native: bool, trusted: bool) -> frozenset[int]:
+    file = _file(location, "generation_config.json", revision)
+    told = json.loads(file.read_text()).get("eos_token_id") if file else None
+    own = _tokenizer(location, revision, native, trusted).eos_token_id
+    listed = told if isinstance(told, list) else [told]
+    return frozenset(token for token in [own, *listed] if token is not None)
+
+
+@cache
+def _codec(location: str, revision: str | None, native: bool, trusted: bool) -> Codec:
+    tok = _tokenizer(location, revision, native, trusted)
+    if native:
+        controls = dict(zip(tok.all_special_tokens, tok.all_special_ids, strict=True))
+        inner = tok.tokenizer.instruct_tokenizer.tokenizer
+        plain = lambda text: inner.encode(text, bos=False, eos=False)  # noqa: E731
+        return Codec(controls, plain, lambda ids: tok.decode(ids, skip_special_tokens=False), _any_of(controls))
+    if not tok.is_fast:
+        raise TypeError(f"{type(tok).__name__} is no fast tokenizer, expected one with a tokenizer.json, or Mistral's")
+    return _fast(json.loads(tok.backend_tokenizer.to_str()))
+
+
+def _fast(layout: dict[str, Any]) -> Codec:
+    """The codec of a tokenizer.json, less all that puts something in front or takes it away."""
+    from tokenizers import Tokenizer
+
+    layout |= {"post_processor": None, "truncation": None, "padding": None}
+    for name in ("normalizer", "pre_tokenizer", "decoder"):
+        layout[name] = _without_prefix(layout[name])
+    whole = Tokenizer.from_str(json.dumps(layout))
+    # added tokens may be runs of white space or digits too, which are text like any other
+    added = [token for token in layout["added_tokens"] if token["special"] or MARK.fullmatch(token["content"])]
+    controls = {token["content"]: token["id"] for token in added}
+    special, ids_of = _any_of(controls), frozenset(controls.values())
+
+    def plain(text: str) -> list[int]:
+        cuts = [0, *(found.start() + 1 for found in special.finditer(text)), len(text)]
+        broken = (text[a:b] for a, b in pairwise(cuts))
+        for parts in ([text], broken, text):  # whole; else with every mark broken after its first letter; else letters
+            ids = [token for part in parts for token in whole.encode(part, add_special_tokens=False).ids]
+            if ids_of.isdisjoint(ids):
+                break
+        return ids
+
+    return Codec(controls, plain, lambda ids: whole.decode(ids, skip_special_tokens=False), special)
+
+
+def _without_prefix(part: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A part of a tokenizer.json that neither adds a space in front nor strips one."""
+    if part is None or part["type"] == "Prepend" or (part["type"] == "Strip" and "content" in part):
+        return None
+    if part["type"] == "Sequence":
+        key = next(name for name in ("normalizers", "pretokenizers", "decoders") if name in part)
+        kept = [_without_prefix(inner) for inner in part[key]]
+        return part | {key: [inner for inner in kept if inner]} if any(kept) else None
+    if part["type"] == "Metaspace":
+        return part | {"prepend_scheme": "never"}
+    return part | {"add_prefix_space": False} if "add_prefix_space" in part else part
+
+
+def _any_of(controls: dict[str, int]) -> re.Pattern[str]:
+    longest_first = sorted(controls, key=len, reverse=True)
+    return re.compile("(" + "|".join(map(re.escape, longest_first)) + ")") if controls else re.compile("((?!))")

@@ -1,0 +1,204 @@
+"""Turns: what is put before a model, and between its own words, so that it reads what its chat template would write."""
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from lib import tokens
+from lib.families import FAMILIES, PARSER, Family
+from lib.settings import PROBLEM_SLOT, Model
+
+# stand for contents while a template is rendered: private characters, which no template changes
+ASKED, TOLD, ANSWERED = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
+
+
+def family(model: Model) -> Family:
+    """The marks of a model's family.
+
+    Raises:
+        ValueError: no markup is known for the family that the model's file names.
+    """
+    if model.family in FAMILIES:
+        return FAMILIES[model.family]
+    if not model.family.startswith(PARSER):
+        known = ", ".join(FAMILIES)
+        raise ValueError(
+            f"params/models/{model.name}.yaml: family: no markup for {model.family}, "
+            f"expected one of {known}, or {PARSER}<a reasoning parser of vLLM>"
+        )
+    try:
+        start, end = _parser_marks(model.family.removeprefix(PARSER), tokens.tokenizer(model))
+    except LookupError as error:
+        raise ValueError(f"params/models/{model.name}.yaml: family: {model.family}: {error.args[0]}") from None
+    return Family(start, end)
+
+
+@cache
+def _parser_marks(name: str, tokenizer: Any) -> tuple[str, str]:
+    manager = importlib.import_module("vllm.reasoning").ReasoningParserManager  # slow, and rarely needed
+    known = manager.list_registered()
+    if name not in known:
+        raise LookupError(f"vLLM has no such reasoning parser, expected one of {', '.join(sorted(known))}")
+    try:
+        parser = manager.get_reasoning_parser(name)(tokenizer)
+    except (RuntimeError, ValueError, KeyError) as error:  # what parsers raise on a tokenizer without their marks
+        reason = str(error).splitlines()[0]
+        raise LookupError(f"this parser does not fit the model's tokenizer: {reason}") from None
+    if not (parser.reasoning_start_str and parser.reasoning_end_str):
+        raise LookupError("this parser names no marks, expected one with reasoning_start_str and reasoning_end_str")
+    return parser.reasoning_start_str, parser.reasoning_end_str
+
+
+def opening(model: Model) -> list[int]:
+    """Ids that open a thought."""
+    return tokens.marks(family(model).think, model)
+
+
+def closing(model: Model) -> list[int]:
+    """Ids that close a thought and open the answer."""
+    marks = family(model)
+    return tokens.marks(marks.think_end + marks.header + marks.gap, model)
+
+
+def opened(token_ids: Sequence[int], model: Model) -> bool:
+    """Whether a prompt ends inside a thought, which the chat template or we have opened.
+
+    Marks that are special tokens are found anywhere: the last one decides. Marks that are plain text count only at the
+    end, as a prompt may well speak of them.
+    """
+    marks, codec, ids = family(model), tokens.codec(model), list(token_ids)
+    if not codec.special.search(marks.think):
+        return codec.text(ids[-64:]).rstrip().endswith(marks.think)
+    start = codec.marks(marks.think)
+    ends = codec.marks(marks.think_end) if codec.special.search(marks.think_end) else None
+    stops = tokens.ends(model) | {codec.controls.get(text) for text in marks.ends}
+    for i in range(len(ids) - 1, -1, -1):
+        if ids[i : i + len(start)] == start:
+            return True
+        if ids[i] in stops or (ends and ids[i : i + len(ends)] == ends):
+            return False
+    return False
+
+
+def prompt_ids(
+    problem: str,
+    model: Model,
+    task: str = "math",
+    system: str | None = None,
+    starter_code: str | None = None,
+) -> list[int]:
+    """Ids of the chat prompt that ends where the model begins to write.
+
+    Args:
+        problem: its statement, plain text: nothing in it becomes a special token.
+        model: its chat template is rendered with `model.template`; a `date_string` there is also the day that the
+            template is told, so that the prompt does not change over night.
+        task: math or code, for the words that the model's file puts around the statement.
+        system: a system message, plain text, which follows the model's own.
+        starter_code: what the solution of a code problem must start from; it follows the statement in a fence.
+
+    Raises:
+        ValueError: the model has no chat template, or lacks its system prompt.
+    """
+    if task == "code" and isinstance(starter_code, str) and starter_code.strip():
+        problem = f"{problem}\n\n```python\n{starter_code.rstrip()}\n```"
+    asked = getattr(model, f"prompt_{task}").replace(PROBLEM_SLOT, problem)
+    contents = {ASKED: asked, TOLD: system or ""}
+    own = _system_file(model)
+    system_text = "\n\n".join(text for text in (own, TOLD if system else "") if text)
+    messages = [{"role": "system", "content": system_text}] if system_text else []
+    messages.append({"role": "user", "content": ASKED})
+    return _thinking(_rendered(messages, contents, model), model)
+
+
+def user_turn(text: str, model: Model) -> list[int]:
+    """Ids that close a thought and its turn, say a plain text as the user, and open a new turn of the model."""
+    said = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
+    contents = {ASKED: "Hi.", ANSWERED: "Hello."}
+    again = [*said, {"role": "user", "content": TOLD}]
+    if tokens.is_native(model):
+        before = _rendered(said, contents, model, go_on=True)
+        whole = _rendered(again, contents | {TOLD: text}, model)
+        if whole[: len(before)] != before:
+            raise ValueError(f"{model.title}: its tokenizer rewrites earlier turns, expected one of version 7 or later")
+        turn = whole[len(before) :]
+    else:
+        turn = _filled(_template(again, model).rpartition(ANSWERED)[2], {TOLD: text}, model)
+    end = tokens.marks(family(model).think_end, model)
+    # where one token ends thoughts and turns alike it is said once
+    return _thinking(turn if turn[: len(end)] == end else closing(model) + turn, model)
+
+
+def _thinking(ids: list[int], model: Model) -> list[int]:
+    """Ids of a prompt, with the opening mark where the model is published so and its template has not put it."""
+    return ids + opening(model) if model.opens_thinking and not opened(ids, model) else ids
+
+
+def _rendered(
+    messages: list[dict[str, str]], contents: Mapping[str, str], model: Model, go_on: bool = False
+) -> list[int]:
+    """Ids of a conversation in which `contents` take the places of what stands for them; `go_on` leaves it unended."""
+    tok, codec = tokens.tokenizer(model), tokens.codec(model)
+    if tokens.is_native(model):
+        spoken = [{**message, "content": _chunks(message["content"], contents, model)} for message in messages]
+        ids = tok.apply_chat_template(spoken, continue_final_message=go_on, return_dict=False, **model.template)
+    elif any(codec.special.search(text) for text in contents.values()):
+        return _filled(_template(messages, model), contents, model)
+    else:  # nothing to tell apart: the model reads what its tokenizer makes of the whole
+        spoken = [{**message, "content": _put(message["content"], contents)} for message in messages]
+        ids = tok.apply_chat_template(spoken, add_generation_prompt=True, return_dict=False, **_options(model))
+    return [int(token) for token in ids]
+
+
+def _template(messages: list[dict[str, str]], model: Model) -> str:
+    """The text that a chat template makes of a conversation."""
+    tok = tokens.tokenizer(model)
+    return tok.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **_options(model))
+
+
+def _options(model: Model) -> dict[str, Any]:
+    if not tokens.tokenizer(model).chat_template:
+        raise ValueError(f"params/models/{model.name}.yaml: path: {model.path} has no chat template")
+    day = model.template.get("date_string")
+    return model.template | ({"strftime_now": lambda _: day} if day else {})
+
+
+def _filled(text: str, contents: Mapping[str, str], model: Model) -> list[int]:
+    """Ids of a rendered template: its special tokens are meant, those in `contents` are plain text."""
+    codec = tokens.codec(model)
+    parts = [part for part in codec.special.split(text) if part]
+    return [
+        token
+        for part in parts
+        for token in ([codec.controls[part]] if part in codec.controls else codec.plain(_put(part, contents)))
+    ]
+
+
+def _put(text: str, contents: Mapping[str, str]) -> str:
+    return re.sub("|".join(contents), lambda found: contents[found[0]], text)
+
+
+def _chunks(text: str, contents: Mapping[str, str], model: Model) -> str | list[dict[str, str]]:
+    """Contents as Mistral's tokenizer takes them: the thought that its system prompt shows is a chunk of its own."""
+    marks = family(model)
+    before, found, rest = text.partition(marks.think)
+    if not found:
+        return _put(text, contents)
+    thought, _, after = rest.partition(marks.think_end)
+    return [
+        {"type": "text", "text": before},
+        {"type": "thinking", "thinking": thought},
+        {"type": "text", "text": _put(after, contents)},
+    ]
+
+
+def _system_file(model: Model) -> str:
+    """The system prompt that a model needs, from the file beside its weights."""
+    if model.system_file is None:
+        return ""
+    file = tokens.file(model, model.system_file)
+    if file is None:
+        raise ValueError(f"params/models/{model.name}.yaml: system_file: {model.path} has no {model.system_file}")
+    return file.read_text(encoding="utf-8").strip()

@@ -1,0 +1,212 @@
+"""Benchmarks, as ratios measured side by side on this machine: `make bench`. Nothing here is a test: no number fails.
+
+Each line says what was measured, how, and what is expected of it.
+"""
+
+import argparse
+import dataclasses
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from lib import engine, params, paths, plan, problems, run, updates
+from lib.engine import Engine, Request, offline
+from lib.settings import Study
+
+MODEL = "tiny-lrm-m"
+SCRIPT = str(paths.ROOT / "tests" / "pass_through.py")
+
+
+class Sweep:
+    """The continuations of some problems of the default study, with the traces that they cut."""
+
+    def __init__(self, ready: Engine, count: int, length: int = 0):
+        """`length`: thoughts are said again until they have so many tokens; 0 leaves them as they are."""
+        self.ready = ready
+        self.study: Study = params.load_study("tiny", models=[MODEL], problems=count)
+        self.asked = problems.subset(problems.load("tiny"), count)
+        self.news = updates.by_construction(self.asked)
+        self.chosen = [params.load_interrupt(name) for name in self.study.interrupts]
+        self.traces = run.initial(ready, self.study, self.asked, self.news, self.chosen)
+        if length:
+            self.traces["token_ids"] = [_longer(list(ids), length) for ids in self.traces["token_ids"]]
+
+    def through_run(self) -> run.Usage:
+        """All of it as 04 does it."""
+        usage = run.Usage()
+        run.continuations(self.ready, self.study, self.traces, self.news, self.chosen, usage=usage)
+        return usage
+
+    def requests(self) -> list[Request]:
+        """The same requests, made beforehand."""
+        jobs = plan.jobs(self.study, self.traces, self.news, self.chosen, None)
+        model = self.ready.model
+        seeds = ((plan.splice(job, model), plan.own_seed(self.study, job)) for job in jobs)
+        return [Request(str(i), cut.ids, seed) for i, (cut, seed) in enumerate(seeds)]
+
+
+def _longer(token_ids: list[int], length: int) -> list[int]:
+    mark, *thought = token_ids
+    return [mark, *(thought * (1 + length // len(thought)))[:length]]
+
+
+def distinct(prompts: list[list[int]]) -> int:
+    """Tokens that differ in themselves or in what stands before them: the nodes of the tree of all prompts."""
+    ordered, total = sorted(prompts), 0
+    for before, now in zip([[], *ordered], ordered, strict=False):
+        shared = next((i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), len(before))
+        total += len(now) - min(shared, len(now))
+    return total
+
+
+def possible(prompts: list[list[int]], block: int) -> int:
+    """Tokens that a cache which forgets nothing, but knows whole blocks only, leaves to be computed."""
+    known, total = set(), 0
+    for ids in prompts:
+        beginnings = [tuple(ids[:end]) for end in range(block, len(ids), block)]
+        total += len(ids) - block * sum(beginning in known for beginning in beginnings)
+        known.update(beginnings)
+    return total
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
+
+def one_pass(count: int, rounds: int) -> Iterator[tuple[str, float, str, str]]:
+    """Prefill of the sweep over what is distinct, and its time over that of a bare call of vLLM."""
+    with engine.open(params.load_model(MODEL)) as ready:
+        sweep, llm = Sweep(ready, count), ready._llm
+        requests = sweep.requests()
+        prompts = [{"prompt_token_ids": request.prompt_ids} for request in requests]
+        sampling = [offline._sampling(ready.model, request, ready._marks) for request in requests]
+        ours, bare = [], []
+        for _ in range(rounds):
+            llm.reset_prefix_cache()
+            start = time.monotonic()
+            computed = sweep.through_run().computed
+            ours.append(time.monotonic() - start)
+            llm.reset_prefix_cache()
+            bare.append(seconds(lambda: llm.generate(prompts, sampling, use_tqdm=False)))
+        yield _prefill("prefill computed / distinct tokens", computed, requests, ready)
+        ratio = statistics.median(ours) / statistics.median(bare)
+        told = f"{statistics.median(ours):.1f} s / {statistics.median(bare):.1f} s, {len(requests)} requests"
+        yield "sweep / one call of LLM.generate", ratio, "<= 1.10", told
+        ours_whole = statistics.median(ours)
+    opened = seconds(lambda: _one_cell(sweep))
+    cells = len(sweep.study.interrupts) * len(sweep.study.positions)
+    start = seconds(_open_only)
+    told = f"{cells} x {opened:.1f} s (one cell measured) / {start + ours_whole:.1f} s"
+    yield "an engine per interrupt and position / ours", cells * opened / (start + ours_whole), "reported", told
+
+
+def long_thoughts(count: int, length: int = 2400) -> Iterator[tuple[str, float, str, str]]:
+    """The same with thoughts as long as a block matters little: those of the study, said again and again."""
+    model = params.load_model(MODEL)
+    options = model.options | {"hf_overrides": {"max_position_embeddings": 2 * length}}
+    model = dataclasses.replace(model, max_tokens=8, max_model_len=2 * length, options=options)
+    with engine.open(model) as ready:
+        sweep = Sweep(ready, count, length)
+        ready._llm.reset_prefix_cache()
+        computed = sweep.through_run().computed
+        yield _prefill(f"the same, thoughts of {length} tokens", computed, sweep.requests(), ready)
+
+
+def _prefill(what: str, computed: int, requests: list[Request], ready: Engine) -> tuple[str, float, str, str]:
+    prompts, block = [request.prompt_ids for request in requests], ready.model.options["block_size"]
+    whole, least = distinct(prompts), possible(prompts, block)
+    told = f"{computed} / {whole}; {least / whole:.3f} is the least with blocks of {block} tokens"
+    return what, computed / whole, "<= 1.15", told
+
+
+def _one_cell(sweep: Sweep) -> None:
+    """One interrupt at one position with an engine of its own."""
+    study = params.load_study("tiny", problems=sweep.study.problems, positions=[0.5])
+    with engine.open(params.load_model(MODEL)) as ready:
+        run.continuations(ready, study, sweep.traces, sweep.news, sweep.chosen[2:3])
+
+
+def _open_only() -> None:
+    with engine.open(params.load_model(MODEL)) as ready:
+        list(ready.generate([Request("x", [10], 0)]))
+
+
+def memory(count: int) -> Iterator[tuple[str, float, str, str]]:
+    """Peak memory of 03 and 04 with ten times the rows, over that with once."""
+    peaks = []
+    for rows in (count, 10 * count):
+        with tempfile.TemporaryDirectory() as folder:
+            told = _pass_through(folder, rows).communicate()[0]
+            peaks.append(int(told.split(" MiB")[0]))
+    told = f"{peaks[1]} / {peaks[0]} MiB, {count} problems"
+    yield "memory at 10x the rows / at 1x", peaks[1] / peaks[0], "<= 1.3", told
+
+
+def kills(times: int, count: int) -> Iterator[tuple[str, float, str, str]]:
+    """A run that is killed at random moments and started again, against one that is left alone."""
+    rng = random.Random(5)
+    with tempfile.TemporaryDirectory() as alone, tempfile.TemporaryDirectory() as killed:
+        whole = seconds(lambda: _pass_through(alone, count).communicate())
+        for _ in range(times):
+            process = _pass_through(killed, count)
+            try:
+                process.wait(rng.uniform(0.2, 1.0) * whole)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+            for file in Path(killed).rglob("tables/**/*.parquet"):
+                file.unlink()  # so that every start has something to do
+        _pass_through(killed, count).communicate()
+        same = all(_bytes(alone, name) == _bytes(killed, name) for name in ("traces", "continuations"))
+        rows, wrong = _compared(alone, killed)
+    yield f"rows lost, doubled or different after {times} kills", wrong, "0", f"{rows} rows, same bytes: {same}"
+
+
+def _bytes(folder: str, name: str) -> bytes:
+    return next(Path(folder).rglob(f"{name}.parquet")).read_bytes()
+
+
+def _compared(alone: str, killed: str) -> tuple[int, int]:
+    """Rows of both runs' continuations, and how many are not in both alike."""
+    frames = [pd.read_parquet(next(Path(folder).rglob("continuations.parquet"))) for folder in (alone, killed)]
+    texts = [frame.set_index("continuation_id").map(str).agg("|".join, axis=1) for frame in frames]
+    counts = [text.groupby([text.index, text]).size() for text in texts]
+    return len(texts[0]), int(counts[0].sub(counts[1], fill_value=0).abs().sum())
+
+
+def _pass_through(folder: str, count: int) -> subprocess.Popen:
+    env = os.environ | {paths.OUTPUTS_VARIABLE: folder}
+    command = [sys.executable, SCRIPT, "tiny", MODEL, str(count)]
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=20)
+    args = parser.parse_args()
+    parts = (
+        one_pass(args.problems, args.rounds),
+        long_thoughts(args.problems // 5),
+        memory(args.problems),
+        kills(args.kills, args.problems // 4),
+    )
+    for part in parts:
+        for what, value, wanted, told in part:
+            print(f"{what:50} {value:8.3f}   {wanted:9} {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""One model through 03 and 04 without the notebooks: `python tests/pass_through.py STUDY MODEL [PROBLEMS]`.
+
+For tests and benchmarks that kill it, measure its memory or its time. The tables go where the notebooks write theirs.
+"""
+
+import resource
+import sys
+
+from lib import engine, params, parts, problems, run, tables, updates
+
+
+def main(study_name: str, model_name: str, count: int | None = None) -> run.Usage:
+    study, model = params.load_study(study_name, problems=count), params.load_model(model_name)
+    chosen = [params.load_interrupt(name) for name in study.interrupts]
+    asked = problems.subset(problems.load("tiny"), study.problems)
+    news = updates.by_construction(asked)
+    usage = run.Usage()
+    with parts.open(study.name, model.name, rows=16) as store, engine.open(model) as ready:
+        traces = run.initial(ready, study, asked, news, chosen, store)
+        tables.write(traces, "traces", study.name, model.name, params=study.as_dict())
+        after = run.continuations(ready, study, traces, news, chosen, asked, store, usage)
+        tables.write(after, "continuations", study.name, model.name, params=study.as_dict())
+    return usage
+
+
+if __name__ == "__main__":
+    name, model, *rest = sys.argv[1:]
+    used = main(name, model, int(rest[0]) if rest else None)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"{peak} MiB, {used.requests} requests, {used.kept} kept, {used.seconds:.1f} s")

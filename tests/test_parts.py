@@ -1,0 +1,231 @@
+"""Completions on disk: nothing written is lost, whatever kills the writer, and nothing torn is taken for whole."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from lib import parts, paths
+from lib.engine import Completion
+
+STUDY, MODEL = "s", "m"
+
+
+def completion(i: int) -> Completion:
+    rng = np.random.default_rng(i)
+    return Completion(f"key{i:05}", rng.integers(0, 1536, i % 40), ("stop", "length")[i % 2], i % 7)
+
+
+def same(a: Completion, b: Completion) -> bool:
+    return np.array_equal(a.token_ids, b.token_ids) and (a.finish_reason, a.cached_tokens) == (
+        b.finish_reason,
+        b.cached_tokens,
+    )
+
+
+def stored() -> dict[str, Completion]:
+    with parts.open(STUDY, MODEL) as store:
+        return store.completions()
+
+
+def fill(count: int, rows: int, first: int = 0) -> None:
+    with parts.open(STUDY, MODEL, rows=rows) as store:
+        for i in range(first, first + count):
+            store.add(completion(i))
+
+
+def files() -> list:
+    return sorted(paths.parts(STUDY, MODEL).glob("*.parquet"))
+
+
+def test_what_was_added_is_found_again_by_key(outputs):
+    fill(100, rows=16)
+    found = stored()
+    assert sorted(found) == [f"key{i:05}" for i in range(100)]
+    assert all(same(found[f"key{i:05}"], completion(i)) for i in range(100))
+    assert len(files()) == 7  # six full ones and what was left at the end
+
+
+def test_an_empty_store_is_no_error(outputs):
+    assert stored() == {}
+
+
+def test_what_waits_is_written_after_some_seconds(outputs):
+    with parts.open(STUDY, MODEL, seconds=0.05) as store:
+        store.add(completion(0))
+        assert files() == []
+        time.sleep(0.06)
+        store.add(completion(1))
+        assert sorted(store.completions()) == ["key00000", "key00001"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_waits_is_written_when_the_run_fails(outputs, error):
+    with pytest.raises(error), parts.open(STUDY, MODEL) as store:
+        store.add(completion(3))
+        raise error
+    assert list(stored()) == ["key00003"]
+
+
+WRITER = """
+import sys
+sys.path.insert(0, {tests!r})
+import test_parts as t
+with t.parts.open(t.STUDY, t.MODEL, rows=5) as store:
+    known = store.completions()
+    for i in range(400):
+        if f"key{{i:05}}" not in known:
+            store.add(t.completion(i))
+            if not store._waiting:
+                print(i, flush=True)
+"""
+
+
+def writer(outputs) -> subprocess.Popen:
+    env = os.environ | {"PYTHONPATH": str(paths.ROOT), paths.OUTPUTS_VARIABLE: str(outputs)}
+    script = WRITER.format(tests=str(paths.ROOT / "tests"))
+    return subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
+
+
+def test_kill_minus_nine_at_any_moment_loses_nothing_that_was_written(outputs):
+    rng = random.Random(7)
+    told = -1
+    for _ in range(6):
+        process = writer(outputs)
+        lines = []
+        for _ in range(rng.randint(1, 12)):  # killed as soon as so many parts are reported written
+            lines.append(process.stdout.readline())
+        time.sleep(rng.uniform(0, 0.01))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        told = max([told, *(int(line) for line in lines if line.strip())])
+        found = stored()
+        assert all(f"key{i:05}" in found for i in range(told + 1))
+        assert all(same(done, completion(int(key[3:]))) for key, done in found.items())
+    assert 0 <= told < 399  # it was never killed after its end
+    last = writer(outputs)
+    last.communicate(timeout=60)
+    found = stored()
+    assert sorted(found) == [f"key{i:05}" for i in range(400)]
+    assert all(same(found[f"key{i:05}"], completion(i)) for i in range(400))
+
+
+@pytest.mark.parametrize("harm", ["empty", "half", "last byte", "flipped", "not parquet"])
+def test_a_torn_part_is_set_aside_by_name_and_the_rest_stays(outputs, harm, capsys):
+    fill(30, rows=10)
+    victim = files()[1]
+    data = bytearray(victim.read_bytes())
+    if harm == "flipped":
+        data[len(data) // 2] ^= 1
+    harmed = {"empty": b"", "half": data[: len(data) // 2], "last byte": data[:-1], "not parquet": b"x" * 900}
+    victim.write_bytes(bytes(harmed.get(harm, data)))
+    found = stored()
+    assert sorted(found) == [f"key{i:05}" for i in [*range(10), *range(20, 30)]]
+    warned = capsys.readouterr().err.splitlines()
+    assert len(warned) == 1 and f"{victim.name}.torn: set aside" in warned[0]
+    assert victim.with_name(f"{victim.name}.torn").exists() and not victim.exists()
+    fill(10, rows=10, first=10)
+    assert len(stored()) == 30 and capsys.readouterr().err == ""
+
+
+def test_a_flip_of_any_byte_is_noticed(outputs):
+    fill(5, rows=5)
+    whole = files()[0].read_bytes()
+    for at in range(0, len(whole), 7):
+        files()[0].write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        assert stored() == {}
+        torn = next(paths.parts(STUDY, MODEL).glob("*.torn"))
+        torn.rename(torn.with_suffix(""))
+
+
+def test_a_completion_that_stands_twice_counts_once_and_differing_ones_are_told(outputs, capsys):
+    fill(3, rows=3)
+    with parts.open(STUDY, MODEL) as store:
+        store.add(completion(1))
+        store.add(Completion("key00002", np.array([1, 2, 3]), "stop", 0))
+    found = stored()
+    assert len(found) == 3 and same(found["key00002"], completion(2))
+    assert "1 requests were answered twice, and differently; the first counts" in capsys.readouterr().err
+
+
+def test_many_parts_are_merged_into_one(outputs):
+    fill(parts.MOST + 5, rows=1)
+    assert len(files()) == parts.MOST + 5
+    assert len(stored()) == parts.MOST + 5
+    assert len(files()) == 1
+
+
+def test_a_merge_that_is_killed_half_way_loses_nothing(outputs, monkeypatch):
+    fill(parts.MOST + 5, rows=1)
+    removed = []
+
+    def killed(file, missing_ok=False):
+        removed.append(file)
+        if len(removed) == 10:
+            raise SystemExit
+        os.remove(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.unlink", killed)
+        with pytest.raises(SystemExit):
+            stored()
+    assert len(stored()) == parts.MOST + 5
+
+
+def test_what_a_killed_process_left_half_written_is_removed(outputs):
+    fill(2, rows=2)
+    left = paths.parts(STUDY, MODEL) / ".00001-abc.parquet.99.part"
+    left.write_bytes(b"half")
+    assert len(stored()) == 2 and not left.exists()
+
+
+HOLDER = """
+import sys, time
+sys.path.insert(0, {tests!r})
+import test_parts as t
+with t.parts.open(t.STUDY, t.MODEL):
+    print("held", flush=True)
+    time.sleep({seconds})
+"""
+
+
+def holder(outputs, seconds) -> subprocess.Popen:
+    env = os.environ | {"PYTHONPATH": str(paths.ROOT), paths.OUTPUTS_VARIABLE: str(outputs)}
+    script = HOLDER.format(tests=str(paths.ROOT / "tests"), seconds=seconds)
+    process = subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_told_who_holds_the_store(outputs):
+    with holder(outputs, 60) as process:
+        with pytest.raises(parts.PartsError, match=rf"parts/m: in use by process {process.pid} on \S+ since 20"):
+            stored()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert stored() == {}  # a dead process holds nothing
+
+
+def test_a_second_process_may_wait(outputs):
+    with holder(outputs, 0.5), parts.open(STUDY, MODEL, wait=30) as store:
+        assert store.completions() == {}
+
+
+def test_a_full_disk_is_told_and_what_waits_is_kept(outputs, monkeypatch):
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    with parts.open(STUDY, MODEL, rows=3) as store:
+        store.add(completion(0))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(parts.PartsError, match="No space left on device"):
+                store.flush()
+        assert files() == []
+    assert list(stored()) == ["key00000"]

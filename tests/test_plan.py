@@ -1,0 +1,176 @@
+"""Plans: which requests follow from a study, under which names, seeds and limits, before an engine is there."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from lib import engine, interrupts, markup, params, plan, problems, updates
+from lib.settings import Interrupt
+
+THOUGHT = "\nStart with 14.\nAdd 8: 14 + 8 = 22.\n"
+SYSTEM = "The user may interrupt you."
+
+
+@pytest.fixture(scope="module")
+def model():
+    return params.load_model("tiny-lrm-s")
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return problems.load("tiny").head(3)
+
+
+@pytest.fixture(scope="module")
+def news(asked):
+    return updates.by_construction(asked)
+
+
+@pytest.fixture
+def study():
+    return params.load_study("tiny", positions=[0.3, 0.7])
+
+
+def load(*names):
+    return [params.load_interrupt(name) for name in names]
+
+
+@pytest.fixture
+def traces(study, asked, news, model):
+    """Traces as an engine would have left them, all with the same short thought."""
+    written = markup.marks(f"<think>{THOUGHT}</think>\n\nMia has 22 coins.\n\\boxed{{22}}<|im_end|>", model)
+    hurried = dataclasses.replace(params.load_interrupt("speed_up"), system=SYSTEM)
+    rows = plan.questions(study, asked, news, model, [*load("update"), hurried])
+    return pd.DataFrame(list(rows)).assign(token_ids=[written] * 9)
+
+
+def test_originals_are_asked_always_and_revised_problems_if_an_update_cuts_them():
+    assert plan.variants([]) == {"original": [""], "revised": []}
+    assert plan.variants(load("speed_up", "false_update")) == {"original": [""], "revised": []}
+    assert plan.variants(load("speed_up", "update")) == {"original": [""], "revised": [""]}
+    assert plan.variants(load("update_then_end_thinking"))["revised"] == [""]
+
+
+def test_a_system_message_gets_traces_of_its_own_and_its_own_reference(traces):
+    assert plan.variants([Interrupt("a", "A", "soft", "x", system=SYSTEM)])["original"] == ["", SYSTEM]
+    assert traces.groupby(["variant", traces["system"].fillna("")]).size().to_dict() == {
+        ("original", ""): 3,
+        ("original", SYSTEM): 3,
+        ("revised", ""): 3,
+    }
+    assert traces["trace_id"].is_unique and traces["seed"].is_unique
+
+
+def test_a_source_may_have_samples_of_its_own(asked, news, model):
+    study = params.load_study("tiny", samples=2, samples_by_source={"tiny": 5})
+    rows = list(plan.questions(study, asked, news, model, []))
+    assert len(rows) == 5 * len(asked) and {row["sample"] for row in rows} == set(range(5))
+
+
+def test_a_code_problem_comes_with_its_own_starter_code_and_a_revised_one_with_the_revised(study, model):
+    asked = pd.DataFrame(
+        [{"problem_id": "c/0", "source": "c", "task": "code", "problem": "Add up.", "starter_code": "def add(a): ..."}]
+    )
+    news = pd.DataFrame(
+        [
+            {
+                "problem_id": "c/0",
+                "update_id": "0",
+                "kind": "necessary",
+                "valid": True,
+                "revised_problem": "Add three.",
+                "revised_starter_code": "def add(a, b, c): ...",
+                "update": "All of them.",
+            }
+        ]
+    )
+    prompts = {
+        row["variant"]: markup.decode(row["prompt_ids"], model)
+        for row in plan.questions(study, asked, news, model, load("update"))
+    }
+    assert "Add up.\n\n```python\ndef add(a): ...\n```" in prompts["original"]
+    assert "Add three.\n\n```python\ndef add(a, b, c): ...\n```" in prompts["revised"]
+
+
+def test_each_interrupt_cuts_the_traces_that_it_is_for(study, traces, news, asked):
+    chosen = load("end_thinking", "update", "false_update", "noop_update", "restart", "update_then_end_thinking")
+    rows = [(job.names[0], job.trace["variant"], job.at) for job in plan.jobs(study, traces, news, chosen, asked)]
+    assert set(rows) == {
+        (name, "revised" if name in ("update", "restart") else "original", at)
+        for name in ("end_thinking", "update", "false_update", "noop_update", "restart")
+        for at in (0.3, 0.7)
+    }
+    assert all(job.trace["system"] is None for job in plan.jobs(study, traces, news, chosen, asked))
+
+
+def test_news_is_that_of_the_problem_and_of_the_kind(study, traces, news, asked):
+    said = news.set_index(["problem_id", "kind"])["update"]
+    for job in plan.jobs(study, traces, news, load("update", "false_update", "noop_update"), asked):
+        kind = job.steps[0].update
+        assert job.news == {kind: said[job.trace["problem_id"], kind]}
+
+
+@pytest.mark.parametrize(("name", "variant"), [("update", "revised"), ("false_update", "original")])
+def test_an_interrupt_that_has_nothing_to_cut_is_named(study, traces, news, asked, name, variant):
+    for have, told in ((traces, news[news["kind"].eq("none")]), (traces[traces["variant"].ne(variant)], news)):
+        with pytest.raises(ValueError, match=rf"params/interrupts/{name}.yaml: no trace to cut: .* {variant} problems"):
+            list(plan.jobs(study, have, told, load("end_thinking", name) if len(have) > 6 else load(name), asked))
+
+
+def test_the_second_of_two_interrupts_cuts_what_followed_the_first(study, traces, news, asked, model):
+    chain = load("update_then_end_thinking")
+    job = next(plan.jobs(study, traces, news, chain, asked))
+    assert job.names == ["update", "update_then_end_thinking"] and job.positions == (0.3, 0.5)
+    first = plan.splice(job, model)
+    written = markup.encode(" 14 + 8 = 22.", model)
+    (second,) = plan.following(job, first, written)
+    cut = plan.splice(second, model)
+    assert (second.parent_id, second.names, second.at) == (plan.row_id(job), ["update_then_end_thinking"], 0.3)
+    assert cut.ids == first.ids + written[: len(written) // 2] + cut.inserted_ids
+    assert markup.decode(cut.inserted_ids, model).endswith("</think>\n\n")
+    assert plan.following(second, cut, written) == []
+
+
+def test_the_limit_of_the_second_pass_is_full_or_what_is_left(study, traces, news, asked, model):
+    left = dataclasses.replace(study, second_pass="remaining")
+    for job in plan.jobs(study, traces, news, load("end_thinking", "restart", "budget"), asked):
+        cut = plan.splice(job, model)
+        passed = 0 if job.names[0] == "budget" else interrupts.kept(job.trace["token_ids"], job.at, model)
+        assert plan.limit(study, job, cut, model) is None
+        assert plan.limit(left, job, cut, model) == model.max_tokens - passed
+
+
+def test_the_limit_of_a_chain_counts_every_step(study, traces, news, asked, model):
+    left = dataclasses.replace(study, second_pass="remaining")
+    job = next(plan.jobs(left, traces, news, load("update_then_end_thinking"), asked))
+    first = plan.splice(job, model)
+    (second,) = plan.following(job, first, markup.encode(" 14 + 8 = 22.", model))
+    cut = plan.splice(second, model)
+    assert cut.kept_tokens > 0
+    assert plan.limit(left, second, cut, model) == model.max_tokens - first.kept_tokens - cut.kept_tokens
+
+
+def test_a_restart_is_one_request_whatever_the_position(study, traces, news, asked, model):
+    keys = {}
+    for job in plan.jobs(study, traces, news, load("restart", "resume"), asked):
+        cut = plan.splice(job, model)
+        key = engine.request_key(model, cut.ids, plan.own_seed(study, job), plan.limit(study, job, cut, model))
+        keys.setdefault((job.names[0], job.trace["trace_id"]), set()).add(key)
+    assert {name: {len(found) for (n, _), found in keys.items() if n == name} for name in ("restart", "resume")} == {
+        "restart": {1},
+        "resume": {2},
+    }
+
+
+def test_seeds_hang_on_everything_that_names_a_request(study):
+    base = plan.seed(study, "tiny/0001~original~0", "update", 0.3)
+    assert base == plan.seed(study, "tiny/0001~original~0", "update", 0.3)
+    others = [
+        plan.seed(dataclasses.replace(study, seed=43), "tiny/0001~original~0", "update", 0.3),
+        plan.seed(study, "tiny/0001~original~1", "update", 0.3),
+        plan.seed(study, "tiny/0001~original~0", "speed_up", 0.3),
+        plan.seed(study, "tiny/0001~original~0", "update", 0.5),
+    ]
+    assert base not in others and len(set(others)) == 4
+    assert all(0 <= seed < 2**63 for seed in (base, *others))
