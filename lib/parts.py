@@ -56,7 +56,9 @@ class Store:
             first = found.setdefault(done.key, done)
             differing += not np.array_equal(first.token_ids, done.token_ids)
         if differing:
-            _tell(f"{_show(self._folder)}: {differing} requests were answered twice, and differently; the first counts")
+            _tell(
+                f"{paths.show(self._folder)}: {differing} requests were answered twice, differently; the first counts"
+            )
         return found
 
     def add(self, done: Completion) -> None:
@@ -91,7 +93,9 @@ class Store:
                 continue
             torn = file.with_name(f"{file.name}.torn")
             file.replace(torn)
-            _tell(f"{_show(torn)}: set aside, its bytes are not those that were written; its requests are sent again")
+            _tell(
+                f"{paths.show(torn)}: set aside, its bytes are not those that were written; its requests are sent again"
+            )
 
 
 @contextmanager
@@ -130,9 +134,11 @@ def _locked(folder: Path, wait: float) -> Iterator[None]:
         holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%F %T')}")
     except Timeout:
         who = holder.read_text() if holder.exists() else "another process"
-        raise PartsError(f"{_show(folder)}: in use by {who}; expected one run of a study and model at a time") from None
+        raise PartsError(
+            f"{paths.show(folder)}: in use by {who}; expected one run of a study and model at a time"
+        ) from None
     except OSError as error:
-        raise PartsError(f"{_show(folder)}: {error.strerror or error}") from error
+        raise PartsError(f"{paths.show(folder)}: {error.strerror or error}") from error
     try:
         yield
     finally:
@@ -156,7 +162,7 @@ def _write(folder: Path, done: list[Completion]) -> None:
             file.write(data)
         _sync(folder)
     except (tables.TableError, OSError) as error:
-        raise PartsError(f"{_show(folder)}: completions not written: {error}") from error
+        raise PartsError(f"{paths.show(folder)}: completions not written: {error}") from error
 
 
 def _digest(data: bytes) -> str:
@@ -183,7 +189,3 @@ def _completions(rows: pa.Table) -> Iterator[Completion]:
 
 def _tell(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
-
-
-def _show(path: Path) -> str:
-    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)

@@ -45,6 +45,11 @@ def figures(study: str) -> Path:
     return _below(study, "figures")
 
 
+def show(path: Path) -> str:
+    """A path as messages name it: from the repository on where it lies in it, so that no machine's folders are told."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
 def _below(study: str, kind: str, model: str | None = None) -> Path:
     folder = outputs() / study / kind
     return folder / model if model else folder

@@ -47,7 +47,7 @@ def write(
         TableError: columns, a type or a key that break the schema, told with column and row; a failed write.
     """
     path = _path(name, study, model)
-    rows = _checked(frame, schema.TABLES[name], _show(path))
+    rows = _checked(frame, schema.TABLES[name], paths.show(path))
     beside = path.with_suffix(".json")
     if params is None:
         with atomic(path) as file:
@@ -72,15 +72,15 @@ def read(name: str, study: str, model: str | None = None) -> pd.DataFrame:
     path = _path(name, study, model)
     again = f"run notebook {MADE_BY[name]} of study {study}" + (f" for model {model}" if model else "")
     if not path.is_file():
-        raise TableError(f"{_show(path)}: no such table, {again} first")
+        raise TableError(f"{paths.show(path)}: no such table, {again} first")
     try:
         rows = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise TableError(f"{_show(path)}: truncated or not parquet ({reason}), {again} again") from error
+        raise TableError(f"{paths.show(path)}: truncated or not parquet ({reason}), {again} again") from error
     if not rows.schema.equals(schema.TABLES[name].arrow()):
         difference = _difference(rows.schema.names, schema.TABLES[name].names()) or "types differ"
-        raise TableError(f"{_show(path)}: not the columns of table {name} ({difference}), {again} again")
+        raise TableError(f"{paths.show(path)}: not the columns of table {name} ({difference}), {again} again")
     return _to_pandas(rows)
 
 
@@ -111,7 +111,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise TableError(f"{_show(path)}: not written ({error.strerror or error})") from error
+        raise TableError(f"{paths.show(path)}: not written ({error.strerror or error})") from error
     finally:
         if part.exists():
             part.unlink()
@@ -121,10 +121,6 @@ def _path(name: str, study: str, model: str | None) -> Path:
     if name not in schema.TABLES:
         raise TableError(f"{name}: no such table, expected one of {', '.join(schema.TABLES)}")
     return paths.tables(study, model) / f"{name}.parquet"
-
-
-def _show(path: Path) -> str:
-    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)
 
 
 def _checked(frame: pd.DataFrame, table: schema.Table, file: str) -> pa.Table:

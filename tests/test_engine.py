@@ -416,7 +416,6 @@ def test_a_budget_that_is_not_reached_changes_nothing(greedy, prompts, whole):
         ({"blocksize": 32}, "options.blocksize: no argument of vLLM's engine (did you mean block_size?)"),
         ({"max_model_len": 99}, "options.max_model_len: is given by max_model_len"),
         ({"seed": 1}, "options.seed: is given by the study's seed"),
-        ({"data_parallel_size": 2}, "options.data_parallel_size: one process runs one copy"),
     ],
 )
 def test_options_are_compared_with_vllms_arguments_before_anything_is_loaded(options, expected):

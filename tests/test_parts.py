@@ -151,7 +151,7 @@ def test_a_completion_that_stands_twice_counts_once_and_differing_ones_are_told(
         store.add(Completion("key00002", np.array([1, 2, 3]), "stop", 0))
     found = stored()
     assert len(found) == 3 and same(found["key00002"], completion(2))
-    assert "1 requests were answered twice, and differently; the first counts" in capsys.readouterr().err
+    assert "1 requests were answered twice, differently; the first counts" in capsys.readouterr().err
 
 
 def test_many_parts_are_merged_into_one(outputs):

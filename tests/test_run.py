@@ -1,6 +1,5 @@
 """Real runs on the shipped small model: prompts exact to the id, seeds apart, results that repeat."""
 
-import copy
 import dataclasses
 from collections.abc import Iterable, Iterator
 
@@ -147,30 +146,6 @@ def test_a_run_repeats(ready, study, asked, revised, traces, after, chosen):
     pd.testing.assert_frame_equal(again, traces)
     again = run.continuations(ready, study, traces, revised, chosen).sort_values("continuation_id", ignore_index=True)
     pd.testing.assert_frame_equal(again, after.sort_values("continuation_id", ignore_index=True))
-
-
-def test_greedy_decoding_goes_on_exactly_from_any_cut(ready, traces):
-    greedy = copy.copy(ready)
-    greedy.model = dataclasses.replace(ready.model, temperature=0.0, top_p=1.0, top_k=-1)
-    prompts = traces.loc[traces["sample"] == 0, "prompt_ids"].tolist()
-    whole = {done.key: done.token_ids for done in greedy.generate(Request(str(i), p, 0) for i, p in enumerate(prompts))}
-    cuts = [(i, k) for i in range(len(prompts)) for k in (1, 7, 20, len(whole[str(i)]) - 1)]
-    asked = [Request(f"{i} {k}", prompts[i] + whole[str(i)][:k], 0) for i, k in cuts]
-    for done in greedy.generate(asked):
-        i, k = done.key.split()
-        assert done.token_ids == whole[i][int(k) :]
-
-
-def test_a_prompt_without_room_is_refused(ready):
-    with pytest.raises(engine.EngineError, match="long: prompt of 768 tokens, expected fewer than max_model_len 768"):
-        list(ready.generate([Request("long", [10] * 768, 0)]))
-
-
-def test_a_key_may_not_stand_twice(ready):
-    with pytest.raises(engine.EngineError, match="twin: two requests with this key"):
-        list(ready.generate([Request("twin", [10], 0), Request("twin", [11], 1)]))
-    left = list(ready.generate([Request("after", [10, 11], 0)]))
-    assert [done.key for done in left] == ["after"]  # what was sent before the refusal is not answered later
 
 
 class Failing:

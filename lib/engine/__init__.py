@@ -134,9 +134,10 @@ def _class(model: Model) -> type:
         from lib.engine.replay import Replay
 
         return Replay
+    from lib.engine.copies import Copies
     from lib.engine.offline import Offline
 
-    return Offline
+    return Copies if model.options.get("data_parallel_size", 1) != 1 else Offline
 
 
 def check(request: Request, model: Model, running: Iterable[str]) -> None:

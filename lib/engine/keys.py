@@ -14,6 +14,7 @@ INDIFFERENT = {
     "gpu_memory_utilization",
     "kv_cache_memory_bytes",
     "max_num_seqs",
+    "data_parallel_size",
     "download_dir",
     "disable_log_stats",
     "enable_log_requests",

@@ -1,8 +1,7 @@
 """vLLM in this process, on a CPU or on GPUs.
 
 One process runs one copy of the model, over as many GPUs of CUDA_VISIBLE_DEVICES as the options tensor_parallel_size
-and pipeline_parallel_size say. Several copies side by side (data_parallel_size) vLLM does not do in one process: serve
-them with `vllm serve --data-parallel-size N` and ask them with `engine: server`.
+and pipeline_parallel_size say. Several copies side by side (data_parallel_size) are several processes: see `copies`.
 """
 
 import dataclasses
@@ -42,24 +41,21 @@ class Offline:
         _check_options(model)
         self._marks = _marks(model)
         self._llm = _load(model, self._marks)
+        self._running: dict[str, Request] = {}
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """As `Engine.generate` says."""
-        engine = self._llm.llm_engine
-        window = WINDOW * engine.vllm_config.scheduler_config.max_num_seqs
-        requests, running = iter(requests), {}
+        window = WINDOW * self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
+        requests = iter(requests)
         try:
             while True:
-                for request in islice(requests, window - len(running)):
-                    self._send(request, running)
-                    running[request.key] = request
-                if not running:
+                for request in islice(requests, window - len(self._running)):
+                    self.send(request)
+                if not self.busy:
                     return
-                for output in engine.step():
-                    if output.finished:
-                        yield budget.check(running.pop(output.request_id), _completion(output), self._marks)
+                yield from self.step()
         finally:  # a caller that stops early leaves nothing running
-            engine.abort_request(list(running))
+            self.drop()
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -67,13 +63,31 @@ class Offline:
             self._llm.llm_engine.engine_core.shutdown()
         self._llm = None
 
-    def _send(self, request: Request, running: dict[str, Request]) -> None:
-        check(request, self.model, running)
+    @property
+    def busy(self) -> bool:
+        """Whether requests are running."""
+        return bool(self._running)
+
+    def send(self, request: Request) -> None:
+        """Hand a request to vLLM; raises EngineError as `Engine.generate`."""
+        check(request, self.model, self._running)
         try:
             sampling = _sampling(self.model, request, self._marks)
             self._llm.llm_engine.add_request(request.key, {"prompt_token_ids": request.prompt_ids}, sampling)
         except Exception as error:
             raise EngineError(f"{request.key}: vLLM refuses it: {_reason(error)}") from error
+        self._running[request.key] = request
+
+    def step(self) -> Iterator[Completion]:
+        """Let vLLM do one step, and give what that finished."""
+        for output in self._llm.llm_engine.step():
+            if output.finished:
+                yield budget.check(self._running.pop(output.request_id), _completion(output), self._marks)
+
+    def drop(self) -> None:
+        """Forget all requests that are running."""
+        self._llm.llm_engine.abort_request(list(self._running))
+        self._running.clear()
 
 
 def _load(model: Model, marks: budget.Marks | None) -> Any:
@@ -113,11 +127,6 @@ def _check_options(model: Model) -> None:
             close = difflib.get_close_matches(key, known, n=1)
             guess = f" (did you mean {close[0]}?)" if close else ""
             raise EngineError(f"{where}: no argument of vLLM's engine{guess}, expected one of `vllm serve --help=all`")
-    if model.options.get("data_parallel_size", 1) != 1:
-        raise EngineError(
-            f"params/models/{model.name}.yaml: options.data_parallel_size: one process runs one copy of a model, "
-            "expected `vllm serve --data-parallel-size` and `engine: server`"
-        )
 
 
 def _marks(model: Model) -> budget.Marks | None:
