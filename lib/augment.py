@@ -93,7 +93,9 @@ class _Asking:
         ids = markup.prompt_ids(text, self.ready.model, None)
         told = f"{self.seed} {prompt.name} {problem_id} {attempt}"
         own = int.from_bytes(hashlib.sha256(told.encode()).digest()[:8]) >> 1
-        return Request(engine.request_key(self.ready.model, ids, own, None, None), ids, own)
+        held = replies.schema(prompt.fields) if self.ready.model.structured else None
+        key = engine.request_key(self.ready.model, ids, own, json_schema=held)
+        return Request(key, ids, own, json_schema=held)
 
     def _fits(self, request: Request) -> bool:
         return len(request.prompt_ids) < self.ready.model.max_model_len

@@ -7,6 +7,12 @@ MOST_CHARS = 100_000  # a longer reply is not what was asked for
 MOST_OBJECTS = 50  # places where an object may begin
 
 
+def schema(fields: tuple[str, ...]) -> dict[str, Any]:
+    """The JSON schema of an object of these fields, all texts."""
+    texts = {name: {"type": "string"} for name in fields}
+    return {"type": "object", "properties": texts, "required": list(fields), "additionalProperties": False}
+
+
 def read(text: str | None, fields: tuple[str, ...]) -> tuple[dict[str, str] | None, str | None]:
     """The texts of the fields, in the last object of a reply that has them all; else None and the reason.
 

@@ -119,6 +119,7 @@ class Model(_Params):
     opens_thinking: bool = False  # whether the mark that opens the thinking is put at the end of the prompt
     system_file: Text | None = None  # system prompt that the model needs: a file beside its weights
     engine: Literal["vllm", "server", "replay"] = "vllm"  # what generates
+    structured: bool = True  # whether the engine holds answers to a JSON schema; false leaves it to the prompt
     options: dict[str, JsonValue] = Field(default_factory=dict)  # the engine's own arguments
 
     @property

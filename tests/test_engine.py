@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lib import engine, markup, params, problems
-from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key
+from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, structured
 from lib.settings import Model
 
 HUB = Model(
@@ -58,6 +58,8 @@ def changed(**changes) -> Model:
         (HUB, {"max_tokens": 50}),
         (HUB, {"thinking_budget": 0}),
         (HUB, {"thinking_budget": 9}),
+        (HUB, {"json_schema": {"type": "object"}}),
+        (HUB, {"json_schema": {"type": "array"}}),
     ],
     ids=repr,
 )
@@ -388,6 +390,58 @@ def test_a_thinking_budget_ends_the_thinking_there(greedy, prompts, whole, most)
         assert done[key][: len(kept) + 1] == kept + closing
         again = greedy.generate([Request("x", prompts[int(key)] + kept + closing, 0)])
         assert done[key][len(kept) + 1 :] == next(again).token_ids
+
+
+VERDICT = {
+    "type": "object",
+    "properties": {"verdict": {"enum": ["yes", "no"]}, "count": {"enum": [1, 2]}},
+    "required": ["verdict", "count"],
+    "additionalProperties": False,
+}
+
+
+def test_a_schema_binds_the_answer_and_not_the_thought_before_it(greedy, prompts, whole):
+    model = greedy.model
+    done = {
+        one.key: one
+        for one in greedy.generate(Request(str(i), p, i, None, None, VERDICT) for i, p in enumerate(prompts))
+    }
+    for key, one in done.items():
+        start, stop = markup.split(one.token_ids, model).reasoning
+        assert stop - start > 20 and one.token_ids[: stop + 1] == whole[key][: stop + 1]
+        answer = json.loads(markup.decode(one.token_ids[slice(*markup.split(one.token_ids, model).answer)], model))
+        assert answer["verdict"] in ("yes", "no") and answer["count"] in (1, 2) and len(answer) == 2
+        assert one.finish_reason == "stop"
+
+
+def test_a_schema_binds_at_once_where_the_prompt_has_closed_the_thought(greedy, prompts):
+    closed = prompts[0] + markup.encode("<think>\nNo.\n", greedy.model) + markup.closing(greedy.model)
+    (done,) = greedy.generate([Request("x", closed, 0, None, None, VERDICT)])
+    assert set(json.loads(markup.decode(done.token_ids[:-1], greedy.model))) == {"verdict", "count"}
+
+
+# (prompt, whether its thought has ended)
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [([], False), ([5], False), ([1, 5], False), ([1, 5, 2], True), ([1, 5, 2, 7, 8], True), ([1, 5, 2, 7, 1], False)],
+)
+def test_the_end_of_a_thought_in_a_prompt(ids, expected):
+    assert structured.ended(ids, budget.Marks([1], [2])) == expected
+
+
+@pytest.mark.parametrize(
+    ("ids", "new", "expected"),
+    [
+        ([5, 2], 1, False),
+        ([5, 2, 3], 1, True),
+        ([5, 2, 3], 2, True),
+        ([2, 3, 5], 1, False),
+        ([2, 3, 5, 6], 3, True),
+        ([3], 1, False),
+    ],
+)
+def test_the_end_of_a_thought_as_it_is_written(ids, new, expected):
+    assert structured.ends(ids, new, budget.Marks([1], [2, 3])) == expected
 
 
 def test_a_thinking_budget_counts_what_is_generated_only(greedy, prompts, whole):

@@ -328,6 +328,15 @@ def test_the_prompt_goes_as_ids_and_the_sampling_is_spelt_out():
     assert bodies[5]["max_tokens"] == 9
 
 
+def test_a_schema_goes_as_the_protocol_has_it():
+    held = {"type": "object", "properties": {"verdict": {"enum": ["yes", "no"]}}}
+    with serving() as fake, engine.open(model(fake.url)) as ready:
+        list(ready.generate([Request("a", [5], 0, json_schema=held), Request("b", [6], 0)]))
+    by_prompt = {body["prompt"][0]: body.get("response_format") for body in fake.bodies}
+    assert by_prompt[5] == {"type": "json_schema", "json_schema": {"name": "answer", "schema": held, "strict": True}}
+    assert by_prompt[6] is None
+
+
 def test_requests_in_flight_are_bounded_and_taken_as_there_is_room():
     taken = 0
 
@@ -465,6 +474,7 @@ def real(tiny, tmp_path_factory) -> Iterator[str]:
     ]
     command += ["--block-size", "32", "--max-model-len", str(tiny.max_model_len), "--no-enable-chunked-prefill"]
     command += ["--enable-prompt-tokens-details", "--reasoning-parser", "qwen3"]
+    command += ["--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
     env = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_PLUGINS": ""}
     log = tmp_path_factory.mktemp("serve") / "log"
     with log.open("w") as out:
@@ -499,6 +509,11 @@ def test_vllm_serve_gives_the_ids_of_the_offline_engine(tiny, real):
     requests = [Request(f"whole {i}", ids, i) for i, ids in enumerate(prompts)]
     requests += [Request(f"short {i}", ids, i, 5) for i, ids in enumerate(prompts)]
     requests += [Request(f"budget {i}", ids, i, None, 10) for i, ids in enumerate(prompts)]
+    verdict = {"type": "object", "properties": {"right": {"type": "boolean"}}, "required": ["right"]}
+    requests += [
+        Request(f"held {i}", ids, i, json_schema=verdict | {"additionalProperties": False})
+        for i, ids in enumerate(prompts)
+    ]
     served = dataclasses.replace(tiny, engine="server", options={"url": real})
     with engine.open(served) as ready:
         theirs = {one.key: one for one in ready.generate(requests)}
@@ -511,6 +526,8 @@ def test_vllm_serve_gives_the_ids_of_the_offline_engine(tiny, real):
         assert again[key].token_ids == one.token_ids
     assert sum(one.cached_tokens for one in again.values()) > 0
     assert ours["short 0"].finish_reason == "length" and len(ours["short 0"].token_ids) == 5
+    answer = markup.split(ours["held 0"].token_ids, tiny).answer
+    assert set(json.loads(markup.decode(ours["held 0"].token_ids[slice(*answer)], tiny))) == {"right"}
 
 
 def test_vllm_serve_refuses_in_one_line(tiny, real):

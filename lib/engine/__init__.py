@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -43,6 +43,7 @@ class Request:
     seed: int
     max_tokens: int | None = None  # most tokens to generate; None: the model's own limit
     thinking_budget: int | None = None  # most tokens of thinking to generate, then the engine ends it; None: no limit
+    json_schema: dict[str, Any] | None = None  # that the answer, not the thinking before it, must fit; None: any text
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 from array import array
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from lib.settings import Model
 
@@ -31,7 +32,12 @@ REPORTS = {"evaluation.json", "training.json"}  # nor these of our own models
 
 
 def request_key(
-    model: Model, prompt_ids: list[int], seed: int, max_tokens: int | None = None, thinking_budget: int | None = None
+    model: Model,
+    prompt_ids: list[int],
+    seed: int,
+    max_tokens: int | None = None,
+    thinking_budget: int | None = None,
+    json_schema: dict[str, Any] | None = None,
 ) -> str:
     """A name for a request, made of everything that shapes its outcome: 32 hexadecimal digits.
 
@@ -46,6 +52,7 @@ def request_key(
         seed: of this request.
         max_tokens: most tokens to generate; None: the model's own limit.
         thinking_budget: most tokens of thinking; None: no limit.
+        json_schema: that the answer must fit; None: any text.
     """
     shape = {
         "model": fingerprint(model),
@@ -59,6 +66,8 @@ def request_key(
     }
     if thinking_budget is not None:
         shape |= {"thinking_budget": thinking_budget, "family": model.family}
+    if json_schema is not None:
+        shape |= {"json_schema": json_schema, "family": model.family}
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
     digest.update(b"\0" + array("q", prompt_ids).tobytes())
     return digest.hexdigest()[:32]

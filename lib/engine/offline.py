@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from lib.engine import Completion, EngineError, Request, budget, check, room
+from lib.engine import Completion, EngineError, Request, budget, check, room, structured
 from lib.settings import Model
 
 # vLLM and torch read these when they are imported. One process makes outputs repeatable; the cache is ample for small
@@ -102,7 +102,8 @@ def _load(model: Model, marks: budget.Marks | None) -> Any:
         # A prompt split over two steps would rewind its seeded generator, which PyTorch cannot do on a CPU.
         options = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
         options |= {"max_model_len": model.max_model_len, "disable_log_stats": True, "use_tqdm_on_load": False}
-        options |= {"reasoning_config": _reasoning(marks)} if marks else {}
+        if marks:
+            options |= {"reasoning_config": _reasoning(marks), "structured_outputs_config": structured.config(marks)}
         options |= model.options
         try:
             return LLM(model.location, revision=model.revision, seed=0, **options)  # each request has its own seed
@@ -149,8 +150,9 @@ def _reasoning(marks: budget.Marks) -> Any:
 
 def _sampling(model: Model, request: Request, marks: budget.Marks | None) -> Any:
     from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
+    held = StructuredOutputsParams(json=request.json_schema) if request.json_schema is not None else None
     return SamplingParams(
         temperature=model.temperature,
         top_p=model.top_p,
@@ -158,6 +160,7 @@ def _sampling(model: Model, request: Request, marks: budget.Marks | None) -> Any
         seed=request.seed,
         max_tokens=room(request, model),
         thinking_token_budget=budget.allowed(request, marks) if marks else request.thinking_budget,
+        structured_outputs=held,
         detokenize=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

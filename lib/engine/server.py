@@ -2,7 +2,9 @@
 
 `vllm serve MODEL` and SGLang do. Options: url (such as http://localhost:8000/v1), concurrency (requests in flight, 64),
 timeout (seconds until an answer must be complete, 600), retries (8), served_model_name (where the server has several).
-For cached tokens start vLLM with --enable-prompt-tokens-details, for thinking budgets with --reasoning-parser.
+For cached tokens start vLLM with --enable-prompt-tokens-details; for thinking budgets, and for JSON after a thought,
+with --reasoning-parser; for JSON from small models, which would write white space without end, with
+--structured-outputs-config '{"backend": "xgrammar", "disable_any_whitespace": true}'.
 
 A key comes from the variable OPENAI_API_KEY only: it is read for each request and kept nowhere.
 
@@ -25,7 +27,7 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from lib.engine import Completion, EngineError, Request, budget, check, room
+from lib.engine import Completion, EngineError, Request, budget, check, room, structured
 from lib.engine.answer import UnusableError, completion, message, models
 from lib.settings import Model
 
@@ -149,6 +151,8 @@ class Server:
         if request.thinking_budget is not None:
             self._marks = self._marks or budget.marks(self.model)
             body["thinking_token_budget"] = budget.allowed(request, self._marks)
+        if request.json_schema is not None:
+            body["response_format"] = structured.response_format(request.json_schema)
         return body
 
     async def _ask(self, what: str, method: str, path: str, read: Callable[[bytes], Any], body: Any = None) -> Any:
