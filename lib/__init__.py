@@ -6,7 +6,7 @@ The modules stand in layers; each imports only from the layers above it in this 
    model family), `confined` (the inside of the sandbox)
 1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` and `tiny_code`
    (generated problems), `lines` (JSON Lines in), `programs` (code in answers, tests, comparison of outputs), `replies`
-   (JSON in replies)
+   (JSON in replies), `controls` (news that is wrong or known, of a problem's own words)
 2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
    `cuts` (where messages, characters and sentences end among ids); `units` (which of them count), `latex` (LaTeX to
@@ -21,7 +21,7 @@ The modules stand in layers; each imports only from the layers above it in this 
    model-written programs)
 7. `parts` (completions on disk as they finish)
 8. `run`, `grade`, `figures`, `notebook`, `forecast`: put the layers together for a notebook
-9. `augment` (updates that a model writes, through `run`)
+9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves)
 """
 
 __version__ = "0.1.0"

@@ -109,14 +109,14 @@ def rows(
 
     The text that is graded is the answer with its prefill put back, never the thinking. A row cut by the
     token limit is censored, unless a whole final answer stood before the cut; a thought that was never closed
-    has no answer. A revised trace is graded by the revised answer, everything else by the original one or its tests.
-    Rows that began with a revised statement also say whether their answer is the revised one.
+    has no answer. A revised trace is graded by the revised answer or its tests, and ungradable where nobody knows them;
+    everything else by those of the original. Rows that began with a revised statement also say whether their answer is
+    the revised one.
 
     `grading` and `allow_unsafe` are those of the study.
 
     Raises:
-        ValueError: a continuation without its trace, a row without its problem, a revised trace without its
-            update; the message names the first.
+        ValueError: a continuation without its trace, a row without its problem; the message names the first.
         SandboxError: there is code to grade, and nothing here is safe enough to run it in.
     """
     frame = _with_gold(_one_table(traces, continuations), problems, updates)
@@ -128,6 +128,8 @@ def rows(
     censored = cut & ~(ended & _complete(frame, is_code))
     frame.loc[censored, ["status", "reason"]] = ["censored", "token limit before a final answer"]
     frame.loc[~cut & ~ended, ["status", "reason"]] = ["no_answer", "thinking never closed"]
+    unknown = frame["status"].isna() & frame["gold"].isna() & frame["tests"].isna()
+    frame.loc[unknown, ["status", "reason"]] = ["ungradable", "no answer of this problem is known"]
     is_open = frame["status"].isna()
     _grade_math(frame, frame[is_open & ~is_code], profile)
     _grade_code(frame, frame[is_open & is_code], code_profile, allow_unsafe)
@@ -159,11 +161,15 @@ def _grade_math(frame: pd.DataFrame, graded: pd.DataFrame, profile: str) -> None
 
 
 def _grade_code(frame: pd.DataFrame, graded: pd.DataFrame, profile: str, allow_unsafe: bool) -> None:
-    """Write the verdicts on programs into `frame`; a revised problem has no tests of its own."""
+    """Write the verdicts on programs into `frame`, and whether a program passes the tests of the revised problem."""
     extract = programs.between_last_fences if profile == "lcb" else programs.extract_code
-    codes = [extract(text) for text in graded["answer"]]
-    verdicts = code(graded.assign(code=codes), profile=profile, allow_unsafe=allow_unsafe).assign(extracted=codes)
-    frame.loc[graded.index, RESULTS] = verdicts[RESULTS]
+    graded = graded.assign(code=[extract(text) for text in graded["answer"]])[["code", "tests", "revised_tests"]]
+    by_revised = graded.assign(tests=graded["revised_tests"]).dropna(subset="tests")
+    verdicts = code(pd.concat([graded, by_revised]), profile=profile, allow_unsafe=allow_unsafe)
+    first, second = verdicts.iloc[: len(graded)], verdicts.iloc[len(graded) :]
+    frame.loc[graded.index, RESULTS] = first.assign(extracted=graded["code"])[RESULTS]
+    equal = second["status"].map({"correct": True, "incorrect": False}).astype("boolean")
+    frame.loc[equal.index, "equals_revised"] = equal
 
 
 def _one_table(traces: pd.DataFrame, continuations: pd.DataFrame) -> pd.DataFrame:
@@ -181,19 +187,18 @@ def _one_table(traces: pd.DataFrame, continuations: pd.DataFrame) -> pd.DataFram
 
 
 def _with_gold(frame: pd.DataFrame, problems: pd.DataFrame, updates: pd.DataFrame) -> pd.DataFrame:
-    """Add gold and revised_gold to every row."""
+    """Add gold and tests to every row, and those of the revised problem where the row has one."""
     original = problems.set_index("problem_id")["answer"]
     _need(frame["problem_id"].isin(original.index), frame["row_id"], "no problem")
     keys = ["problem_id", "update_id"]
-    revised = updates[[*keys, "revised_answer"]].rename(columns={"revised_answer": "revised_gold"})
+    revised = updates[[*keys, "revised_answer", "revised_tests"]].rename(columns={"revised_answer": "revised_gold"})
     frame = frame.merge(revised.astype({"update_id": "str"}), on=keys, how="left", validate="many_to_one")
-    is_revised = frame["variant"].eq("revised")
-    has_answer = frame["revised_gold"].notna() | frame["task"].eq("code")
-    _need(~is_revised | has_answer, frame["row_id"], "no update with a revised answer")
     gold = frame["problem_id"].map(original)
-    by_revised = is_revised & frame["kind"].eq("trace")
-    tests = frame["problem_id"].map(problems.set_index("problem_id")["tests"]).mask(by_revised)
-    return frame.assign(gold=gold.mask(by_revised, frame["revised_gold"]), tests=tests)
+    by_revised = frame["variant"].eq("revised") & frame["kind"].eq("trace")
+    tests = frame["problem_id"].map(problems.set_index("problem_id")["tests"])
+    return frame.assign(
+        gold=gold.mask(by_revised, frame["revised_gold"]), tests=tests.mask(by_revised, frame["revised_tests"])
+    )
 
 
 def _need(fine: pd.Series, names: pd.Series, what: str) -> None:

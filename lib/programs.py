@@ -64,6 +64,12 @@ def extract_code(text: str | None) -> str | None:
     return marked[-1] if marked and marked[-1].strip() else None
 
 
+def method(code: str | None) -> str | None:
+    """The only public method that a class in a program has, None if there is none or more than one."""
+    found = set(METHOD.findall(code or ""))
+    return found.pop() if len(found) == 1 else None
+
+
 def is_closed(text: str | None) -> bool:
     """Whether the last fence in a text closes a block, so that a cut after it did not shorten the code."""
     return len([line for line in (text or "").split("\n") if OPENER.fullmatch(line)]) % 2 == 0
@@ -223,10 +229,10 @@ def _both(tests: dict[str, Any]) -> tuple[list, list]:
 
 
 def _only_method(code: str) -> str:
-    methods = set(METHOD.findall(code))
-    if len(methods) != 1:
+    name = method(code)
+    if name is None:
         raise TestsError("functional tests that do not name the method to call")
-    return methods.pop()
+    return name
 
 
 def _pickled_string(data: bytes) -> str:

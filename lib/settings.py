@@ -95,6 +95,8 @@ class Study(_Params):
     # published: the looser rules for math of the published study, and LiveCodeBench's for code, to compare with them
     grading: Literal["exact", "published"] = "exact"
     writer: Text | None = None  # model that writes updates for problems that come without; null: they get none
+    solver: Text | None = None  # model that solves revised problems whose answer nobody knows; null: none does
+    solutions: Count = 5  # of each such problem; more than half must agree
     allow_unsafe: bool = False  # run model-written code even where no sandbox can be had
 
 

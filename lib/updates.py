@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import released, schema, tiny, tiny_code
+from lib import controls, released, schema, tiny, tiny_code
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 GENERATOR = f"lib.tiny, seed {tiny.SEED}"
@@ -57,6 +57,22 @@ def collect(
     return pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
 
 
+def with_controls(problems: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
+    """The updates, and a false and a noop one after those of every problem that has none of the kind, by `controls`."""
+    rows, columns = [], schema.TABLES["updates"].names()
+    have = set(zip(made["problem_id"], made["kind"], strict=True))
+    for asked in problems.to_dict("records"):
+        missing = [kind for kind in ("false", "noop") if (asked["problem_id"], kind) not in have]
+        told = controls.news(asked["problem_id"], asked["problem"], _text(asked["answer"])) if missing else {}
+        for kind in missing:
+            update = {"problem_id": asked["problem_id"], "update_id": kind, "kind": kind, "update": told[kind]}
+            why = why_invalid(asked, update) if told[kind] else "no sentence of the problem has a number to say wrongly"
+            rows.append(update | {"generator": controls.GENERATOR, "valid": why is None, "why_invalid": why})
+    if not rows:
+        return made
+    return pd.concat([made, pd.DataFrame(rows).reindex(columns=columns)], ignore_index=True)
+
+
 def _of_code(problems: pd.DataFrame) -> pd.DataFrame:
     """The updates of generated programming problems, which come with the problems."""
     wanted = problems[problems["source"] == "tiny-code"].set_index("problem_id")
@@ -91,6 +107,7 @@ def _rows(problem_id: str, problem: pd.Series, made: tiny.Change) -> list[dict]:
         "kind": "necessary",
         "revised_problem": made.revised.text(),
         "revised_answer": str(made.revised.answer()),
+        "revised_by": GENERATOR,
         "update": made.update,
     }
     controls = [
@@ -110,15 +127,19 @@ def why_invalid(asked: Mapping[str, Any], update: Mapping[str, Any], solved: boo
 
     | check | kinds |
     |---|---|
-    | the update says something, and neither the answer nor the whole problem | all |
+    | the update says something, but not the answer | all |
+    | the update does not say the whole problem | necessary, false |
     | the revised problem differs, in its text or in its starter code, which is not lost | necessary |
     | the update says every number that the revision changed | necessary |
+    | the update says no number that the problem does not say | noop |
     | the revised problem has another answer, or the tests fail a solution of it | necessary |
 
     Args:
         asked: problem, answer and starter_code of the problem.
         update: kind, update, revised_problem, revised_answer, revised_starter_code, and for code `tests_fail`: whether
             the problem's tests fail a solution of the revised problem.
+            the problem's tests fail a solution of the revised problem; for math `same_answer`: whether the answers
+            of both problems are equal, where their texts differ.
         solved: whether somebody tried to solve the revised problem, so that a missing answer, or a missing
             `tests_fail`, is a fault.
     """
@@ -127,9 +148,12 @@ def why_invalid(asked: Mapping[str, Any], update: Mapping[str, Any], solved: boo
         return "the update is empty"
     if gold and _names(news, gold):
         return "the update names the answer"
-    if _plain(asked["problem"]) in _plain(news):
+    if update["kind"] != "noop" and _plain(asked["problem"]) in _plain(news):
         return "the update repeats the problem"
-    if update["kind"] != "necessary":
+    if update["kind"] == "noop":
+        unsaid = sorted(set(NUMBER.findall(news)) - set(NUMBER.findall(asked["problem"])))
+        return f"the update says {unsaid[0]}, which the problem does not" if unsaid else None
+    if update["kind"] == "false":
         return None
     return _why_no_revision(asked, update, news) or _why_unnecessary(gold, update, solved)
 
@@ -152,7 +176,7 @@ def _why_no_revision(asked: Mapping[str, Any], update: Mapping[str, Any], news: 
 def _why_unnecessary(gold: str | None, update: Mapping[str, Any], solved: bool) -> str | None:
     if gold and solved and not _text(update["revised_answer"]):
         return "no answer of the revised problem is known"
-    if gold and _text(update["revised_answer"]) == gold:
+    if gold and (update.get("same_answer") or _text(update["revised_answer"]) == gold):
         return "both problems have the same answer"
     if not gold and (update.get("tests_fail") is False or (solved and update.get("tests_fail") is None)):
         return "the tests pass a solution of the revised problem"

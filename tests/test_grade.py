@@ -169,10 +169,22 @@ def test_runs_from_a_script_without_a_main_guard(tmp_path):
 
 
 ADD = '[{"input": "1", "output": "2", "testtype": "stdin"}, {"input": "5", "output": "6", "testtype": "stdin"}]'
+ADD_TWO = '[{"input": "1", "output": "3", "testtype": "stdin"}, {"input": "5", "output": "7", "testtype": "stdin"}]'
 PROBLEMS = pd.DataFrame(
-    {"problem_id": ["tiny/0", "tiny/1", "lcb/0"], "answer": ["12", "30", None], "tests": [None, None, ADD]}
+    {
+        "problem_id": ["tiny/0", "tiny/1", "lcb/0", "lcb/1"],
+        "answer": ["12", "30", None, None],
+        "tests": [None, None, ADD, ADD],
+    }
 )
-UPDATES = pd.DataFrame({"problem_id": ["tiny/0"], "update_id": ["u"], "revised_answer": ["9"]})
+UPDATES = pd.DataFrame(
+    {
+        "problem_id": ["tiny/0", "lcb/1"],
+        "update_id": ["u", "u"],
+        "revised_answer": ["9", None],
+        "revised_tests": [None, ADD_TWO],
+    }
+)
 
 
 def trace(problem="tiny/0", variant="original", answer=r"\boxed{12}", ended=True, finish_reason="stop"):
@@ -253,7 +265,7 @@ PROGRAM = "```python\nprint(int(input()) + 1)\n```"
         (trace("lcb/0", answer=PROGRAM[:-4], finish_reason="length"), "censored", "token limit"),
         (trace("lcb/0", answer=PROGRAM[:-4], finish_reason="stop"), "correct", None),
         (trace("lcb/0", answer="", finish_reason="length"), "censored", "token limit"),
-        (trace("lcb/0", "revised", answer=PROGRAM), "ungradable", "no tests"),
+        (trace("lcb/0", "revised", answer=PROGRAM), "ungradable", "no answer of this problem is known"),
     ],
 )
 def test_status_of_a_row_of_code(row, status, reason):
@@ -315,6 +327,40 @@ def test_what_a_row_is_graded_by():
     assert rows.iloc[0][["interrupt", "role", "position"]].isna().all()
 
 
+def test_a_revised_code_problem_is_graded_by_its_own_tests():
+    """And a row that began with it says whether it solves the revised problem rather than the original."""
+    old, both = PROGRAM.replace("+ 1", "+ 2"), PROGRAM.replace("+ 1", "+ 3")
+    rows = graded(
+        [trace("lcb/1", answer=PROGRAM), trace("lcb/1", "revised", answer=old)],
+        [
+            continuation("update", PROGRAM, "revised", problem="lcb/1"),
+            continuation("update_guided", old, "revised", problem="lcb/1"),
+            continuation("update_user", both, "revised", problem="lcb/1"),
+            continuation("update_again", "no code", "revised", problem="lcb/1"),
+        ],
+    )
+    assert rows["status"].tolist() == ["correct", "correct", "correct", "incorrect", "incorrect", "no_answer"]
+    assert rows["equals_revised"].astype(object).where(rows["equals_revised"].notna(), None).tolist() == [
+        None,
+        True,
+        False,
+        True,
+        False,
+        None,
+    ]
+    assert rows["failed_test"].tolist()[3:5] == [0, 0]
+
+
+def test_what_nobody_knows_the_answer_of_is_ungradable_and_what_follows_an_update_is_not():
+    rows = graded(
+        [trace("tiny/1", "revised", answer=r"\boxed{9}")],
+        [continuation("update", r"\boxed{30}", "revised", problem="tiny/1")],
+    )
+    assert rows["status"].tolist() == ["ungradable", "correct"]
+    assert rows["reason"].iloc[0] == "no answer of this problem is known"
+    assert rows["equals_revised"].isna().all()
+
+
 def test_rows_are_a_table_that_can_be_stored(outputs):
     rows = graded([trace()], [continuation("speed_up", r"\boxed{1}")]).reset_index()
     assert list(rows.columns) == schema.TABLES["grades"].names()
@@ -326,7 +372,6 @@ def test_rows_are_a_table_that_can_be_stored(outputs):
     ("traces", "after", "message"),
     [
         ([trace("tiny/9")], [], "no problem for row tiny/9~original~0"),
-        ([trace("tiny/1", "revised")], [], "no update with a revised answer for row tiny/1~revised~0"),
         ([trace()], [continuation("update", "", "revised")], "no trace for row tiny/0~revised~0~update~0.3"),
     ],
 )

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # a module imports only from the rows above its own
 LAYERS = [
     {"paths", "schema", "families", "confined"},
-    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies"},
+    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"},
     {"params", "tokens", "notation"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units"},
     {"released", "markup", "stated", "algebra", "published"},
@@ -28,7 +28,7 @@ LAYERS = [
     {"plan", "engine", "workers", "sandbox"},
     {"parts"},
     {"run", "grade", "figures", "notebook", "forecast"},
-    {"augment"},
+    {"augment", "solutions"},
 ]
 
 # what papermill may pass to each notebook

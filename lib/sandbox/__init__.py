@@ -14,7 +14,7 @@ or, as a function that makes one, to `lib.grade.code`.
 
 from lib.sandbox.box import Box, DiedError, Limits, Outcome, SandboxError
 from lib.sandbox.pool import run_all
-from lib.sandbox.verdict import PROFILES, Runner, Verdict, run
+from lib.sandbox.verdict import PROFILES, Runner, Verdict, outputs, run
 from lib.sandbox.walls import best
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "SandboxError",
     "Verdict",
     "best",
+    "outputs",
     "run",
     "run_all",
 ]

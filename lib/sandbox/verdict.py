@@ -90,6 +90,35 @@ def run(
         return _graded(code, wanted, limits, profile == "lcb", _kept())
 
 
+def outputs(code: str, tests: Tests, limits: Limits | None = None, runner: Runner | None = None) -> list[str | None]:
+    """What a program prints, or a method returns as JSON, on the input of each test; None where it fails.
+
+    Raises:
+        SandboxError: nothing here is safe enough to run code in.
+    """
+    limits = limits or Limits()
+    if runner:
+        return _written(code, tests, limits, runner)
+    with _lock:
+        return _written(code, tests, limits, _kept())
+
+
+def _written(code: str, tests: Tests, limits: Limits, runner: Runner) -> list[str | None]:
+    is_method = tests.function is not None
+    task = {"function": tests.function, "prelude": is_method, "deep": False, "lenient": False}
+    written: list[str | None] = []
+    outcomes = runner.outcomes(code, [given for given, _ in tests.cases], limits, **task)
+    try:
+        for outcome in outcomes:
+            failed = _fault(outcome, limits) or (is_method and not outcome.output)
+            written.append(None if failed else outcome.output.decode("utf-8", "replace"))
+    except (SyntaxError, DiedError):
+        pass  # what is left has no output
+    finally:
+        outcomes.close()
+    return written + [None] * (len(tests.cases) - len(written))
+
+
 def _graded(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Runner) -> Verdict:
     is_method = tests.function is not None
     task = {"function": tests.function, "prelude": is_lcb or is_method, "deep": is_lcb, "lenient": is_lcb}

@@ -82,7 +82,12 @@ def updates(n: int, seed: int = SEED) -> list[dict[str, str | bool | None]]:
     for problem_id, made, lists in changes(n, seed):
         known = {"problem_id": problem_id, "revised_answer": None, "valid": True, "why_invalid": None}
         known["generator"] = f"lib.tiny_code, seed {seed}"
-        revised = {"revised_problem": made.revised.text(), "revised_starter_code": made.revised.starter_code()}
+        revised = {
+            "revised_problem": made.revised.text(),
+            "revised_starter_code": made.revised.starter_code(),
+            "revised_tests": written_tests(made.revised, lists),
+            "revised_by": known["generator"],
+        }
         rows.append(known | revised | {"update_id": "0", "kind": "necessary", "update": made.update})
         same = dict.fromkeys(revised)
         for kind, news in (("false", false_news(made.original, lists[0][:4])), ("noop", known_news(made.original))):
