@@ -33,8 +33,8 @@ def load_study(name: str, **overrides: Any) -> Study:
     given = {key: _listed(key, value) for key, value in overrides.items() if value not in (None, "")}
     study = _load(Study, "studies", name, given)
     file = _file("studies", name, given)
-    if study.writer:
-        load_model(study.writer)
+    for named in filter(None, (study.writer, study.solver)):
+        load_model(named)
     for key, cls in (("models", Model), ("interrupts", Interrupt)):
         for i, named in enumerate(getattr(study, key)):
             if named not in _names(key):

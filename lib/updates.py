@@ -73,6 +73,37 @@ def with_controls(problems: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([made, pd.DataFrame(rows).reindex(columns=columns)], ignore_index=True)
 
 
+def funnel(problems: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
+    """How many problems of each source got how far with a necessary update.
+
+    | column | necessary updates that |
+    |---|---|
+    | made | there is a row of |
+    | parsed | have a revised problem and an update |
+    | differs | also pass the checks of the two texts |
+    | known | also have an answer, or tests, of the revised problem |
+    | necessary | are valid in the end, with another answer |
+    | unsolved | are valid so far, but nobody knows the answer of the revised problem |
+    """
+    columns = ["problem_id", "source", "problem", "answer", "starter_code", "tests"]
+    rows = made[made["kind"].eq("necessary")].merge(problems[columns], on="problem_id")
+    parsed = rows["revised_problem"].notna() & rows["update"].notna()
+    texts = rows.assign(revised_answer=None).astype({"answer": object}).to_dict("records")
+    sound = pd.Series([why_invalid(row, row) is None for row in texts], rows.index, dtype=bool)
+    known, valid = rows[["revised_answer", "revised_tests"]].notna().any(axis=1), rows["valid"].astype(bool)
+    flags = {
+        "problems": problems.groupby("source").size(),
+        "made": rows.groupby("source").size(),
+        "parsed": parsed.groupby(rows["source"]).sum(),
+        "differs": (parsed & sound).groupby(rows["source"]).sum(),
+        "known": (parsed & sound & known).groupby(rows["source"]).sum(),
+        "necessary": (valid & known).groupby(rows["source"]).sum(),
+        "unsolved": (valid & ~known).groupby(rows["source"]).sum(),
+    }
+    order = problems["source"].unique()
+    return pd.DataFrame({name: counts.reindex(order) for name, counts in flags.items()}).fillna(0).astype(int)
+
+
 def _of_code(problems: pd.DataFrame) -> pd.DataFrame:
     """The updates of generated programming problems, which come with the problems."""
     wanted = problems[problems["source"] == "tiny-code"].set_index("problem_id")

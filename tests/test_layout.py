@@ -23,18 +23,18 @@ LAYERS = [
     {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"},
     {"params", "tokens", "notation"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units"},
-    {"released", "markup", "stated", "algebra", "published"},
+    {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "stats"},
     {"plan", "engine", "workers", "sandbox"},
     {"parts"},
-    {"run", "grade", "figures", "notebook", "forecast"},
+    {"run", "grade", "figures", "notebook", "forecast", "review"},
     {"augment", "solutions"},
 ]
 
 # what papermill may pass to each notebook
 PARAMETERS = {
     "01_load": ["study"],
-    "02_augment": ["study"],
+    "02_augment": ["study", "review"],
     "03_initial": ["study", "model", "interrupts"],
     "04_interrupt": ["study", "model", "interrupts", "positions"],
     "05_grade": ["study", "model"],

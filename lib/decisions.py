@@ -1,0 +1,118 @@
+"""A person's word on updates: `params/studies/<study>/decisions.csv`, one row per update, merged by its ids.
+
+| column | | meaning |
+|---|---|---|
+| problem_id, update_id | required | the update, by its ids in the table |
+| decision | required | accept or reject |
+| reason | may be empty | why, in a few words |
+| pair | may be empty | `mark` of the texts that were judged; the decision is not about others |
+"""
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib import paths
+
+COLUMNS = ["problem_id", "update_id", "decision", "reason", "pair"]
+NEEDED = COLUMNS[:3]
+DECISIONS = ("accept", "reject")
+TEXTS = ("revised_problem", "revised_starter_code", "update")
+
+
+class DecisionError(ValueError):
+    """Decisions that cannot be read or used; its text is one line."""
+
+
+def file(study: str) -> Path:
+    """Where the decisions on a study's updates are."""
+    return paths.PARAMS / "studies" / study / "decisions.csv"
+
+
+def read(study: str) -> pd.DataFrame:
+    """The decisions on a study's updates, all columns as texts, "" where nothing was said; no rows without a file.
+
+    Raises:
+        DecisionError: a column is missing, a decision is neither accept nor reject, an update is decided on twice.
+    """
+    path = file(study)
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS, dtype=str)
+    shown = paths.show(path)
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+        names = set(rows[0]) if rows else set(NEEDED)
+    if missing := [name for name in NEEDED if name not in names]:
+        raise DecisionError(f"{shown}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
+    seen: dict[tuple[str, str], int] = {}
+    for line, row in enumerate(rows, 2):
+        if row["decision"] not in DECISIONS:
+            raise DecisionError(f"{shown}:{line}: decision: expected accept or reject, got {row['decision']!r}")
+        key = row["problem_id"], row["update_id"]
+        if key in seen:
+            raise DecisionError(f"{shown}:{line}: {' '.join(key)}: decided on in line {seen[key]} too")
+        seen[key] = line
+    return pd.DataFrame(rows, columns=COLUMNS).fillna("").astype(str)
+
+
+def apply(made: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
+    """The updates, valid or not as a person decided.
+
+    What was rejected has the person's reason. What was accepted is valid whatever a check said, if there is a text.
+    """
+    said = {key: row for key, row in _by_id(decided).items() if state(made, row) == "applied"}
+    made = made.astype({"why_invalid": object})
+    for i, key in enumerate(zip(made["problem_id"], made["update_id"], strict=True)):
+        if key in said:
+            is_accepted = said[key]["decision"] == "accept"
+            why = None if is_accepted else f"rejected: {said[key]['reason'] or 'no reason given'}"
+            made.loc[made.index[i], ["valid", "why_invalid"]] = [is_accepted, why]
+    return made
+
+
+def state(made: pd.DataFrame, decision: Mapping[str, str]) -> str:
+    """What becomes of a decision: applied, about other texts, without an update to use, or about none that is here."""
+    found = made[made["problem_id"].eq(decision["problem_id"]) & made["update_id"].eq(decision["update_id"])]
+    if found.empty:
+        return "no such update here"
+    row = found.iloc[0]
+    if decision["pair"] not in ("", mark(row)):
+        return "about other texts"
+    texts = [row["update"], row["revised_problem"] if row["kind"] == "necessary" else row["update"]]
+    if decision["decision"] == "accept" and not all(isinstance(text, str) and text.strip() for text in texts):
+        return "nothing to accept"
+    return "applied"
+
+
+def record(study: str, update: Mapping[str, Any], decision: str, reason: str = "") -> None:
+    """Write a decision on an update (a row of the table) into the study's file, in place of one before.
+
+    Raises:
+        DecisionError: as `read`, or neither accept nor reject.
+    """
+    if decision not in DECISIONS:
+        raise DecisionError(f"decision: expected accept or reject, got {decision!r}")
+    row = {"problem_id": update["problem_id"], "update_id": update["update_id"], "decision": decision}
+    rows = _by_id(read(study)) | {(row["problem_id"], row["update_id"]): row | {"reason": reason, "pair": mark(update)}}
+    path = file(study)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".partial")
+    with draft.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[key] for key in sorted(rows))
+    draft.replace(path)
+
+
+def mark(update: Mapping[str, Any]) -> str:
+    """Eight digits that tell the texts of an update from others."""
+    texts = [update[name] if isinstance(update[name], str) else "" for name in TEXTS]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]
+
+
+def _by_id(decided: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["problem_id"], row["update_id"]): row for row in decided.to_dict("records")}
