@@ -201,12 +201,15 @@ format: $(STAMP)  ## Put code and notebooks into style
 	@$(PY) -m ruff check --fix $(CODE)
 	$(PY) -m ruff format $(CODE)
 
-models: models-s models-m  ## Train both TinyLRMs again from nothing (one CPU core, under 45 minutes each)
+models: models-s models-m  ## Train both TinyLRMs again from nothing (one CPU core, under 80 minutes each)
 models-s models-m: models-%: $(STAMP)
 	@$(PY) -m models.tiny_lrm.train --size $*
 
 evaluate: $(STAMP)  ## Measure what the TinyLRMs' model card states
-	@for size in s m; do $(PY) -m models.tiny_lrm.evaluate --size $$size; done
+	@for size in s m; do
+	    $(PY) -m models.tiny_lrm.evaluate --size $$size
+	    $(PY) -m models.tiny_lrm.evaluate --size $$size --source tiny-code
+	done
 
 notebooks: $(STAMP)  ## Run each notebook as it is and store its outputs in notebooks/ (after a change; the default study)
 	@for notebook in $(basename $(notdir $(filter-out %.failed.ipynb %.partial.ipynb,$(wildcard notebooks/0*.ipynb)))); do

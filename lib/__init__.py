@@ -14,12 +14,12 @@ The modules stand in layers; each imports only from the layers above it in this 
 4. `released` (the published benchmark of updates in); `markup` (where reasoning and answer stand among ids; passes on
    what callers need of layers 2 and 3); `stated` (where the answer stands in a text), `algebra` (whether expressions
    are equal), `published` (the looser rules of others), `decisions` (a person's word on updates)
-5. `problems` (all sources in); `interrupts`, `updates`, `answers`, `failures`, `stats`: logic, tokens, text and frames
-   in and out; they never import each other
+5. `problems` (all sources in); `interrupts`, `updates`, `answers`, `failures`, `uptake`, `stats`: logic, tokens, text
+   and frames in and out; they never import each other
 6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay),
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
    model-written programs)
-7. `parts` (completions on disk as they finish)
+7. `parts` (completions on disk as they finish), `panels` (the frame of a figure)
 8. `run`, `grade`, `figures`, `review`, `notebook`, `forecast`: put the layers together for a notebook
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves)
 """

@@ -70,7 +70,9 @@ def label(frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> pd.Dat
     return rows.rename(columns={"row_id": "continuation_id"})[schema.TABLES["labels"].names()]
 
 
-def summary(labels: pd.DataFrame, by: Sequence[str] = ("model", "interrupt", "unit", "position")) -> pd.DataFrame:
+def summary(
+    labels: pd.DataFrame, by: Sequence[str] = ("model", "source", "interrupt", "unit", "position")
+) -> pd.DataFrame:
     """Failure modes per group of the columns `by`, one row each, sorted.
 
     n rows, n_oracle of them correct with full thinking; new_errors among these, attributed (to leakage, panic

@@ -1,11 +1,10 @@
 """Figures, drawn at printed size from small prepared frames, and saved byte for byte the same each time.
 
-A figure has one panel per interrupt and one colour and marker per model. The frames come from `lib.stats` and
-`lib.failures`, so that what is drawn is also what `summary/` holds. Looks are in `paper.mplstyle`.
+A figure has one panel per interrupt, in rows of their own for each source of problems, and one colour and marker per
+model. The frames come from `lib.stats` and `lib.failures`, so that what is drawn is also what `summary/` holds. Looks
+are in `paper.mplstyle`.
 """
 
-import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,40 +13,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedFormatter, FixedLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
-from lib import paths, tables
+from lib import panels, paths, tables
+from lib.panels import COLUMN, HEIGHT, KEYS
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
-COLUMN, PAGE = 3.3, 6.9  # inches: one column of a two-column page, and the whole page
-HEIGHT, LEGEND_ROW = 2.1, 0.15  # inches
-CHARACTER = 0.06  # inches, width of a letter at the sizes of the style
-
 # Okabe and Ito's colours, which people with any colour vision tell apart, less yellow (too light for a line).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-INTERRUPTS = {  # order and titles of the panels; others follow by name
-    "end_thinking": "End thinking",
-    "force_answer": "Force answer",
-    "speed_up": "Speed up",
-    "update": "Update",
-    "update_guided": "Guided update",
-    "update_guided_speed_up": "Guided update, speed up",
-}
-
-COLUMNS = 5  # most panels in a row
-POSITIONS = {  # label of the x axis, by unit of the position
-    "share": "position X (share of reasoning kept)",
-    "tokens": "position X (tokens of reasoning kept)",
-    "sentence": "position X (share of reasoning kept, back to the end of a sentence)",
-    "paragraph": "position X (share of reasoning kept, back to the end of a paragraph)",
-}
 PDF_FIELDS, SVG_FIELDS, PNG_FIELDS = ("CreationDate", "Creator", "Producer"), ("Date", "Creator"), ("Software",)
 METADATA = {"pdf": dict.fromkeys(PDF_FIELDS), "svg": dict.fromkeys(SVG_FIELDS), "png": dict.fromkeys(PNG_FIELDS)}
 
@@ -60,15 +39,16 @@ def style() -> None:
 def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """Accuracy against the position of the interrupt, full thinking as a dashed line.
 
-    `frame`: model, interrupt, unit (one for all), position, mean, ci_low, ci_high, as from `stats.accuracy`.
-    `reference`: model, mean. `models` gives the order of the colours, by default that of the names.
+    `frame`: model, source, interrupt, unit (one for all), position, mean, ci_low, ci_high, as from `stats.accuracy`.
+    `reference`: model, source, mean. `models` gives the order of the colours, by default that of the names.
 
     Raises:
         ValueError: an empty frame, a missing column, or positions of several units.
     """
     figure, axes = _by_position(frame, reference, models, "accuracy")
-    axes[0].set_ylim(-0.03, 1.03)
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    for ax in axes:
+        ax.set_ylim(-0.03, 1.03)
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure
 
 
@@ -77,44 +57,44 @@ def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Seq
     length as a dashed line; frames as for `accuracy_by_position`, in tokens, as from `stats.mean_ci`.
     """
     figure, axes = _by_position(frame, reference, models, "tokens after interrupt")
-    axes[0].set_ylim(bottom=0)
+    for ax in axes:
+        ax.set_ylim(bottom=0)
     return figure
 
 
 def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """New errors by position, as a share of what full thinking had right; hatched: those a mode explains.
 
-    `frame`: model, interrupt, unit, position, new_error_rate, attributed_rate, as from `failures.summary`.
+    `frame`: model, source, interrupt, unit, position, new_error_rate, attributed_rate, as from `failures.summary`.
     """
-    _need(frame, ["model", "interrupt", "unit", "position", "new_error_rate", "attributed_rate"])
+    _need(frame, [*KEYS, "new_error_rate", "attributed_rate"])
     shown = _models(frame, models)
-    figure, axes = _panels(frame, "new errors")
-    for interrupt, ax in axes.items():
-        rows = frame[frame["interrupt"].eq(interrupt)]
+    figure, axes = panels.panels(frame, "new errors")
+    for (source, interrupt), ax in axes.items():
+        rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for place, (i, model) in enumerate(shown):
             slot = (place - (len(shown) - 1) / 2, len(shown))
             _error_bars(ax, rows[rows["model"].eq(model)], sorted(frame["position"].unique()), i, slot)
-    first = next(iter(axes.values()))
-    first.set_ylim(0, max(0.1, 1.05 * frame["new_error_rate"].max()))
-    first.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.set_ylim(0, max(0.1, 1.05 * frame["new_error_rate"].max()))
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     handles = [Patch(facecolor=_colour(i), label=model) for i, model in shown]
     explained = Patch(facecolor="white", edgecolor="0.3", hatch="/////", label="explained by a failure mode")
-    _legend(figure, [*handles, explained])
+    panels.legend(figure, [*handles, explained])
     return figure
 
 
 def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """Answer length after the interrupt over that with full thinking (leakage), on a logarithmic axis.
 
-    `frame`: model, interrupt, unit, position, length_ratio, as from `failures.summary`.
+    `frame`: model, source, interrupt, unit, position, length_ratio, as from `failures.summary`.
     """
-    _need(frame, ["model", "interrupt", "unit", "position", "length_ratio"])
-    lines = frame[["model", "interrupt", "unit", "position"]].assign(mean=frame["length_ratio"], ci_low=np.nan)
+    _need(frame, [*KEYS, "length_ratio"])
+    lines = frame[KEYS].assign(mean=frame["length_ratio"], ci_low=np.nan)
     lines["ci_high"] = np.nan
     figure, axes = _by_position(lines, None, models, "answer length ratio")
     for ax in axes:
         ax.axhline(1, color="0.3", linewidth=0.8, zorder=1)
-    _log_axis(axes[0], lines["mean"])
+        panels.log_axis(ax, lines["mean"])
     return figure
 
 
@@ -154,21 +134,22 @@ def save(figure: Figure, study: str, slug: str) -> None:
 def _by_position(
     frame: pd.DataFrame, reference: pd.DataFrame | None, models: Sequence[str] | None, label: str
 ) -> tuple[Figure, list[Axes]]:
-    """One line per model in a panel per interrupt, with its interval as a band."""
-    _need(frame, ["model", "interrupt", "unit", "position", "mean", "ci_low", "ci_high"])
+    """One line per model in each panel, with its interval as a band."""
+    _need(frame, [*KEYS, "mean", "ci_low", "ci_high"])
     shown = _models(frame, models)
-    figure, axes = _panels(frame, label)
-    full = {} if reference is None else reference.set_index("model")["mean"].to_dict()
-    for interrupt, ax in axes.items():
+    figure, axes = panels.panels(frame, label)
+    full = {} if reference is None else reference.set_index(["model", "source"])["mean"].to_dict()
+    for (source, interrupt), ax in axes.items():
+        rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for i, model in shown:
-            if model in full:
-                ax.axhline(full[model], color=_colour(i), linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
-            _line(ax, frame[frame["interrupt"].eq(interrupt) & frame["model"].eq(model)], i)
+            if (model, source) in full:
+                ax.axhline(full[model, source], color=_colour(i), linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+            _line(ax, rows[rows["model"].eq(model)], i)
         ax.set_xticks(sorted(frame["position"].unique()))
     handles = [Line2D([], [], color=_colour(i), marker=MARKERS[i % len(MARKERS)], label=model) for i, model in shown]
     if full:
         handles.append(Line2D([], [], color="0.3", linewidth=0.9, linestyle=(0, (4, 2)), label="full thinking"))
-    _legend(figure, handles)
+    panels.legend(figure, handles)
     return figure, list(axes.values())
 
 
@@ -189,46 +170,6 @@ def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, sl
     ax.bar(x, rows["new_error_rate"], **look)
     ax.bar(x, rows["attributed_rate"], edgecolor="white", hatch="/////", linewidth=0, **look)
     ax.set_xticks(np.arange(len(positions)), [f"{position:g}" for position in positions])
-
-
-def _panels(frame: pd.DataFrame, label: str) -> tuple[Figure, dict[str, Axes]]:
-    """Rows of panels with one y axis, as wide as a column for one or two panels and as the page for more."""
-    present = set(frame["interrupt"])
-    names = [name for name in INTERRUPTS if name in present] + sorted(present - set(INTERRUPTS))
-    columns = math.ceil(len(names) / math.ceil(len(names) / COLUMNS))
-    rows = math.ceil(len(names) / columns)
-    width = COLUMN if len(names) <= 2 else PAGE
-    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * HEIGHT), sharey=True, squeeze=False)
-    for ax, name in zip(axes.flat, names, strict=False):
-        title = INTERRUPTS.get(name, name.replace("_", " ").capitalize())
-        ax.set_title(textwrap.fill(title, int((width / columns - 0.2) / CHARACTER)))
-    for ax in axes.flat[len(names) :]:
-        ax.remove()
-    for ax in axes[:, 0]:
-        ax.set_ylabel(label)
-    axis = textwrap.fill(POSITIONS[frame["unit"].iloc[0]], int(width / CHARACTER))
-    figure.supxlabel(axis, fontsize=mpl.rcParams["axes.labelsize"])
-    return figure, dict(zip(names, axes.flat, strict=False))
-
-
-def _legend(figure: Figure, handles: list[Artist]) -> None:
-    """One legend above the panels; the figure grows by the rows it needs beyond one."""
-    entry = 0.55 + CHARACTER * max(len(handle.get_label()) for handle in handles)
-    columns = max(1, min(len(handles), int(figure.get_figwidth() / entry)))
-    rows = math.ceil(len(handles) / columns)
-    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows - 1))
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
-
-
-def _log_axis(ax: Axes, values: pd.Series) -> None:
-    """Logarithmic y axis with plain numbers, wide enough for `values` and for 1."""
-    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
-    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}\u00d7" for tick in ticks]))
-    ax.yaxis.set_minor_locator(FixedLocator([]))
-    shown = [value for value in values if value > 0]
-    ax.set_ylim(0.8 * min([0.5, *shown]), 1.25 * max([2, *shown]))
 
 
 def _models(frame: pd.DataFrame, models: Sequence[str] | None) -> list[tuple[int, str]]:

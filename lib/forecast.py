@@ -1,8 +1,8 @@
 """Forecasts: what a study will run, before anything runs: `python -m lib.forecast --study paper`.
 
 Neither a GPU nor the engine is needed. What tables of the study are there are counted; what is not there yet is taken
-from the sizes of the benchmarks, every problem with one necessary update. Tokens are counted with the model's tokenizer
-where its folder is here, else from the number of characters; the column `basis` says which.
+from the sizes of the benchmarks, every problem with one update of each kind. Tokens are counted with the model's
+tokenizer where its folder is here, else from the number of characters; the column `basis` says which.
 """
 
 import argparse
@@ -71,8 +71,7 @@ def _known(study: Study) -> Known:
         made = made[made["valid"]].assign(source=made["problem_id"].str.split("/").str[0])
         updates = made.groupby(["source", "kind"]).size().to_dict()
     except tables.TableError:
-        kinds = {name: ("necessary", "false", "noop") if name == "tiny" else ("necessary",) for name in counts}
-        updates = {(name, kind): counts[name] for name in counts for kind in kinds[name]}
+        updates = {(name, kind): counts[name] for name in counts for kind in ("necessary", "false", "noop")}
     return Known(counts, updates, texts)
 
 
@@ -128,11 +127,15 @@ def _prompt_tokens(known: Known, model: Model) -> tuple[float, str]:
     """Mean tokens of a prompt, and how that is known."""
     if known.texts is None:
         return PROMPT, f"prompts of {PROMPT} tokens assumed (01 has not run)"
-    texts = known.texts["problem"]
+    texts = known.texts[["problem", "task", "starter_code"]]
     if model.is_local:
-        some = texts.sample(min(100, len(texts)), random_state=0)
-        return sum(len(markup.prompt_ids(text, model)) for text in some) / len(some), "prompts counted"
-    return texts.str.len().mean() / CHARACTERS, f"prompts at {CHARACTERS} characters per token"
+        some = (
+            texts.sample(min(100, len(texts)), random_state=0).astype(object).where(lambda frame: frame.notna(), None)
+        )
+        asked = (markup.prompt_ids(text, model, task, "", code) for text, task, code in some.to_numpy())
+        return sum(map(len, asked)) / len(some), "prompts counted"
+    lengths = texts["problem"].str.len() + texts["starter_code"].str.len().fillna(0)
+    return lengths.mean() / CHARACTERS, f"prompts at {CHARACTERS} characters per token"
 
 
 def _thought(study: Study, model: Model, assumed: int) -> tuple[float, str]:

@@ -108,13 +108,13 @@ def _version(name: str) -> str:
 def report(study: str) -> str:
     """What a finished study found, as a table for a terminal, and where its figures are."""
     accuracy = pd.read_csv(paths.summary(study) / "accuracy.csv")
-    full = accuracy[accuracy["interrupt"].isna()].set_index("model")["mean"]
+    full = accuracy[accuracy["interrupt"].isna()].set_index(["model", "source"])["mean"]
     shares_first = list(interrupts.UNITS.values())
     cut = accuracy.dropna(subset="interrupt").sort_values("position", kind="stable")
     cut = cut.sort_values("unit", kind="stable", key=lambda units: units.map(shares_first.index))
     cut["position"] = list(map(interrupts.told, cut["position"], cut["unit"]))
-    table = cut.pivot_table(index=["model", "interrupt"], columns="position", values="mean", sort=False)
-    table["full thinking"] = [full[model] for model, _ in table.index]
+    table = cut.pivot_table(index=["source", "model", "interrupt"], columns="position", values="mean", sort=False)
+    table["full thinking"] = [full[model, source] for source, model, _ in table.index]
     shown = (100 * table).round(1).to_string()
     return f"Accuracy in %, by position of the interrupt\n\n{shown}\n\nFigures: {_relative(paths.figures(study))}"
 

@@ -219,6 +219,6 @@ def test_takes_what_grade_rows_gives():
         reasoning_tokens=1,
     )
     problems = pd.DataFrame({"problem_id": ["tiny/0"], "answer": ["12"], "tests": [None]})
-    updates = pd.DataFrame({"problem_id": [], "update_id": [], "revised_answer": []}, dtype="str")
+    updates = pd.DataFrame({"problem_id": [], "update_id": [], "revised_tests": [], "revised_answer": []}, dtype="str")
     labels = failures.label(grade.rows(traces, cut, problems, updates))
     assert labels[MODES].to_numpy().tolist() == [[True, False, True, False]]

@@ -10,19 +10,20 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lib import figures, paths, tables
+from lib import figures, panels, paths, tables
 
 MODELS = ["tiny-lrm-s", "tiny-lrm-m"]
 POSITIONS = [0.1, 0.3, 0.5, 0.7, 0.9]
 
 
-def cells(models=MODELS, interrupts=tuple(figures.INTERRUPTS)):
+def cells(models=MODELS, interrupts=tuple(panels.INTERRUPTS), sources=("tiny",)):
     rows = []
-    for i, (model, interrupt, position) in enumerate(itertools.product(models, interrupts, POSITIONS)):
+    for i, (source, model, interrupt, position) in enumerate(itertools.product(sources, models, interrupts, POSITIONS)):
         mean = 0.2 + 0.7 * position - 0.01 * (i % 7)
         rows.append(
             {
                 "model": model,
+                "source": source,
                 "interrupt": interrupt,
                 "unit": "share",
                 "position": position,
@@ -37,8 +38,9 @@ def cells(models=MODELS, interrupts=tuple(figures.INTERRUPTS)):
     return pd.DataFrame(rows)
 
 
-def full(models=MODELS):
-    return pd.DataFrame({"model": models, "mean": [0.8 + 0.02 * i for i in range(len(models))]})
+def full(models=MODELS, sources=("tiny",)):
+    rows = [(model, source, 0.8 + 0.02 * i) for source in sources for i, model in enumerate(models)]
+    return pd.DataFrame(rows, columns=["model", "source", "mean"])
 
 
 DRAW = {
@@ -71,18 +73,19 @@ def texts(figure):
 
 
 SIZES = [
-    (MODELS, tuple(figures.INTERRUPTS)[:5]),
-    (MODELS, ("end_thinking", "force_answer")),
-    (["gpt-oss-20b", "magistral-small-2509", "qwen3-8b"], ("speed_up",)),
-    ([f"a-model-of-size-{i}" for i in range(6)], tuple(figures.INTERRUPTS)),
-    (MODELS, (*figures.INTERRUPTS, *(f"control_number_{i}" for i in range(8)))),
+    (MODELS, tuple(panels.INTERRUPTS)[:5], ("tiny",)),
+    (MODELS, tuple(panels.INTERRUPTS)[:5], ("tiny", "tiny-code")),
+    (MODELS, ("end_thinking", "force_answer"), ("tiny",)),
+    (["gpt-oss-20b", "magistral-small-2509", "qwen3-8b"], ("speed_up",), ("gsm8k", "math500")),
+    ([f"a-model-of-size-{i}" for i in range(6)], tuple(panels.INTERRUPTS), tuple(panels.SOURCES)[2:]),
+    (MODELS, (*panels.INTERRUPTS, *(f"control_number_{i}" for i in range(8))), ("tiny",)),
 ]
 
 
 @pytest.mark.parametrize("name", DRAW)
-@pytest.mark.parametrize(("models", "interrupts"), SIZES)
-def test_no_text_overlaps_another_or_leaves_the_page(name, models, interrupts):
-    figure = DRAW[name](cells(models, interrupts), models)
+@pytest.mark.parametrize(("models", "interrupts", "sources"), SIZES)
+def test_no_text_overlaps_another_or_leaves_the_page(name, models, interrupts, sources):
+    figure = DRAW[name](cells(models, interrupts, sources), models)
     boxes = texts(figure)
     page = figure.bbox
     for _, box in boxes:
@@ -95,10 +98,10 @@ def test_no_text_overlaps_another_or_leaves_the_page(name, models, interrupts):
 
 @pytest.mark.parametrize("name", DRAW)
 def test_is_drawn_at_printed_size_with_readable_letters(name):
-    figure = DRAW[name](cells(interrupts=tuple(figures.INTERRUPTS)[:5]), MODELS)
-    assert figure.get_figwidth() == figures.PAGE
+    figure = DRAW[name](cells(interrupts=tuple(panels.INTERRUPTS)[:5]), MODELS)
+    assert figure.get_figwidth() == panels.PAGE
     assert min(text.get_fontsize() for text in figure.findobj(mpl.text.Text) if text.get_text()) >= 6.5
-    assert DRAW[name](cells(interrupts=["speed_up"]), MODELS).get_figwidth() == figures.COLUMN
+    assert DRAW[name](cells(interrupts=["speed_up"]), MODELS).get_figwidth() == panels.COLUMN
 
 
 def test_panels_follow_the_order_of_interrupts_and_share_an_axis():
@@ -108,11 +111,30 @@ def test_panels_follow_the_order_of_interrupts_and_share_an_axis():
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
 
 
-@pytest.mark.parametrize("unit", figures.POSITIONS)
-@pytest.mark.parametrize("interrupts", [("update",), tuple(figures.INTERRUPTS)])
+def test_every_source_has_rows_of_its_own_with_its_own_reference_and_axis():
+    sources = ("tiny-code", "tiny", "zoo")
+    frame = cells(interrupts=("update", "end_thinking"), sources=sources)
+    frame.loc[frame["source"].eq("tiny-code"), ["mean", "ci_low", "ci_high"]] *= 200
+    reference = full(sources=sources)
+    reference.loc[reference["source"].eq("tiny-code"), "mean"] = 300
+    figure = figures.tokens_by_position(frame, reference, MODELS)
+    assert [ax.get_ylabel() for ax in figure.axes[::2]] == [
+        "word problems\ntokens after interrupt",
+        "programs\ntokens after interrupt",
+        "zoo\ntokens after interrupt",
+    ]
+    assert [ax.get_title() for ax in figure.axes] == ["End thinking", "Update"] * 3
+    tops = [ax.get_ylim()[1] for ax in figure.axes]
+    assert tops[2] > 100 > max(tops[0], tops[4]) and tops[0] == tops[1]
+    drawn = figure.axes[2].lines
+    assert [line.get_ydata()[0] for line in drawn if line.is_dashed()] == [300, 300]
+
+
+@pytest.mark.parametrize("unit", panels.POSITIONS)
+@pytest.mark.parametrize("interrupts", [("update",), tuple(panels.INTERRUPTS)])
 def test_the_axis_says_what_a_position_counts(unit, interrupts):
     figure = figures.accuracy_by_position(cells(interrupts=interrupts).assign(unit=unit), full(), MODELS)
-    assert figure._supxlabel.get_text().replace("\n", " ") == figures.POSITIONS[unit]
+    assert figure._supxlabel.get_text().replace("\n", " ") == panels.POSITIONS[unit]
     assert figures.slug("accuracy", unit) == ("accuracy" if unit == "share" else f"accuracy_{unit}")
 
 

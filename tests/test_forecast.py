@@ -33,8 +33,8 @@ def stored(outputs):
 
     def store(study):
         model = params.load_model(MODEL)
-        asked = problems.subset(problems.load("tiny"), study.problems)
-        news = updates.by_construction(asked)
+        asked = pd.concat([problems.subset(problems.load(source), study.problems) for source in study.sources])
+        news = updates.collect(asked, study.sources)
         tables.write(asked, "problems", study.name)
         tables.write(news, "updates", study.name)
         chosen = [params.load_interrupt(name) for name in study.interrupts]

@@ -24,9 +24,9 @@ LAYERS = [
     {"params", "tokens", "notation"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
-    {"problems", "interrupts", "updates", "answers", "failures", "stats"},
+    {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats"},
     {"plan", "engine", "workers", "sandbox"},
-    {"parts"},
+    {"parts", "panels"},
     {"run", "grade", "figures", "notebook", "forecast", "review"},
     {"augment", "solutions"},
 ]

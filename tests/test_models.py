@@ -3,14 +3,16 @@
 import json
 import random
 import re
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from lib import markup, params, paths, tiny
-from models.tiny_lrm import evaluate, mixture, tokenizer
+from lib import markup, params, paths, programs, tiny, tiny_code, turns
+from models.tiny_lrm import evaluate, mixture, mixture_code, tokenizer, train
 
 NAMES = ["tiny-lrm-s", "tiny-lrm-m"]
 LIMITS = {"tiny-lrm-s": 400_000, "tiny-lrm-m": 3_000_000}
@@ -88,6 +90,74 @@ def test_a_text_of_every_kind_is_well_formed(kind):
         assert re.search(r"\\boxed\{\d+\}<\|im_end\|>$", whole)
 
 
+def asked(text: str) -> str:
+    """What the user says in a prompt."""
+    return re.search(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", text, re.DOTALL)[1]
+
+
+def test_training_never_sees_a_test_problem_of_programming():
+    rng = random.Random(5)
+    tests = {text for _, made, _ in tiny_code.changes(200) for text in (made.original.text(), made.revised.text())}
+    told = [asked(mixture_code.example(rng).text()).split("\n\n```")[0] for _ in range(2000)]
+    assert not set(told) & tests
+
+
+@pytest.mark.parametrize("kind", mixture_code.KINDS)
+def test_a_text_of_every_kind_ends_in_a_program(kind):
+    rng = random.Random(1)
+    for _ in range(100):
+        parts = mixture_code.KINDS[kind](rng)
+        whole = "".join(text for text, _ in parts)
+        assert not parts[0][1] and parts[-1][1]
+        assert whole.count("<think>") == whole.count("</think>") >= 1
+        assert whole.endswith("\n```<|im_end|>")
+        code = programs.extract_code(whole.removesuffix("<|im_end|>"))
+        assert compile(code, "answer", "exec")
+        assert code.count("items = ") >= 2
+
+
+@pytest.mark.parametrize("kind", mixture_code.KINDS)
+def test_programs_fit_what_a_model_may_write(kind, name):
+    rng = random.Random(3)
+    model = params.load_model(name)
+    tok = markup.tokenizer(model)
+    for _ in range(100):
+        parts = mixture_code.KINDS[kind](rng)
+        lengths = [(len(tok.encode(text, add_special_tokens=False)), learned) for text, learned in parts]
+        written = [sum(length for length, _ in run) for learned, run in groupby(lengths, itemgetter(1)) if learned]
+        assert max(written) <= model.max_tokens
+        assert sum(length for length, _ in lengths) <= model.max_model_len
+
+
+def test_the_mixture_asks_as_the_study_does(name):
+    rng = random.Random(4)
+    model = params.load_model(name)
+    for _ in range(20):
+        task = tiny_code.draw(rng, test=False)
+        ids = turns.prompt_ids(task.text(), model, "code", starter_code=task.starter_code())
+        wanted = f"<|im_start|>user\n{mixture_code.asked(task)}<|im_end|>\n<|im_start|>assistant\n"
+        assert markup.decode(ids, model) == wanted
+        assert ids == markup.tokenizer(model).encode(wanted)
+
+
+def test_a_thought_writes_the_line_of_every_step():
+    rng = random.Random(6)
+    for _ in range(50):
+        task = tiny_code.draw(rng, test=False)
+        lines = mixture_code.lines(task)
+        assert all(step.code() in line for step, line in zip(task.steps, lines[1:-1], strict=True))
+        assert mixture_code.commented(task, 1).count("#") == len(task.steps)
+        assert mixture_code.commented(task, len(lines)) == mixture_code.answer(task)
+
+
+def test_the_second_stage_has_both_kinds_of_problems():
+    rng = random.Random(7)
+    first, second = train.RECIPES["m"].stages
+    texts = [train.drawn(rng, second, 0).text() for _ in range(600)]
+    assert sum("items" in text for text in texts) / 600 == pytest.approx(second.code, abs=0.07)
+    assert not any("items" in train.drawn(rng, first, 0).text() for _ in range(200))
+
+
 def test_shares_of_the_mixture():
     rng = random.Random(2)
     kinds = [mixture.example(rng).kind for _ in range(4000)]
@@ -102,23 +172,25 @@ def test_planted_shares_grow_and_fall_with_the_position():
     assert mixture.doubt_share(0.9, guided=True) < mixture.doubt_share(0.9, guided=False)
 
 
-def evaluation(name: str) -> dict[tuple[str | None, float | None], float]:
-    rows = json.loads((FOLDER / name / "evaluation.json").read_text())
-    assert all(row["n"] >= 500 for row in rows)
+def evaluation(name: str, source: str = "tiny") -> dict[tuple[str | None, float | None], float]:
+    rows = json.loads((FOLDER / name / evaluate.FILES[source]).read_text())
+    assert all(row["n"] == evaluate.PROBLEMS[source] for row in rows)
     return {(row["interrupt"], row["position"]): row["mean"] for row in rows}
 
 
 def test_the_models_do_what_the_study_needs():
     small, medium = (evaluation(name) for name in NAMES)
     assert small[None, None] <= medium[None, None] - 0.03
-    rows = pd.DataFrame(json.loads((FOLDER / "tiny-lrm-m" / "evaluation.json").read_text()))
-    failed = [claim for claim, holds in evaluate.required(rows).items() if not holds]
-    assert failed == []
+    for source, file in evaluate.FILES.items():
+        rows = pd.DataFrame(json.loads((FOLDER / "tiny-lrm-m" / file).read_text()))
+        failed = [claim for claim, holds in evaluate.required(rows, source).items() if not holds]
+        assert failed == []
 
 
-def test_the_card_quotes_the_evaluation(name):
+@pytest.mark.parametrize("source", evaluate.FILES)
+def test_the_card_quotes_the_evaluation(name, source):
     card = (FOLDER / "README.md").read_text()
-    measured = evaluation(name)
+    measured = evaluation(name, source)
     title = params.load_model(name).title
     full = f"| {title} | full thinking | {measured[None, None]:.1%} |"
     assert full in card

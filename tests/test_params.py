@@ -66,7 +66,8 @@ def test_the_tiny_study():
     assert study.models == ("tiny-lrm-s", "tiny-lrm-m")
     assert study.positions == (0.1, 0.3, 0.5, 0.7, 0.9)
     assert study.interrupts == ("end_thinking", "force_answer", "speed_up", "update", "update_guided")
-    assert study.problems >= 200
+    assert study.sources == ("tiny", "tiny-code")
+    assert study.problems * len(study.sources) >= 200
 
 
 # name, kind, closes the thinking, start of the answer on math, on code, needs an update

@@ -58,9 +58,13 @@ def test_every_table_is_whole(study):
     problems, updates = (tables.read(name, STUDY) for name in ("problems", "updates"))
     traces, after, grades = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations", "grades"))
     labels = tables.read("labels", STUDY)
-    assert 3 * len(problems) == len(updates) == 3 * study.problems
-    assert len(traces) == 2 * study.problems * study.samples
-    assert len(after) == study.problems * study.samples * len(study.interrupts) * len(study.positions)
+    count = study.problems * len(study.sources)
+    assert 3 * len(problems) == len(updates) == 3 * count
+    assert len(traces) == 2 * count * study.samples
+    assert len(after) == count * study.samples * len(study.interrupts) * len(study.positions)
+    assert set(grades.loc[grades["source"].eq("tiny-code"), "status"]) >= {"correct", "incorrect"}
+    told = grades[grades["kind"].eq("continuation") & grades["variant"].eq("revised") & grades["extracted"].notna()]
+    assert told["equals_revised"].notna().all() and set(told["source"]) == set(study.sources)
     assert len(grades) == len(traces) + len(after)
     assert len(labels) == len(after)
     assert set(grades["status"]) <= set(schema.STATUSES)
@@ -132,7 +136,7 @@ def test_executed_notebooks_are_clean(folders):
 
 def test_summaries_are_what_the_figures_show(study):
     shown = pd.read_csv(paths.summary(STUDY) / "accuracy.csv")
-    assert len(shown) == len(study.models) * (1 + len(study.interrupts) * len(study.positions))
+    assert len(shown) == len(study.models) * len(study.sources) * (1 + len(study.interrupts) * len(study.positions))
     assert (shown["n"] == study.problems * study.samples).all()
     for file in paths.figures(STUDY).glob("*.png"):
         assert {file.with_suffix(".pdf").is_file(), file.with_suffix(".svg").is_file()} == {True}

@@ -12,21 +12,34 @@ from lib import paths
 def accuracy() -> dict[tuple, str]:
     stored = pd.read_csv(paths.ROOT / "outputs" / "tiny" / "summary" / "accuracy.csv")
     rows = stored.astype(object).where(stored.notna(), None)
-    return {(r.model, r.interrupt, r.position): f"{100 * r.mean:.1f} %" for r in rows.itertuples()}
+    return {(r.source, r.model, r.interrupt, r.position): f"{100 * r.mean:.1f} %" for r in rows.itertuples()}
 
 
 def test_every_number_of_the_finding_is_computed(accuracy):
     text = (paths.ROOT / "README.md").read_text()
     finding = text.split("## The finding")[1].split("## ")[0]
     expected = [
-        accuracy["tiny-lrm-m", None, None],
-        accuracy["tiny-lrm-m", "force_answer", 0.1],
-        accuracy["tiny-lrm-m", "force_answer", 0.7],
-        accuracy["tiny-lrm-m", "force_answer", 0.9],
-        accuracy["tiny-lrm-m", "update", 0.1],
-        accuracy["tiny-lrm-m", "update", 0.9],
-        accuracy["tiny-lrm-m", "update_guided", 0.9],
-        accuracy["tiny-lrm-s", None, None],
-        max((accuracy["tiny-lrm-s", "update", x] for x in (0.1, 0.3, 0.5, 0.7, 0.9)), key=lambda s: float(s[:-2])),
+        accuracy["tiny", "tiny-lrm-m", None, None],
+        accuracy["tiny", "tiny-lrm-m", "force_answer", 0.1],
+        accuracy["tiny", "tiny-lrm-m", "force_answer", 0.7],
+        accuracy["tiny", "tiny-lrm-m", "force_answer", 0.9],
+        accuracy["tiny", "tiny-lrm-m", "update", 0.1],
+        accuracy["tiny", "tiny-lrm-m", "update", 0.9],
+        accuracy["tiny", "tiny-lrm-m", "update_guided", 0.9],
+        accuracy["tiny", "tiny-lrm-s", None, None],
+        max(
+            (accuracy["tiny", "tiny-lrm-s", "update", x] for x in (0.1, 0.3, 0.5, 0.7, 0.9)),
+            key=lambda s: float(s[:-2]),
+        ),
+        *(
+            accuracy["tiny-code", "tiny-lrm-m", interrupt, position]
+            for interrupt, position in (
+                (None, None),
+                ("force_answer", 0.1),
+                ("update", 0.1),
+                ("update", 0.9),
+                ("update_guided", 0.9),
+            )
+        ),
     ]
     assert re.findall(r"\d+\.\d %", finding) == expected

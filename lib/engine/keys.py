@@ -28,7 +28,7 @@ INDIFFERENT = {
     "recorded",
 }
 UNREAD = {".md", ".png", ".svg", ".pdf"}  # files beside the weights that no engine reads
-REPORTS = {"evaluation.json", "training.json"}  # nor these of our own models
+REPORTS = {"evaluation.json", "evaluation-code.json", "training.json"}  # nor these of our own models
 
 
 def request_key(

@@ -1,4 +1,7 @@
-"""Train a TinyLRM from nothing on one CPU core: `python -m models.tiny_lrm.train --size s|m`."""
+"""Train a TinyLRM from nothing on one CPU core: `python -m models.tiny_lrm.train --size s|m`.
+
+It learns in two stages: word problems first, then these and programming problems together.
+"""
 
 import argparse
 import json
@@ -7,7 +10,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,7 +22,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from lib import paths
-from models.tiny_lrm import mixture, tokenizer
+from models.tiny_lrm import mixture, mixture_code, tokenizer
 from models.tiny_lrm.muon import Muon
 
 FOLDER = paths.MODELS / "tiny_lrm"
@@ -27,26 +30,36 @@ IGNORED = -100
 
 
 @dataclass(frozen=True)
+class Stage:
+    """How long and how fast it learns, and from what."""
+
+    steps: int
+    code: float = 0.0  # share of programming problems
+    rate: float = 1.0  # share of the full learning rates at its height
+    drilled: float = 0.25  # share of the steps in which drills are many
+    drills: tuple[float, float] = (0.6, 0.15)  # share of drills in these steps, and in the others
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """One size: its shape, and how long and how fast it learns."""
+    """One size: its shape, and its stages."""
 
     hidden: int
     layers: int
     heads: int
     inner: int
-    steps: int
+    stages: tuple[Stage, ...]
     batch: int = 32
     muon_rate: float = 0.02
     adam_rate: float = 4e-3
     warmup: int = 50
-    drilled: float = 0.25  # share of the steps in which drills are many
-    drills: tuple[float, float] = (0.6, 0.15)  # share of drills in these steps, and in the others
     seed: int = 1
 
 
+BOTH = Stage(steps=1300, code=0.6, rate=0.7, drilled=0.4, drills=(0.4, 0.1))
 RECIPES = {
-    "s": Recipe(hidden=64, layers=4, heads=2, inner=192, steps=1200),
-    "m": Recipe(hidden=128, layers=4, heads=4, inner=384, steps=1900),
+    "s": Recipe(hidden=64, layers=4, heads=2, inner=192, stages=(Stage(1200), BOTH)),
+    "m": Recipe(hidden=128, layers=4, heads=4, inner=384, stages=(Stage(1900), BOTH)),
 }
 
 
@@ -80,16 +93,23 @@ def encode(parts: tuple[tuple[str, bool], ...], tok: PreTrainedTokenizerFast) ->
     return ids, targets
 
 
+def drawn(rng: random.Random, stage: Stage, step: int) -> mixture.Example:
+    """A text for a step of a stage."""
+    drills = stage.drills[step >= stage.drilled * stage.steps]
+    if stage.code and rng.random() < stage.code:
+        return mixture_code.example(rng, drills)
+    return mixture.example(rng, drills)
+
+
 def batches(
-    recipe: Recipe, tok: PreTrainedTokenizerFast, pool: int = 40
+    recipe: Recipe, stage: Stage, tok: PreTrainedTokenizerFast, pool: int = 40
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless padded (ids, targets), each (batch, longest); examples of like length share a batch."""
-    rng = random.Random(recipe.seed)
+    rng = random.Random(recipe.seed + recipe.stages.index(stage))
     for step in count(step=pool):
-        drills = recipe.drills[step >= recipe.drilled * recipe.steps]
-        drawn = [encode(mixture.example(rng, drills).parts, tok) for _ in range(recipe.batch * pool)]
-        drawn.sort(key=lambda pair: len(pair[0]))
-        groups = [drawn[i : i + recipe.batch] for i in range(0, len(drawn), recipe.batch)]
+        rows = [encode(drawn(rng, stage, step).parts, tok) for _ in range(recipe.batch * pool)]
+        rows.sort(key=lambda pair: len(pair[0]))
+        groups = [rows[i : i + recipe.batch] for i in range(0, len(rows), recipe.batch)]
         rng.shuffle(groups)
         for group in groups:
             ids, targets = ([torch.tensor(row) for row in side] for side in zip(*group, strict=True))
@@ -99,21 +119,21 @@ def batches(
             )
 
 
-def optimizers(model: Qwen3ForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def optimizers(model: Qwen3ForCausalLM, recipe: Recipe, stage: Stage) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for embeddings and gains."""
     inner = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     outer = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     return [
-        Muon(inner, lr=recipe.muon_rate),
-        torch.optim.AdamW(outer, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0),
+        Muon(inner, lr=recipe.muon_rate * stage.rate),
+        torch.optim.AdamW(outer, lr=recipe.adam_rate * stage.rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
 
-def rate(step: int, recipe: Recipe) -> float:
+def rate(step: int, steps: int, warmup: int) -> float:
     """Share of the full learning rate at a step: linear warm-up, then a cosine down to 2 %."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
 
 
@@ -125,16 +145,12 @@ def loss_of(model: Qwen3ForCausalLM, ids: torch.Tensor, targets: torch.Tensor) -
     return functional.cross_entropy(model.lm_head(hidden[learned]), wanted[learned])
 
 
-def train(recipe: Recipe) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, list[float]]:
-    """A trained model, its tokenizer, and the loss of every step."""
-    torch.manual_seed(recipe.seed)
-    tok = tokenizer.build()
-    model = Qwen3ForCausalLM(config(recipe, len(tok), tok))
-    opts = optimizers(model, recipe)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(opt, lambda step: rate(step, recipe)) for opt in opts]
-    losses: list[float] = []
-    bar = tqdm(islice(batches(recipe, tok), recipe.steps), total=recipe.steps, mininterval=5, unit="step")
-    for ids, targets in bar:
+def learn(model: Qwen3ForCausalLM, tok: PreTrainedTokenizerFast, recipe: Recipe, stage: Stage) -> Iterator[float]:
+    """Take a model through a stage; the loss of every step, as it is taken."""
+    opts = optimizers(model, recipe, stage)
+    shares = [rate(step, stage.steps, recipe.warmup) for step in range(stage.steps + 1)]
+    schedules = [torch.optim.lr_scheduler.LambdaLR(opt, shares.__getitem__) for opt in opts]
+    for ids, targets in islice(batches(recipe, stage, tok), stage.steps):
         loss = loss_of(model, ids, targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -142,8 +158,20 @@ def train(recipe: Recipe) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, li
             opt.step()
             schedule.step()
             opt.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}")
+        yield loss.item()
+
+
+def train(recipe: Recipe) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, list[float]]:
+    """A trained model, its tokenizer, and the loss of every step."""
+    torch.manual_seed(recipe.seed)
+    tok = tokenizer.build()
+    model = Qwen3ForCausalLM(config(recipe, len(tok), tok))
+    losses: list[float] = []
+    with tqdm(total=sum(stage.steps for stage in recipe.stages), mininterval=5, unit="step") as bar:
+        for loss in chain.from_iterable(learn(model, tok, recipe, stage) for stage in recipe.stages):
+            losses.append(loss)
+            bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}")
+            bar.update()
     return model, tok, losses
 
 

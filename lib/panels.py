@@ -1,0 +1,98 @@
+"""Panels: the frame of a figure, one panel per interrupt and rows of their own for each source of problems."""
+
+import math
+import textwrap
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator
+
+COLUMN, PAGE = 3.3, 6.9  # inches: one column of a two-column page, and the whole page
+HEIGHT, LOWER, LEGEND_ROW = 2.1, 1.75, 0.15  # inches: a row of panels, one of those of several sources
+CHARACTER = 0.06  # inches, width of a letter at the sizes of the style
+
+INTERRUPTS = {  # order and titles of the panels; others follow by name
+    "end_thinking": "End thinking",
+    "force_answer": "Force answer",
+    "speed_up": "Speed up",
+    "update": "Update",
+    "update_guided": "Guided update",
+    "update_guided_speed_up": "Guided update, speed up",
+}
+
+SOURCES = {  # names of the rows, where there are several; others go by their own
+    "tiny": "word problems",
+    "tiny-code": "programs",
+    "gsm8k": "GSM8K",
+    "math500": "MATH500",
+    "aime2024": "AIME 2024",
+    "aime2025": "AIME 2025",
+    "livecodebench": "LiveCodeBench",
+}
+
+COLUMNS = 5  # most panels in a row
+KEYS = ["model", "source", "interrupt", "unit", "position"]  # of the frames
+POSITIONS = {  # label of the x axis, by unit of the position
+    "share": "position X (share of reasoning kept)",
+    "tokens": "position X (tokens of reasoning kept)",
+    "sentence": "position X (share of reasoning kept, back to the end of a sentence)",
+    "paragraph": "position X (share of reasoning kept, back to the end of a paragraph)",
+}
+
+
+def panels(frame: pd.DataFrame, label: str) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+    """Panels by source and interrupt, those of a source with one y axis, in rows of their own.
+
+    The figure is as wide as a column for one or two interrupts and as the page for more.
+    """
+    sources, names = _in_order(frame["source"], SOURCES), _in_order(frame["interrupt"], INTERRUPTS)
+    columns = math.ceil(len(names) / math.ceil(len(names) / COLUMNS))
+    each = math.ceil(len(names) / columns)  # rows of a source
+    width, height = COLUMN if len(names) <= 2 else PAGE, HEIGHT if len(sources) == 1 else LOWER
+    figure, grid = plt.subplots(
+        len(sources) * each, columns, figsize=(width, len(sources) * each * height), sharey="row", squeeze=False
+    )
+    axes = {}
+    for i, source in enumerate(sources):
+        block = grid[i * each : (i + 1) * each]
+        for ax in block[:, 0]:
+            ax.set_ylabel(label if len(sources) == 1 else f"{SOURCES.get(source, source)}\n{label}")
+        for ax, name in zip(block.flat, names, strict=False):
+            title = INTERRUPTS.get(name, name.replace("_", " ").capitalize())
+            ax.set_title(textwrap.fill(title, int((width / columns - 0.2) / CHARACTER)))
+        for ax in block.flat[len(names) :]:
+            ax.remove()
+        axes |= {(source, name): ax for name, ax in zip(names, block.flat, strict=False)}
+    axis = textwrap.fill(POSITIONS[frame["unit"].iloc[0]], int(width / CHARACTER))
+    figure.supxlabel(axis, fontsize=mpl.rcParams["axes.labelsize"])
+    return figure, axes
+
+
+def _in_order(values: pd.Series, known: dict[str, str]) -> list[str]:
+    """The values that occur, known ones first."""
+    present = set(values)
+    return [name for name in known if name in present] + sorted(present - set(known))
+
+
+def legend(figure: Figure, handles: list[Artist]) -> None:
+    """One legend above the panels; the figure grows by the rows it needs beyond one."""
+    entry = 0.55 + CHARACTER * max(len(handle.get_label()) for handle in handles)
+    columns = max(1, min(len(handles), int(figure.get_figwidth() / entry)))
+    rows = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows - 1))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+
+
+def log_axis(ax: Axes, values: pd.Series) -> None:
+    """Logarithmic y axis with plain numbers, wide enough for `values` and for 1."""
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}\u00d7" for tick in ticks]))
+    ax.yaxis.set_minor_locator(FixedLocator([]))
+    shown = [value for value in values if value > 0]
+    ax.set_ylim(0.8 * min([0.5, *shown]), 1.25 * max([2, *shown]))
