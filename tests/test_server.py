@@ -21,7 +21,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from lib import augment, engine, markup, params, parts, paths, problems, schema, tables, tokens
+from lib import augment, engine, markup, params, parts, paths, problems, schema, solutions, tables, tokens
 from lib.engine import EngineError, Request, server
 from lib.settings import Model
 
@@ -560,6 +560,28 @@ def test_updates_of_real_problems_are_written_through_a_server(tiny, real, share
     assert (made["valid"] == made["why_invalid"].isna()).all()
     assert made.equals(again)
     tables.write(made, "updates", "test")
+
+
+def test_revised_problems_are_solved_through_a_server(tiny, real, shared_data, outputs, monkeypatch):
+    """The same problems with a sentence more, so that the model has something to solve: each ends in a stored state."""
+    served = dataclasses.replace(tiny, engine="server", options={"url": real}, max_tokens=48)
+    sources = [problems.load(source, shared_data).head(10) for source in ("math500", "livecodebench")]
+    asked = pd.concat(sources, ignore_index=True)
+    made = asked[["problem_id"]].assign(
+        update_id="0", kind="necessary", update="It is not.", generator="us", valid=True
+    )
+    made = made.assign(revised_problem="Suppose that it is. " + asked["problem"]).reindex(
+        columns=schema.UPDATES.names()
+    )
+    with engine.open(served) as ready, parts.open("test", "solutions") as store:
+        solved = solutions.solve(ready, asked, made, 1, 3, store)
+        store.flush()
+        monkeypatch.setattr(ready, "generate", lambda requests: iter([pytest.fail(one.key) for one in requests]))
+        assert solutions.solve(ready, asked, made, 1, 3, store).equals(solved)
+    assert (solved["valid"] == solved["why_invalid"].isna()).all()
+    known = solved["revised_answer"].notna() | solved["revised_tests"].notna()
+    assert (known == solved["revised_by"].notna()).all()
+    tables.write(solved, "updates", "test")
 
 
 def test_two_hundred_updates_are_written_through_a_server_that_fails(tiny, outputs):
