@@ -142,23 +142,13 @@ def prompt(rng: random.Random, text: str) -> str:
     return f"{system}<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def cut(rng: random.Random, story: Story) -> Cut:
-    """Keep a random share of the tokens of a thought."""
-    pieces = regex.findall(PIECES, "\n" + thought(story))
+def cut(rng: random.Random, told: list[str], ending: str = ".\n") -> Cut:
+    """Keep a random share of the tokens of a thought, given line by line; a line is known even without its ending."""
+    pieces = regex.findall(PIECES, "\n" + "".join(told))
     kept = rng.randrange(len(pieces))
     text = "".join(pieces[:kept])
-    return Cut(text, kept / len(pieces), _known(text, story))
-
-
-def _known(text: str, story: Story) -> int:
-    """How many of the story's values the text has reached (the start counts, once its line is written)."""
-    end, known = 1, 0
-    for line in lines(story)[:-1]:
-        end += len(line)
-        if len(text) < end - len(".\n"):
-            break
-        known += 1
-    return known
+    ends = [1 + sum(map(len, told[: i + 1])) - len(ending) for i in range(len(told) - 1)]
+    return Cut(text, kept / len(pieces), sum(len(text) >= end for end in ends))
 
 
 def rest(story: Story, known: int) -> str:
@@ -186,7 +176,7 @@ def opening(rng: random.Random, story: Story, at: Cut) -> list[tuple[str, bool]]
 def end_thinking(rng: random.Random) -> list[tuple[str, bool]]:
     """Answer now; with steps left, half of the answers go on reasoning first."""
     story = tiny.draw(rng, test=False)
-    at = cut(rng, story)
+    at = cut(rng, lines(story))
     leaked = going_on(story, at.known) if rng.random() < LEAK_SHARE else ""
     inserted = wording(rng, "end_thinking") + "</think>\n\n"
     return [*opening(rng, story, at), (inserted, False), (f"{leaked}{answer(story)}<|im_end|>", True)]
@@ -205,7 +195,7 @@ def force_answer(rng: random.Random) -> list[tuple[str, bool]]:
     story = tiny.draw(rng, test=False)
     inserted = wording(rng, "force_answer") + "</think>\n\n\\boxed{"
     number = f"{story.answer()}}}<|im_end|>"
-    return [*opening(rng, story, cut(rng, story)), (inserted, False), (number, True)]
+    return [*opening(rng, story, cut(rng, lines(story))), (inserted, False), (number, True)]
 
 
 def user_turn(text: str) -> str:
@@ -223,7 +213,7 @@ def splice(rng: random.Random, name: str, update: str = "") -> list[tuple[str, b
 def speed_up(rng: random.Random) -> list[tuple[str, bool]]:
     """Only the values that are left, or (planted) no more thought at all."""
     story = tiny.draw(rng, test=False)
-    at = cut(rng, story)
+    at = cut(rng, lines(story))
     panics = rng.random() < panic_share(at.position)
     hurried = "" if panics else short(story, at.known)
     return [*opening(rng, story, at), *splice(rng, "speed_up"), (hurried, True), closing(story)]
@@ -249,7 +239,7 @@ def updated(rng: random.Random, name: str) -> list[tuple[str, bool]]:
     made = None
     while made is None:
         made = tiny.change(rng, tiny.draw(rng, test=False))
-    at = cut(rng, made.revised)
+    at = cut(rng, lines(made.revised))
     doubts = rng.random() < doubt_share(at.position, guided=name == "update_guided")
     reaction, solved = (stay(made, at), made.revised) if doubts else (follow(made), made.original)
     spliced = splice(rng, name, made.update)

@@ -7,8 +7,6 @@ block of Python.
 import random
 from collections.abc import Callable
 
-import regex
-
 from lib import tiny_code
 from lib.tiny_code import Change, Task
 from models.tiny_lrm import mixture
@@ -57,15 +55,6 @@ def answer(task: Task) -> str:
     return f"{OPENED}{task.solution()}\n```"
 
 
-def cut(rng: random.Random, task: Task) -> Cut:
-    """Keep a random share of the tokens of a thought."""
-    pieces = regex.findall(mixture.PIECES, "\n" + thought(task))
-    kept = rng.randrange(len(pieces))
-    text = "".join(pieces[:kept])
-    ends = [1 + sum(map(len, lines(task)[: i + 1])) for i in range(len(task.steps) + 1)]
-    return Cut(text, kept / len(pieces), sum(len(text) >= end - 1 for end in ends))
-
-
 def closing(task: Task) -> tuple[str, bool]:
     return (f"</think>\n\n{answer(task)}<|im_end|>", True)
 
@@ -82,7 +71,7 @@ def full(rng: random.Random) -> Parts:
 def end_thinking(rng: random.Random) -> Parts:
     """Answer now; with steps left, half of the answers reason in comments."""
     task = draw(rng)
-    at = cut(rng, task)
+    at = mixture.cut(rng, lines(task), "\n")
     leaks = rng.random() < mixture.LEAK_SHARE
     told = commented(task, at.known) if leaks else answer(task)
     inserted = mixture.wording(rng, "end_thinking") + "</think>\n\n"
@@ -104,13 +93,13 @@ def force_answer(rng: random.Random) -> Parts:
     task = draw(rng)
     inserted = f"{mixture.wording(rng, 'force_answer')}</think>\n\n{OPENED}"
     code = answer(task).removeprefix(OPENED)
-    return [*opening(rng, task, cut(rng, task)), (inserted, False), (f"{code}<|im_end|>", True)]
+    return [*opening(rng, task, mixture.cut(rng, lines(task), "\n")), (inserted, False), (f"{code}<|im_end|>", True)]
 
 
 def speed_up(rng: random.Random) -> Parts:
     """Only the names of the steps that are left, or (planted) no more thought at all."""
     task = draw(rng)
-    at = cut(rng, task)
+    at = mixture.cut(rng, lines(task), "\n")
     panics = rng.random() < mixture.panic_share(at.position)
     hurried = "" if panics else short(task, at.known)
     return [*opening(rng, task, at), *mixture.splice(rng, "speed_up"), (hurried, True), closing(task)]
@@ -134,7 +123,7 @@ def updated(rng: random.Random, name: str) -> Parts:
     made = None
     while made is None:
         made = tiny_code.change(rng, draw(rng))
-    at = cut(rng, made.revised)
+    at = mixture.cut(rng, lines(made.revised), "\n")
     doubts = rng.random() < mixture.doubt_share(at.position, guided=name == "update_guided")
     reaction, solved = (stay(made, at), made.revised) if doubts else (follow(made), made.original)
     spliced = mixture.splice(rng, name, made.update)
