@@ -30,6 +30,8 @@ def pairs(problems: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
 
 def sample(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     """About `n` rows of every source, drawn with a seed; those that failed a check have their share, to be seen."""
+    if rows.empty:
+        return rows
     drawn = rows.groupby(["source", "valid"], sort=True)
     most = rows.groupby("source")["valid"].nunique()
     return pd.concat(
@@ -37,9 +39,10 @@ def sample(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     ).sort_values(["source", "problem_id"])
 
 
-def table(rows: pd.DataFrame) -> str:
-    """HTML of pairs, one below the other; open and closed by their headings, without a script."""
-    return "".join(one(row) for row in rows.to_dict("records"))
+def page(rows: pd.DataFrame) -> str:
+    """HTML of pairs, one below the other, the first one open; their headings open and close them, without a script."""
+    told = [one(row, is_open=i == 0) for i, row in enumerate(rows.to_dict("records"))]
+    return "".join(told) or "There are no pairs."
 
 
 def one(row: Mapping[str, Any], is_open: bool = False) -> str:

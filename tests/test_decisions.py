@@ -140,10 +140,17 @@ def test_what_a_model_wrote_is_shown_and_not_run(asked, made):
     hostile = made.assign(
         revised_problem=HOSTILE, update=HOSTILE, why_invalid=HOSTILE, valid=False, revised_answer=HOSTILE
     )
-    shown, tags = text_of(review.table(review.pairs(asked.assign(answer=HOSTILE), hostile)))
+    shown, tags = text_of(review.page(review.pairs(asked.assign(answer=HOSTILE), hostile)))
     assert shown.count("alert(1)") == 6 * 5
     assert set(tags) <= {"details", "summary", "table", "tr", "td", "th", "pre", "b", "del", "ins"}
     assert "script" not in tags
+
+
+def test_without_pairs_there_is_a_page_all_the_same(asked, made):
+    none = review.pairs(asked, made.iloc[:0])
+    assert review.page(review.sample(none, 4, 1)) == "There are no pairs."
+    assert review.browse("s", asked, made.iloc[:0]).children[1].value == "There are no pairs."
+    assert updates.funnel(asked, made.iloc[:0]).iloc[0].tolist() == [6, 0, 0, 0, 0, 0, 0]
 
 
 def test_a_sample_shows_every_source_and_what_failed(asked, made):

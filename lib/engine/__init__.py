@@ -164,7 +164,9 @@ def progress(total: int, completions: Iterable[Completion]) -> Iterator[Completi
     It is plain text in a notebook too, so that it leaves no widget in the stored outputs.
     """
     tokens = 0
-    with tqdm(total=total, unit="request", mininterval=2, file=sys.stderr, dynamic_ncols=True) as bar:
+    with tqdm(
+        total=total, unit="request", mininterval=2, file=sys.stderr, dynamic_ncols=True, disable=not total
+    ) as bar:
         for done in completions:
             if bar.n:
                 tokens += len(done.token_ids)
