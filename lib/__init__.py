@@ -21,7 +21,8 @@ The modules stand in layers; each imports only from the layers above it in this 
    model-written programs)
 7. `parts` (completions on disk as they finish), `panels` (the frame of a figure)
 8. `run`, `grade`, `figures`, `review`, `notebook`, `forecast`: put the layers together for a notebook
-9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves)
+9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
+   (the generative reward model: a judge that reads traces by rubrics)
 """
 
 __version__ = "0.1.0"

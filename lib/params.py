@@ -32,13 +32,13 @@ def load_study(name: str, **overrides: Any) -> Study:
     """
     given = {key: _listed(key, value) for key, value in overrides.items() if value not in (None, "")}
     study = _load(Study, "studies", name, given)
-    file = _file("studies", name, given)
+    file = location("studies", name, given)
     for named in filter(None, (study.writer, study.solver)):
         load_model(named)
     for key, cls in (("models", Model), ("interrupts", Interrupt)):
         for i, named in enumerate(getattr(study, key)):
             if named not in _names(key):
-                raise ParamsError(f"{file}: {key}[{i}]: no file {_missing(key, named)}")
+                raise ParamsError(f"{file}: {key}[{i}]: no file {missing(key, named)}")
             load_interrupt(named) if cls is Interrupt else _load(cls, key, named)
     return study
 
@@ -48,12 +48,12 @@ def load_model(name: str) -> Model:
     model = _load(Model, "models", name)
     if model.family not in FAMILIES and not re.fullmatch(rf"{PARSER}\w+", model.family):
         raise ParamsError(
-            f"{_file('models', name)}: family: no markup for {model.family}{_guess(model.family, list(FAMILIES))}, "
+            f"{location('models', name)}: family: no markup for {model.family}{_guess(model.family, list(FAMILIES))}, "
             f"expected one of {', '.join(FAMILIES)}, or {PARSER}<parser>, a reasoning parser of vLLM"
         )
     if model.is_local and not Path(model.location, "config.json").is_file():
         raise ParamsError(
-            f"{_file('models', name)}: path: no model in folder {model.path}, expected a folder that holds "
+            f"{location('models', name)}: path: no model in folder {model.path}, expected a folder that holds "
             "config.json (relative to the repository) or a hub name such as Qwen/Qwen3-8B"
         )
     return model
@@ -84,11 +84,11 @@ def load_steps(interrupt: Interrupt) -> list[Interrupt]:
     """
     if not interrupt.steps:
         return [interrupt]
-    file = _file("interrupts", interrupt.name)
+    file = location("interrupts", interrupt.name)
     parts = []
     for i, named in enumerate(interrupt.steps):
         if named not in _names("interrupts"):
-            raise ParamsError(f"{file}: steps[{i}]: no file {_missing('interrupts', named)}")
+            raise ParamsError(f"{file}: steps[{i}]: no file {missing('interrupts', named)}")
         parts.append(part := _load(Interrupt, "interrupts", named))
         if part.steps or part.action != "splice" or (part.closes_thinking and i < len(interrupt.steps) - 1):
             raise ParamsError(
@@ -101,10 +101,10 @@ def load_steps(interrupt: Interrupt) -> list[Interrupt]:
 
 
 def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = None) -> Any:
-    file = _file(kind, name, overrides)
+    file = location(kind, name, overrides)
     if name not in _names(kind):
-        raise ParamsError(f"no file {_missing(kind, name)}")
-    values = _read(kind, name) | (overrides or {})
+        raise ParamsError(f"no file {missing(kind, name)}")
+    values = read(kind, name) | (overrides or {})
     if cls is Interrupt and "prompt_file" in values:
         values = _worded(values, file)
     known = [field.name for field in dataclasses.fields(cls) if field.name != "name"]
@@ -115,7 +115,7 @@ def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = No
     try:
         return cls(name=name, **plain)
     except ValidationError as error:
-        raise ParamsError(f"{file}: {'; '.join(map(_tell, error.errors()))}") from error
+        raise ParamsError(f"{file}: {'; '.join(map(explain, error.errors()))}") from error
 
 
 HOOKS = ("system_prompt", "reasoning_prefix", "reasoning_suffix", "update_prefix", "update_suffix")
@@ -149,8 +149,9 @@ def _listed(key: str, value: Any) -> Any:
     return [float(item) if re.fullmatch(r"[\d.]+", item) else item for item in items]
 
 
-def _read(kind: str, name: str) -> dict[str, Any]:
-    file = _file(kind, name)
+def read(kind: str, name: str) -> dict[str, Any]:
+    """What `params/<kind>/<name>.yaml` says; raises ParamsError if it is not sound YAML or no `key: value` lines."""
+    file = location(kind, name)
     try:
         values = yaml.load((paths.PARAMS / kind / f"{name}.yaml").read_bytes(), _Loader)
     except yaml.YAMLError as error:
@@ -174,7 +175,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _tell(error: Any) -> str:
+def explain(error: Any) -> str:
     """One of pydantic's errors as `key: what was expected, got value`."""
     told = [part for part in error["loc"] if part not in ("number", "text") or part == error["loc"][0]]  # not our tags
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told).lstrip(".")
@@ -195,7 +196,8 @@ def _show(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-def _file(kind: str, name: str, overrides: dict[str, Any] | None = None) -> str:
+def location(kind: str, name: str, overrides: dict[str, Any] | None = None) -> str:
+    """A file of parameters as messages name it."""
     return f"params/{kind}/{name}.yaml" + (f" (with {', '.join(overrides)} overridden)" if overrides else "")
 
 
@@ -203,9 +205,10 @@ def _names(kind: str) -> list[str]:
     return sorted(file.stem for file in (paths.PARAMS / kind).glob("*.yaml"))
 
 
-def _missing(kind: str, name: str) -> str:
+def missing(kind: str, name: str) -> str:
+    """A file that is not there, with a guess and the names of those that are."""
     known = _names(kind)
-    return f"{_file(kind, name)}{_guess(name, known)}, expected one of {', '.join(known)}"
+    return f"{location(kind, name)}{_guess(name, known)}, expected one of {', '.join(known)}"
 
 
 def _guess(name: Any, known: list[str]) -> str:

@@ -28,7 +28,7 @@ LAYERS = [
     {"plan", "engine", "workers", "sandbox"},
     {"parts", "panels"},
     {"run", "grade", "figures", "notebook", "forecast", "review"},
-    {"augment", "solutions"},
+    {"augment", "solutions", "grm"},
 ]
 
 # what papermill may pass to each notebook
@@ -54,12 +54,13 @@ TREE = [
         f"lib/{module}.py"
         for layer in LAYERS
         for module in sorted(layer)
-        if module not in ("engine", "sandbox", "confined", "tiny_code")
+        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm")
     ),
     "lib/engine/__init__.py",
     "lib/sandbox/__init__.py",
     "lib/tiny_code/__init__.py",
     "lib/confined/__init__.py",
+    "lib/grm/__init__.py",
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",

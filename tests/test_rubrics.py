@@ -1,0 +1,431 @@
+"""Rubrics: what is shipped, and that every fault of a file is told at once, in one line."""
+
+import copy
+import dataclasses
+import itertools
+import random
+
+import pytest
+import yaml
+
+from lib import params, paths, schema
+from lib.grm import rubric as rubrics
+from lib.grm.rubric import Criterion, Gate, Option, Rubric, RubricError
+
+SHIPPED = [
+    "agentic_example",
+    "honesty",
+    "leakage",
+    "panic",
+    "reasoning_quality",
+    "self_doubt",
+    "update_incorporation",
+]
+BRIEF = {
+    "version": "1.0.0",
+    "title": "Brief answers",
+    "scope": "answer",
+    "interrupts": ["none", "hard"],
+    "author": "a person",
+    "criteria": [
+        {"id": "states_result", "question": "Is a result stated?", "polarity": "desired", "views": ["answer"]},
+        {
+            "id": "repeats_problem",
+            "question": "Is a sentence of the problem repeated?",
+            "polarity": "undesired",
+            "weight": 2,
+            "views": ["problem", "answer"],
+            "evidence": True,
+            "evidence_from": "answer",
+        },
+        {
+            "id": "length",
+            "question": "How long is the answer?",
+            "polarity": "desired",
+            "scale": "ordinal",
+            "options": [
+                {"label": "long", "value": 0, "description": "More than ten sentences."},
+                {"label": "middling", "value": 0.5, "description": "Three to ten sentences."},
+                {"label": "brief", "value": 1, "description": "One or two sentences."},
+            ],
+            "views": ["answer"],
+        },
+    ],
+    "gates": [{"criterion": "states_result", "label": "no", "at_most": 0.5}],
+}
+DELETE = object()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of rubrics."""
+    monkeypatch.setattr(paths, "PARAMS", tmp_path)
+    (tmp_path / "rubrics").mkdir()
+    return tmp_path / "rubrics"
+
+
+def changed(*changes) -> dict:
+    """The brief rubric with values set or deleted; a place is written `criteria.1.weight`."""
+    values = copy.deepcopy(BRIEF)
+    for place, value in changes:
+        *steps, last = [int(step) if step.isdigit() else step for step in place.split(".")]
+        inner = values
+        for step in steps:
+            inner = inner[step]
+        if value is DELETE:
+            del inner[last]
+        elif isinstance(inner, list) and last == len(inner):
+            inner.append(value)
+        else:
+            inner[last] = value
+    return values
+
+
+def read(folder, values) -> Rubric:
+    (folder / "brief.yaml").write_text(values if isinstance(values, str) else yaml.safe_dump(values))
+    return rubrics.load("brief")
+
+
+def told(folder, values) -> list[str]:
+    """The faults that a file is refused for, each without the name of the file."""
+    with pytest.raises(RubricError) as caught:
+        read(folder, values)
+    text = str(caught.value)
+    assert "\n" not in text and text.startswith("params/rubrics/brief.yaml: ")
+    return text.removeprefix("params/rubrics/brief.yaml: ").split("; ")
+
+
+# what is shipped
+
+
+def test_the_shipped_rubrics_are_these():
+    assert rubrics.names() == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_rubric_is_sound_and_asks_plainly(name):
+    rubric = rubrics.load(name)
+    assert rubric.name == name and rubric.full_name == f"{name}@1.0.0"
+    assert rubrics.warnings(rubric) == []
+    for criterion in rubric.criteria:
+        assert criterion.question.endswith("?") and len(criterion.question) <= 120
+        assert not criterion.applies or criterion.applies.startswith("Not where")
+        assert "reference" not in criterion.views or criterion.reference
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_most_shipped_criteria_are_binary_and_what_is_bad_must_be_shown(name):
+    criteria = rubrics.load(name).criteria
+    assert sum(criterion.scale == "binary" for criterion in criteria) > 0.7 * len(criteria)
+    if name != "panic":  # that a thought stops short is seen in what is not there
+        assert all(criterion.evidence for criterion in criteria if criterion.polarity == "undesired")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_proxies_are_columns_that_exist(name):
+    for criterion in rubrics.load(name).criteria:
+        if criterion.proxy:
+            table, column = criterion.proxy.split(".")
+            assert column in schema.TABLES[table].names()
+
+
+def test_rubrics_are_for_the_interrupts_that_bring_the_behaviour_about():
+    kinds = {name: rubrics.load(name).interrupts for name in SHIPPED}
+    assert (kinds["leakage"], kinds["panic"]) == (("hard",), ("soft",))
+    assert kinds["self_doubt"] == kinds["update_incorporation"] == ("update",)
+    assert kinds["reasoning_quality"] == ("none", "hard", "soft", "update", "control")
+
+
+def test_the_last_question_on_an_update_is_one_that_a_program_answers():
+    rubric = rubrics.load("update_incorporation")
+    assert [criterion.id for criterion in rubric.criteria][::4] == ["noticed", "right_result"]
+    assert [bool(criterion.proxy) for criterion in rubric.criteria] == [False] * 4 + [True]
+    assert {gate.criterion: gate.at_most for gate in rubric.gates} == {"noticed": 0.3, "right_result": 0.6}
+
+
+def test_leakage_is_looked_for_in_the_answer():
+    criteria = rubrics.load("leakage").criteria
+    assert {criterion.evidence_from for criterion in criteria if criterion.evidence} == {"answer"}
+    assert not any("after" in criterion.views for criterion in criteria)
+
+
+# what a rubric is
+
+
+def test_what_is_left_out_has_a_default(folder):
+    rubric = read(folder, BRIEF)
+    plain = rubric.criterion("states_result")
+    assert (rubric.status, rubric.parent, rubric.changes) == ("candidate", "", ())
+    assert (plain.weight, plain.scale, plain.evidence, plain.tags) == (1.0, "binary", False, ())
+    assert plain.values == {"yes": 1.0, "no": 0.0}
+    with pytest.raises(KeyError):
+        rubric.criterion("nothing")
+
+
+def test_levels_go_from_worst_to_best_whatever_the_polarity(folder):
+    rubric = read(folder, BRIEF)
+    levels = [criterion.levels for criterion in rubric.criteria]
+    assert levels == [("no", "yes"), ("yes", "no"), ("long", "middling", "brief")]
+    fall = [("criteria.2.polarity", "undesired")] + [(f"criteria.2.options.{i}.value", 1 - i / 2) for i in range(3)]
+    assert read(folder, changed(*fall)).criteria[2].levels == ("long", "middling", "brief")
+
+
+def test_only_a_verdict_that_something_is_there_needs_a_quote(folder):
+    asks = [("criteria.2.evidence", True), ("criteria.2.evidence_from", "answer")]
+    quoted = [criterion.quoted for criterion in read(folder, changed(*asks)).criteria]
+    assert quoted == [(), ("yes",), ("middling", "brief")]
+
+
+def test_a_rubric_is_frozen_and_takes_no_mistake_made_in_python():
+    rubric = rubrics.load("panic")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        rubric.version = "2.0.0"
+    with pytest.raises(ValueError, match="no criterion nothing"):
+        dataclasses.replace(rubric, gates=(Gate("nothing", "no", at_most=0.5),))
+    with pytest.raises(ValueError, match="valid number"):
+        Option("yes", "1")
+    with pytest.raises(ValueError, match=r"expected small letters"):
+        Criterion("Ends on old", "Is it?", "desired", ("answer",))
+
+
+# the hash
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        [("title", "Other")],
+        [("changes", ["first version"])],
+        [("status", "candidate"), ("criteria.0.weight", 1.0), ("criteria.0.tags", [])],
+        [("criteria.0.options", [dataclasses.asdict(option) for option in rubrics.YES_NO])],
+    ],
+    ids=["title", "changes", "defaults", "options"],
+)
+def test_a_hash_is_of_what_is_asked(folder, same):
+    assert read(folder, changed(*same)).hash == read(folder, BRIEF).hash
+
+
+def test_a_hash_does_not_see_the_layout_of_the_file(folder):
+    one = read(folder, "# a comment\n" + yaml.safe_dump(BRIEF, sort_keys=False, width=30)).hash
+    two = read(folder, yaml.safe_dump(BRIEF, sort_keys=True, default_flow_style=True)).hash
+    assert one == two and len(one) == 12 and set(one) <= set("0123456789abcdef")
+
+
+def test_any_other_change_is_another_hash(folder):
+    changes = [
+        ("version", "1.0.1"),
+        ("author", "another"),
+        ("parent", "brief@0.9.0"),
+        ("status", "active"),
+        ("scope", "trace"),
+        ("interrupts", ["hard"]),
+        ("gates", []),
+        ("gates.0.at_most", 0.6),
+        ("criteria.0.question", "Is a result stated at all?"),
+        ("criteria.0.weight", 2),
+        ("criteria.0.applies", "Not where there is no answer."),
+        ("criteria.1.polarity", "desired"),
+        ("criteria.1.views", ["answer", "problem"]),
+        ("criteria.2.options.1.value", 0.4),
+        ("criteria", BRIEF["criteria"][::-1]),
+    ]
+    hashes = [read(folder, BRIEF).hash, *(read(folder, changed(change)).hash for change in changes)]
+    assert len(set(hashes)) == len(changes) + 1
+
+
+def test_hashes_of_shipped_rubrics_differ_and_last():
+    hashes = [rubrics.load(name).hash for name in SHIPPED]
+    assert len(set(hashes)) == len(SHIPPED)
+    assert hashes == [rubrics.load(name).hash for name in SHIPPED]
+
+
+# faults: changes to the brief rubric, the beginning of the one fault that is told
+
+FAULTS = [
+    ([("version", "1.0")], 'version: expected three numbers, such as "1.0.0", got "1.0"'),
+    ([("version", 1.0)], "version: should be a valid string, got 1.0"),
+    ([("version", "1.02.0")], "version: expected three numbers"),
+    ([("version", "v1.0.0")], "version: expected three numbers"),
+    ([("version", "1.0.0\n")], "version: expected three numbers"),
+    ([("scope", "essay")], "scope: should be 'answer', 'trace', 'step' or 'pair', got \"essay\""),
+    ([("interrupts", [])], "interrupts: expected at least one, got an empty list"),
+    ([("interrupts", ["hard", "hard"])], "interrupts: expected each value once, hard is repeated"),
+    ([("interrupts", ["extreme"])], "interrupts[0]: should be 'none', 'hard', 'soft', 'update' or 'control'"),
+    ([("interrupts", "hard")], 'interrupts: should be a list, got "hard"'),
+    ([("title", DELETE)], "title: missing, expected a value"),
+    ([("name", "brief")], "name: should be left out, as the file's name tells it"),
+    ([("autor", "x")], "autor: unknown key (did you mean author?), expected version, title, scope, "),
+    ([("status", "done")], "status: should be 'candidate', 'active' or 'retired'"),
+    ([("parent", "brief")], 'parent: expected a name and a version, such as "leakage@1.0.0", got "brief"'),
+    ([("parent", "brief@1.0.0")], "parent: expected an earlier version, got brief@1.0.0, which is this one"),
+    ([("changes", "all new")], "changes: should be a list"),
+    ([("criteria", []), ("gates", [])], "criteria: expected at least one, got an empty list"),
+    ([("criteria.3", "is it short?")], "criteria[3]: should be `key: value` lines"),
+    ([("criteria.0.id", "States result"), ("gates", [])], "criteria[0].id: expected small letters"),
+    ([("criteria.1.id", "length")], "criteria[2].id: expected each id once, got length as in criteria[1]"),
+    ([("criteria.0.polarity", "good")], "criteria[0].polarity: should be 'desired' or 'undesired'"),
+    ([("criteria.0.polarity", DELETE)], "criteria[0].polarity: missing"),
+    ([("criteria.0.weight", -1)], "criteria[0].weight: should be greater than or equal to 0, got -1"),
+    ([("criteria.0.weight", "3")], "criteria[0].weight: should be a valid number"),
+    ([("criteria.0.weight", float("inf"))], "criteria[0].weight: should be a finite number"),
+    ([("criteria.0.weight", 0), ("criteria.2.weight", 0)], "criteria: expected at least one that is desired and has"),
+    ([("criteria.0.view", ["answer"])], "criteria[0].view: unknown key (did you mean views?), expected id, question"),
+    ([("criteria.0.views", [])], "criteria[0].views: expected at least one, got an empty list"),
+    ([("criteria.0.views", ["thinking"])], "criteria[0].views[0]: should be 'problem', 'kept', 'inserted', 'after'"),
+    ([("criteria.0.views", ["answer", "answer"])], "criteria[0].views: expected each value once, answer is repeated"),
+    ([("criteria.1.evidence_from", "kept")], "criteria[1].evidence_from: expected one of its views problem, answer"),
+    ([("criteria.1.evidence_from", DELETE)], "criteria[1].evidence_from: expected one of problem, answer, as evidence"),
+    ([("criteria.1.evidence_from", "page")], "criteria[1].evidence_from: should be 'problem', 'kept'"),
+    ([("criteria.1.evidence", False)], "criteria[1].evidence_from: should be left out, as evidence is false"),
+    ([("criteria.0.evidence", "yes")], "criteria[0].evidence: should be a valid boolean"),
+    ([("criteria.0.reference", True)], "criteria[0].views: expected reference among them, as reference is true"),
+    ([("criteria.0.proxy", "a program")], "criteria[0].proxy: expected a table and a column, such as labels.leakage"),
+    ([("criteria.0.tags", ["a", "a"])], "criteria[0].tags: expected each value once"),
+    ([("criteria.0.scale", "ordinal")], "criteria[0].options: missing, expected 3 to 5 from worst to best"),
+    ([("criteria.2.scale", "binary")], "criteria[2].options: expected two, with the values 1 and 0, as scale is bin"),
+    ([("criteria.2.options.1", DELETE)], "criteria[2].options: expected 3 to 5, as scale is ordinal, got 2"),
+    ([("criteria.2.options.1.value", 0)], "criteria[2].options: expected values that rise, from worst to best, got 0,"),
+    ([("criteria.2.options.2.value", 0.2)], "criteria[2].options: expected values that rise, from worst to best"),
+    ([("criteria.2.polarity", "undesired")], "criteria[2].options: expected values that fall, from 1 for the worst"),
+    ([("criteria.2.options.2.value", 1.5)], "criteria[2].options[2].value: should be less than or equal to 1, got 1.5"),
+    ([("criteria.2.options.0.description", "")], "criteria[2].options[0].description: missing, expected what this"),
+    ([("criteria.2.options.0.description", DELETE)], "criteria[2].options[0].description: missing, expected what this"),
+    ([("criteria.2.options.0.note", "x")], "criteria[2].options[0].note: unknown key, expected label, value, descr"),
+    (
+        [("criteria.2.options.0.label", "brie")],
+        "criteria[2].options: expected no label that begins with another, got b",
+    ),
+    ([("criteria.2.options.0.label", "brief")], "criteria[2].options: expected each label once"),
+    ([("criteria.2.options.0.label", "cannot_assess")], "criteria[2].options: expected each label once, and none call"),
+    ([("criteria.2.options.0.label", "cannot")], "criteria[2].options: expected no label that begins with another"),
+    (
+        [("criteria.2.options.0.label", False)],
+        "criteria[2].options[0].label: should be a valid string, got false (YAML",
+    ),
+    ([("criteria.2.options.0.label", "Very long")], "criteria[2].options[0].label: expected small letters"),
+    ([("gates.0.criterion", "state_result")], "gates[0].criterion: no criterion state_result (did you mean states_re"),
+    ([("gates.0.label", "none")], "gates[0].label: states_result has no label none"),
+    ([("gates.0.label", "cannot_assess")], "gates[0].label: states_result has no label cannot_assess"),
+    ([("gates.0.at_most", DELETE)], "gates[0]: expected at_most, at_least or both"),
+    ([("gates.0.at_least", 0.6)], "gates[0].at_least: expected no more than at_most, 0.5, got 0.6"),
+    ([("gates.0.at_most", 2)], "gates[0].at_most: should be less than or equal to 1, got 2"),
+    ([("gates.0.lowest", 2)], "gates[0].lowest: unknown key, expected criterion, label, at_most, at_least"),
+]
+
+
+@pytest.mark.parametrize(("changes", "fault"), FAULTS, ids=[fault[:60] for _, fault in FAULTS])
+def test_a_fault_is_told_with_its_key(folder, changes, fault):
+    found = told(folder, changed(*changes))
+    assert len(found) == 1, found
+    assert found[0].startswith(fault)
+
+
+# single changes; two that touch the same place may be one fault
+SINGLE = [(changes[0], fault) for changes, fault in FAULTS if len(changes) == 1]
+
+
+def independent(one: str, two: str) -> bool:
+    return not (
+        set(one.split(".")[:2]) >= set(two.split(".")[:2]) or set(two.split(".")[:2]) >= set(one.split(".")[:2])
+    )
+
+
+def test_two_faults_in_different_places_are_told_together(folder):
+    pairs = [(a, b) for a, b in itertools.combinations(SINGLE, 2) if independent(a[0][0], b[0][0])]
+    for (one, first), (two, second) in random.Random(0).sample(pairs, 150):
+        found = told(folder, changed(one, two))
+        assert any(text.startswith(first) for text in found), (first, found)
+        assert any(text.startswith(second) for text in found), (second, found)
+
+
+def test_a_file_full_of_faults_has_them_all_in_one_line(folder):
+    values = changed(
+        ("version", 1.0),
+        ("autor", "x"),
+        ("criteria.0.weight", "3"),
+        ("criteria.1.evidence_from", "kept"),
+        ("criteria.1.id", "length"),
+        ("criteria.2.options.1.value", 0),
+        ("gates.0.label", "maybe"),
+    )
+    keys = [text.split(":")[0] for text in told(folder, values)]
+    assert sorted(keys) == [
+        "autor",
+        "criteria[0].weight",
+        "criteria[1].evidence_from",
+        "criteria[2].id",
+        "criteria[2].options",
+        "gates[0].label",
+        "version",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "params/rubrics/brief.yaml: expected lines of `key: value`, got null"),
+        ("- a\n", 'params/rubrics/brief.yaml: expected lines of `key: value`, got ["a"]'),
+        ("a: [1\n", "params/rubrics/brief.yaml: line 2: not sound YAML"),
+        ("title: a\ntitle: b\n", "params/rubrics/brief.yaml: line 2: not sound YAML (key title stands twice)"),
+        ("title: &t [*t]\n", "params/rubrics/brief.yaml: expected plain texts, numbers, lists"),
+        ("? [1, 2]\n: 3\n", "params/rubrics/brief.yaml: "),
+    ],
+)
+def test_what_is_no_mapping_is_told_in_one_line(folder, text, message):
+    (folder / "brief.yaml").write_text(text)
+    with pytest.raises(RubricError) as caught:
+        rubrics.load("brief")
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+def test_a_missing_rubric_is_told_with_the_nearest_one():
+    with pytest.raises(
+        params.ParamsError, match=r"no file params/rubrics/panik\.yaml \(did you mean panic\?\)"
+    ) as caught:
+        rubrics.load("panik")
+    assert isinstance(caught.value, RubricError)
+
+
+def test_any_value_in_any_place_is_read_or_refused_in_one_line(folder):
+    """Nothing but a RubricError comes of a file, whatever stands in it."""
+    draw = random.Random(1)
+    odd = [None, True, 0, -1, 2.5, float("nan"), "", "x", "yes", [], [[]], [None], {}, {"a": 1}, [{"id": 3}], "é\u200b"]
+    for _ in range(400):
+        values = copy.deepcopy(BRIEF)
+        for _ in range(draw.randint(1, 3)):
+            inner = values
+            while True:
+                places = list(inner) if isinstance(inner, dict) else list(range(len(inner)))
+                if not places:
+                    break
+                place = draw.choice(places)
+                if isinstance(inner[place], (dict, list)) and draw.random() < 0.7:
+                    inner = inner[place]
+                    continue
+                inner[place] = copy.deepcopy(draw.choice(odd))
+                break
+        try:
+            assert read(folder, values).criteria
+        except RubricError as error:
+            assert str(error).startswith("params/rubrics/brief.yaml: ") and "\n" not in str(error)
+
+
+# warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([("criteria.0.question", "Is the result stated?")], []),
+        ([("criteria.0.question", "Is the style good?")], ["states_result: question: good"]),
+        ([("criteria.0.question", "Is it appropriately short?")], ["states_result: question: appropriately"]),
+        ([("criteria.0.question", "Are the goods counted?")], []),
+        ([("criteria.0.question", "Is it short? Is it right?")], ["states_result: question: asks more than one"]),
+        ([("criteria.2.question", "How good is the length?")], []),
+        ([("criteria.2.options.2.description", "A suitable length.")], ["length: option brief: suitable"]),
+    ],
+)
+def test_words_that_leave_the_line_to_the_judge_are_warned_of(folder, changes, words):
+    found = rubrics.warnings(read(folder, changed(*changes)))
+    assert len(found) == len(words)
+    assert all(text.startswith(word) for text, word in zip(found, words, strict=True))
