@@ -1,0 +1,71 @@
+"""Items: continuations as a judge reads them, cut into the parts that criteria may see."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lib import markup
+from lib.settings import Model
+
+COLUMNS = ["item_id", "problem_id", "interrupt", "position", "problem", "kept", "inserted", "after", "answer", "steps"]
+
+
+def items(
+    traces: pd.DataFrame, continuations: pd.DataFrame, problems: pd.DataFrame, updates: pd.DataFrame, model: Model
+) -> pd.DataFrame:
+    """One row per continuation, in their order: the columns of `COLUMNS`, and `reference`.
+
+    `problem` is what the model was asked, so the revised problem where its trace is of one; `kept` and `after` are the
+    thinking before and after the interrupt, without marks; `steps` numbers the lines of both; `reference` is the gold
+    answer of the original, null for code. A part that is not there, as no thinking after a hard interrupt, is null.
+
+    Args:
+        traces, continuations: rows of these tables, of one model.
+        problems, updates: rows of these tables.
+        model: whose markup it is.
+
+    Raises:
+        ValueError: a continuation without its trace or its problem; the message names it.
+    """
+    asked, revised = problems.set_index("problem_id"), updates.set_index(["problem_id", "update_id"])["revised_problem"]
+    origins = traces.set_index("trace_id")
+    for column, known in (("trace_id", origins.index), ("problem_id", asked.index)):
+        lost = ~continuations[column].isin(known)
+        if lost.any():
+            raise ValueError(
+                f"{continuations['continuation_id'][lost].iloc[0]}: no {column.removesuffix('_id')} for it"
+            )
+    rows = []
+    for row in continuations.to_dict("records"):
+        trace = origins.loc[row["trace_id"]]
+        problem = asked.loc[row["problem_id"]]
+        is_revised = trace["variant"] == "revised"
+        shown = revised[row["problem_id"], trace["update_id"]] if is_revised else problem["problem"]
+        parts = _parts(trace, row, model)
+        known = {"item_id": row["continuation_id"], "problem": shown, "reference": problem["answer"]}
+        rows.append({name: row[name] for name in ("problem_id", "interrupt", "position")} | known | parts)
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "reference"]).astype(object)
+    return frame.where(frame.notna(), None)
+
+
+def _parts(trace: pd.Series, row: Mapping[str, Any], model: Model) -> dict[str, str | None]:
+    start, _ = markup.split(trace["token_ids"], model).reasoning
+    kept = markup.decode(trace["token_ids"][start : row["kept_tokens"]], model).strip()
+    new = row["token_ids"][: row["answer_start"]]
+    after = markup.decode(new[slice(*markup.split(new, model).reasoning)], model).strip()
+    after = after if row["reasoning_tokens"] else ""
+    texts = {
+        "kept": kept,
+        "inserted": markup.decode(row["inserted_ids"], model).strip(),
+        "after": after,
+        "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip(),
+        "steps": numbered(f"{kept}\n{after}"),
+    }
+    return {name: text or None for name, text in texts.items()}
+
+
+def numbered(thinking: str) -> str:
+    """The lines of a thought that are not blank, numbered from 1."""
+    lines = [line.strip() for line in thinking.splitlines() if line.strip()]
+    return "\n".join(f"{i}. {line}" for i, line in enumerate(lines, 1))

@@ -1,0 +1,224 @@
+"""The judge: a model that is asked the criteria of a rubric about recorded traces, several times, and kept to its form.
+
+A call that brings no usable reply is made again, at last in plain text; what fails in the end is a status and never a
+value. Completions go into the store of a run, so that a judge that was stopped is asked nothing twice.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lib import engine, markup, run, tokens
+from lib.engine import Engine, EngineError, Request
+from lib.grm import evidence, prompt, reply
+from lib.grm.reply import Reply
+from lib.grm.rubric import Criterion, Rubric
+from lib.parts import Store
+
+COLUMNS = [
+    "item_id",
+    "problem_id",
+    "judge",
+    "rubric",
+    "criterion",
+    "sample",
+    "status",
+    "verdict",
+    "value",
+    "reason",
+    "quote",
+    "view",
+    "start",
+    "end",
+    "why",
+    "path",
+    "attempts",
+    "prompt_version",
+]
+
+
+AGAIN = ("parse_error", "truncated", "infra_error")  # what another call may mend
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a judge is asked."""
+
+    per_call: int | None = 1  # criteria of one call, which see the union of their views; None: all
+    attempts: int = 3  # calls for one reply; the last of several is in plain text
+    max_tokens: int | None = None  # of a reply, twice as many after one that was cut; None: the model's own limit
+
+
+@dataclass
+class _Call:
+    """One reply to be had: some criteria, about one item, in one sample."""
+
+    item: Mapping[str, Any]
+    criteria: tuple[Criterion, ...]
+    sample: int
+    attempts: int = 0
+    reply: Reply | None = None
+
+    @property
+    def was_cut(self) -> bool:
+        return self.reply is not None and self.reply.status == "truncated"
+
+
+class Judge:
+    """An open engine that judges."""
+
+    def __init__(self, ready: Engine, policy: Policy | None = None, seed: int = 42, store: Store | None = None):
+        self.ready, self.policy, self.seed, self.store = ready, policy or Policy(), seed, store
+
+    def score(self, items: pd.DataFrame, rubric: Rubric, samples: int = 1) -> pd.DataFrame:
+        """Judgements: a row per item, criterion and sample, in this order.
+
+        Args:
+            items: item_id, problem_id and a column for each view of the rubric; null where an item has no such part.
+            rubric: what is asked.
+            samples: replies to each question, each with a seed of its own.
+
+        Returns:
+            The columns of `COLUMNS`; value is null for every status but ok, start and end say where in the item's
+            `view` the first quote that was found stands.
+
+        Raises:
+            ValueError: a column is missing, or an item stands twice.
+            EngineError: the engine itself fails, rather than one request.
+        """
+        _check(items, rubric)
+        records = items.astype(object).where(items.notna(), None).to_dict("records")
+        groups = list(_groups(rubric.criteria, self.policy.per_call))
+        calls = [_Call(item, group, i) for item in records for group in groups for i in range(samples)]
+        calls = [self._possible(call) for call in calls]
+        for attempt in range(self.policy.attempts):
+            left = [call for call in calls if call.criteria and (call.reply is None or call.reply.status in AGAIN)]
+            if not left:
+                break
+            self._ask(left, attempt)
+        rows = [row for call in calls for row in self._rows(call, rubric)]
+        rows += [row for item in records for row in _absent(item, rubric, samples, self._known(rubric))]
+        order = {criterion.id: i for i, criterion in enumerate(rubric.criteria)}
+        place = {item["item_id"]: i for i, item in enumerate(records)}
+        rows.sort(key=lambda row: (place[row["item_id"]], order[row["criterion"]], row["sample"]))
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def _possible(self, call: _Call) -> _Call:
+        """The call with those criteria whose views the item has."""
+        kept = tuple(one for one in call.criteria if not _missing(one, call.item))
+        return _Call(call.item, kept, call.sample)
+
+    def _ask(self, calls: list[_Call], attempt: int) -> None:
+        """Make the calls once, and read what comes back."""
+        is_last = attempt > 0 and attempt == self.policy.attempts - 1
+        planned = [(call, self._request(call, attempt, plain=is_last)) for call in calls]
+        room = self.ready.model.max_model_len
+        for call, request in planned:
+            call.attempts += 1
+            if len(request.prompt_ids) >= room:
+                why = f"a prompt of {len(request.prompt_ids)} tokens, expected fewer than {room}"
+                call.reply = Reply("infra_error", why=why)
+        fitting = [(call, request) for call, request in planned if len(request.prompt_ids) < room]
+        for call, done in self._completed(fitting):
+            answer = markup.split(done.token_ids, self.ready.model).answer
+            text = markup.decode(done.token_ids[slice(*answer)], self.ready.model)
+            text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
+            call.reply = reply.read(text, [prompt.asked(one) for one in call.criteria], done.finish_reason)
+
+    def _completed(self, planned: list[tuple[_Call, Request]]) -> Iterator[tuple[_Call, Any]]:
+        """Completions as they come; a request that the engine cannot answer fails alone."""
+        while planned:
+            done: set[int] = set()
+            try:
+                for call, completion in run.completed(self.ready, planned, len(planned), self.store, None):
+                    done.add(id(call))
+                    yield call, completion
+                return
+            except EngineError as error:
+                key = str(error).split(":")[0]
+                if key not in {request.key for _, request in planned}:
+                    raise
+                for call, request in planned:
+                    if request.key == key:
+                        call.reply = Reply("infra_error", why=str(error)[len(key) + 2 :])
+                        done.add(id(call))
+            planned = [(call, request) for call, request in planned if id(call) not in done]
+
+    def _request(self, call: _Call, attempt: int, plain: bool) -> Request:
+        model = self.ready.model
+        views = {name: call.item[name] for one in call.criteria for name in one.views}
+        text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain)
+        ids = markup.prompt_ids(text, model, None)
+        names = ",".join(one.id for one in call.criteria)
+        told = f"{self.seed} {call.item['item_id']} {names} {call.sample} {attempt}"
+        own = int.from_bytes(hashlib.sha256(told.encode()).digest()[:8]) >> 1
+        held = None if plain or not model.structured else reply.schema([prompt.asked(one) for one in call.criteria])
+        limit = self.policy.max_tokens and self.policy.max_tokens * (2 if call.was_cut else 1)
+        return Request(engine.request_key(model, ids, own, limit, json_schema=held), ids, own, limit, json_schema=held)
+
+    def _rows(self, call: _Call, rubric: Rubric) -> Iterator[dict[str, Any]]:
+        for criterion in call.criteria:
+            row = self._known(rubric) | {
+                "item_id": call.item["item_id"],
+                "problem_id": call.item["problem_id"],
+                "criterion": criterion.id,
+                "sample": call.sample,
+                "attempts": call.attempts,
+            }
+            yield row | _judged(call, criterion)
+
+    def _known(self, rubric: Rubric) -> dict[str, Any]:
+        return {"judge": self.ready.model.name, "rubric": f"{rubric.full_name}#{rubric.hash}"} | {
+            "prompt_version": prompt.version()
+        }
+
+
+def _groups(criteria: Sequence[Criterion], size: int | None) -> Iterator[tuple[Criterion, ...]]:
+    step = size or len(criteria)
+    return (tuple(criteria[i : i + step]) for i in range(0, len(criteria), step))
+
+
+def _judged(call: _Call, criterion: Criterion) -> dict[str, Any]:
+    """What a reply says on a criterion, after its quotes were looked for."""
+    found = call.reply
+    if found is None or found.status != "ok":
+        return {"status": found.status if found else "infra_error", "why": found.why if found else "not asked"}
+    verdict = found.judgements[criterion.id]
+    view = criterion.evidence_from or criterion.views[-1]
+    text = call.item[view] or ""
+    status = evidence.check(verdict, prompt.asked(criterion), text)
+    spans = evidence.located(verdict, text)
+    told = {"status": status, "verdict": verdict.label, "reason": verdict.reason, "path": found.path}
+    if status == "ok":
+        told["value"] = criterion.values[verdict.label]
+    if spans:
+        told |= {
+            "view": view,
+            "start": spans[0].start,
+            "end": spans[0].end,
+            "quote": text[spans[0].start : spans[0].end],
+        }
+    return told
+
+
+def _missing(criterion: Criterion, item: Mapping[str, Any]) -> list[str]:
+    return [view for view in criterion.views if item.get(view) is None]
+
+
+def _absent(item: Mapping[str, Any], rubric: Rubric, samples: int, known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of what cannot be asked about an item, as a part of its record is not there."""
+    for criterion in rubric.criteria:
+        for i in range(samples if (gone := _missing(criterion, item)) else 0):
+            row = {"item_id": item["item_id"], "problem_id": item["problem_id"], "criterion": criterion.id, "sample": i}
+            yield known | row | {"status": "abstain", "attempts": 0, "why": f"the item has no {gone[0]}"}
+
+
+def _check(items: pd.DataFrame, rubric: Rubric) -> None:
+    needed = ["item_id", "problem_id", *{view for one in rubric.criteria for view in one.views}]
+    if absent := sorted(set(needed) - set(items.columns)):
+        raise ValueError(f"items: missing columns: {', '.join(absent)}")
+    if (twice := items["item_id"].duplicated()).any():
+        raise ValueError(f"items: {items['item_id'][twice].iloc[0]} stands twice, expected each item once")
