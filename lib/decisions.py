@@ -56,7 +56,7 @@ def read(study: str) -> pd.DataFrame:
         if key in seen:
             raise DecisionError(f"{shown}:{line}: {' '.join(key)}: decided on in line {seen[key]} too")
         seen[key] = line
-    return pd.DataFrame(rows, columns=COLUMNS).fillna("").astype(str)
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object).fillna("").astype(str)
 
 
 def apply(made: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
