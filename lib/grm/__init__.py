@@ -5,7 +5,7 @@
 | `rubric` `words` `faults` | what is asked: criteria in `params/rubrics/`, checked when they are loaded |
 | `items` `fence` `prompt` `judge` | asking: records cut into parts and fenced as data, calls, retries |
 | `reply` `objects` `said` `refusals` `evidence` | reading what was replied, and finding what it quotes |
-| `votes` `scores` | several verdicts on one criterion, several criteria on one item |
+| `votes` `scores` `report` `reward` | several verdicts on one criterion, several criteria on one item; as a reward |
 | `agreement` `calibration` `bootstrap` `probes` | against labels and against itself |
 """
 

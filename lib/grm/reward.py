@@ -1,0 +1,105 @@
+"""Rewards: a rubric and, where there is one, a program's verdict, in the form that trainers by reinforcement take."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lib import families, grade
+from lib.grm import report
+from lib.grm.judge import Judge
+from lib.grm.rubric import Rubric
+
+Text = str | Sequence[dict[str, str]]  # plain, or messages of role and content
+GIVEN = ("kept", "inserted", "after", "steps", "reference")  # views that columns of the same name may bring
+DECIDED = {"correct": 1.0, "incorrect": 0.0, "no_answer": 0.0}
+
+
+def make(judge: Judge, rubric: Rubric, share: float = 0.0, samples: int = 1) -> Callable[..., list[float | None]]:
+    """A reward function `reward(prompts, completions, **columns)`, as TRL's GRPO trainer and others call it.
+
+    The rule: where a program decides (a column `answer` with gold answers, and perhaps `source`; or a column `tests`),
+    the reward is (1 - share) x its verdict (1 right, 0 wrong or none given) + share x the judge's score; elsewhere it
+    is the judge's score alone. What neither can tell, or only one of two that are both asked, has no reward: None,
+    which trainers leave out. With share 0 the judge is asked only where no program decides.
+
+    Args:
+        judge: an open judge.
+        rubric: what it judges by.
+        share: of the judge's score where a program decides too, 0 to 1.
+        samples: replies to each question.
+
+    Raises:
+        ValueError: a share outside 0 to 1.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share: expected 0 to 1, got {share}")
+
+    def reward(prompts: Sequence[Text], completions: Sequence[Text], **columns: Any) -> list[float | None]:
+        frame = _frame(prompts, completions, columns)
+        verdicts = _decided(frame)
+        asked = frame if share else frame[verdicts.isna()]
+        scores = pd.Series(float("nan"), frame.index)
+        if len(asked):
+            judged = report.summary(report.verdicts(judge.score(asked, rubric, samples), rubric), rubric)
+            scores.loc[asked.index] = judged.set_index("item_id")["score"].reindex(asked["item_id"]).to_numpy(float)
+        mixed = (1 - share) * verdicts + (share * scores if share else 0.0)
+        return [None if pd.isna(value) else float(value) for value in mixed.where(verdicts.notna(), scores)]
+
+    reward.__name__ = f"{rubric.name}_reward"  # trainers log it by its name
+    return reward
+
+
+def _frame(prompts: Sequence[Text], completions: Sequence[Text], columns: dict[str, Any]) -> pd.DataFrame:
+    """The items of a batch; columns that are no list as long as the batch, such as a trainer's state, are left out."""
+    if len(prompts) != len(completions):
+        raise ValueError(f"completions: expected {len(prompts)}, as many as prompts, got {len(completions)}")
+    count = len(prompts)
+    kept = {
+        name: list(values)
+        for name, values in columns.items()
+        if isinstance(values, Sequence) and not isinstance(values, str) and len(values) == count
+    }
+    frame = pd.DataFrame(
+        {
+            "item_id": [f"item {i}" for i in range(count)],
+            "problem_id": kept.get("problem_id", [f"problem {i}" for i in range(count)]),
+            "problem": [_text(prompt) for prompt in prompts],
+            "answer": [_answer(_text(completion)) for completion in completions],
+        }
+    )
+    for name in GIVEN:
+        frame[name] = kept.get(name, [None] * count)
+    frame["reference"] = frame["reference"].where(
+        frame["reference"].notna(), pd.Series(kept.get("answer", [None] * count))
+    )
+    return frame.assign(gold=kept.get("answer", [None] * count), tests=kept.get("tests", [None] * count)).assign(
+        source=kept.get("source", ["math500"] * count)
+    )
+
+
+def _decided(frame: pd.DataFrame) -> pd.Series:
+    """1 or 0 where a program decides, else null."""
+    verdicts = pd.Series(float("nan"), frame.index)
+    math = frame[frame["gold"].notna() & frame["tests"].isna()].rename(columns={"answer": "text"})
+    if len(math):
+        verdicts.loc[math.index] = grade.math(math)["status"].map(DECIDED)
+    code = frame[frame["tests"].notna()]
+    if len(code):
+        graded = grade.code(code.assign(code=code["answer"].map(grade.extract_code)))
+        verdicts.loc[code.index] = graded["status"].map(DECIDED)
+    return verdicts
+
+
+def _text(said: Text) -> str:
+    return said if isinstance(said, str) else "\n\n".join(str(message.get("content") or "") for message in said)
+
+
+def _answer(text: str) -> str:
+    """What follows the mark that ends the thinking; all of it without one."""
+    ends = [
+        text.find(family.think_end) + len(family.think_end)
+        for family in families.FAMILIES.values()
+        if family.think_end in text
+    ]
+    return text[min(ends, default=0) :].strip()
