@@ -1,4 +1,4 @@
-"""A small rubric, items, and a FAKE engine that judges them honestly: for tests of the judge and of what is made of it."""
+"""A small rubric, items, and a FAKE engine that judges them honestly: for tests of the judge and of its reports."""
 
 import json
 import re
