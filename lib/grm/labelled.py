@@ -4,7 +4,7 @@
 |---|---|---|
 | mrben_math | multiple-choice mathematics | Mr-Ben (Zeng et al., arXiv 2406.13975) |
 | mrben_coding | Python functions, a line a step; the code is text here and is never run | the same |
-| bbmistake_arith | arithmetic in steps; labels that contradict the answer left out | BIG-Bench-Mistake (Tyen et al., 2311.08516) |
+| bbmistake_arith | arithmetic; contradictory labels left out | BIG-Bench-Mistake (Tyen, arXiv 2311.08516) |
 | prmbench | mathematics with faults of nine classes put in | PRMBench (Song et al., arXiv 2501.03124) |
 """
 
