@@ -6,7 +6,7 @@
 | `items` `fence` `prompt` `judge` | asking: records cut into parts and fenced as data, calls, retries |
 | `reply` `objects` `said` `refusals` `evidence` | reading what was replied, and finding what it quotes |
 | `votes` `scores` `report` `reward` | several verdicts on one criterion, several criteria on one item; as a reward |
-| `labelled` `standing` `agreement` `calibration` `bootstrap` `probes` | against labels and against itself |
+| `labelled` `people` `standing` `agreement` `calibration` `bootstrap` `probes` | against labels and against itself |
 """
 
 from lib.grm.judge import Judge, Policy

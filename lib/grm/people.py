@@ -1,0 +1,107 @@
+"""Labels by people: `params/studies/<study>/labels.csv`, one row per item, criterion and rater.
+
+| column | | meaning |
+|---|---|---|
+| item_id, criterion | required | what was labelled |
+| rater | required | who labelled it, by any name that is kept the same |
+| label | required | one of the criterion's labels, or cannot_assess |
+| notes | may be empty | why, in a few words |
+"""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib import paths
+from lib.grm.reply import CANNOT
+from lib.grm.rubric import Rubric
+from lib.grm.votes import vote
+
+COLUMNS = ["item_id", "criterion", "rater", "label", "notes"]
+KEY = COLUMNS[:3]
+
+
+class LabelError(ValueError):
+    """Labels that cannot be read or used; its text is one line."""
+
+
+def file(study: str) -> Path:
+    """Where people's labels of a study are."""
+    return paths.PARAMS / "studies" / study / "labels.csv"
+
+
+def read(study: str, rubric: Rubric) -> pd.DataFrame:
+    """The labels of a rubric's criteria, all columns as texts; those of other rubrics are left out.
+
+    Raises:
+        LabelError: a column or a rater is missing, a label is not on the menu, a rater labelled one thing twice.
+    """
+    path = file(study)
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS, dtype=str)
+    shown, menus = paths.show(path), {one.id: (*one.labels, CANNOT) for one in rubric.criteria}
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    if missing := [name for name in [*KEY, "label"] if rows and name not in rows[0]]:
+        raise LabelError(f"{shown}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
+    seen: dict[tuple[Any, ...], int] = {}
+    for line, row in enumerate(rows, 2):
+        key = tuple(row[name] for name in KEY)
+        if not all(key):
+            raise LabelError(f"{shown}:{line}: expected an item, a criterion and a rater")
+        if key in seen:
+            raise LabelError(f"{shown}:{line}: {' '.join(key)}: labelled in line {seen[key]} too")
+        seen[key] = line
+        menu = menus.get(row["criterion"])
+        if menu and row["label"] not in menu:
+            raise LabelError(f"{shown}:{line}: label: expected one of {', '.join(menu)}, got {row['label']!r}")
+    kept = [row for row in rows if row["criterion"] in menus]
+    return pd.DataFrame(kept, columns=COLUMNS, dtype=object).fillna("").astype(str)
+
+
+def record(study: str, rubric: Rubric, item_id: str, criterion: str, rater: str, label: str, notes: str = "") -> None:
+    """Write a label into the study's file, in place of the rater's earlier one.
+
+    Raises:
+        LabelError: as `read`; a criterion or label that the rubric does not have.
+    """
+    known = {one.id: (*one.labels, CANNOT) for one in rubric.criteria}
+    if label not in known.get(criterion, ()):
+        menu = ", ".join(known.get(criterion, ())) or "a label of a criterion of this rubric"
+        raise LabelError(f"{criterion}: label: expected {menu}, got {label!r}")
+    path, rows = file(study), {}
+    if path.exists():
+        read(study, rubric)
+        with path.open(newline="", encoding="utf-8") as lines:
+            rows = {tuple(row[name] for name in KEY): row for row in csv.DictReader(lines)}
+    row = dict(zip(COLUMNS, (item_id, criterion, rater, label, notes), strict=True))
+    rows[item_id, criterion, rater] = row
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".partial")
+    with draft.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n", restval="", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows[key] for key in sorted(rows))
+    draft.replace(path)
+
+
+def majority(labels: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+    """One label per item and criterion, as `standing` takes it: the median of the raters, ties to the worse.
+
+    Columns item_id, criterion, label, raters; cannot_assess has no vote, and leaves no label where it is all there is.
+    """
+    known = {one.id: one for one in rubric.criteria}
+    rows = []
+    for (item, criterion), part in labels.groupby(["item_id", "criterion"], sort=False):
+        values = {label: known[criterion].values[label] for label in known[criterion].levels}
+        told = vote([None if label == CANNOT else label for label in part["label"]], values)
+        rows.append({"item_id": item, "criterion": criterion, "label": told.label, "raters": told.votes})
+    return pd.DataFrame(rows, columns=["item_id", "criterion", "label", "raters"])
+
+
+def side_by_side(labels: pd.DataFrame, criterion: str) -> pd.DataFrame:
+    """A row per item and a column per rater, for `agreement.krippendorff_alpha`; cannot_assess is null."""
+    mine = labels[labels["criterion"].eq(criterion) & labels["label"].ne(CANNOT)]
+    return mine.pivot(index="item_id", columns="rater", values="label")
