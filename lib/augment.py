@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup, params, parts, replies, run, schema, updates
+from lib import engine, markup, params, parts, plan, replies, run, schema, updates
 from lib.engine import Engine, Request
 from lib.parts import Store
 from lib.settings import Prompt, Study
@@ -91,8 +91,7 @@ class _Asking:
     def _request(self, prompt: Prompt, problem_id: str, values: Values, attempt: int) -> Request:
         text = SLOT.sub(lambda slot: values.get(slot[1], slot[0]), prompt.text)
         ids = markup.prompt_ids(text, self.ready.model, None)
-        told = f"{self.seed} {prompt.name} {problem_id} {attempt}"
-        own = int.from_bytes(hashlib.sha256(told.encode()).digest()[:8]) >> 1
+        own = plan.seed_of(self.seed, prompt.name, problem_id, attempt)
         held = replies.schema(prompt.fields) if self.ready.model.structured else None
         key = engine.request_key(self.ready.model, ids, own, json_schema=held)
         return Request(key, ids, own, json_schema=held)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import paths
+from lib import paths, tables
 
 COLUMNS = ["problem_id", "update_id", "decision", "reason", "pair"]
 NEEDED = COLUMNS[:3]
@@ -98,14 +98,9 @@ def record(study: str, update: Mapping[str, Any], decision: str, reason: str = "
         raise DecisionError(f"decision: expected accept or reject, got {decision!r}")
     row = {"problem_id": update["problem_id"], "update_id": update["update_id"], "decision": decision}
     rows = _by_id(read(study)) | {(row["problem_id"], row["update_id"]): row | {"reason": reason, "pair": mark(update)}}
-    path = file(study)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".partial")
-    with draft.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[key] for key in sorted(rows))
-    draft.replace(path)
+    frame = pd.DataFrame([rows[key] for key in sorted(rows)], columns=COLUMNS)
+    with tables.atomic(file(study)) as out:
+        frame.to_csv(out, index=False, lineterminator="\n")
 
 
 def mark(update: Mapping[str, Any]) -> str:

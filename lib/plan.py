@@ -30,7 +30,12 @@ class Job:
 
 def seed(study: Study, *parts: Any) -> int:
     """A request's own seed in 0..2**63 - 1, from the study's seed and everything that names the request."""
-    text = "|".join(map(str, (study.seed, *parts)))
+    return seed_of(study.seed, *parts)
+
+
+def seed_of(*parts: Any) -> int:
+    """A seed in 0..2**63 - 1 from everything that names a request, the seed of the study first."""
+    text = "|".join(map(str, parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 

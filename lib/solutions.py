@@ -5,7 +5,6 @@ Answers of math problems agree if they are equal, programs if they give the same
 must have another answer than the original, or, for code, the tests of the original must fail such a program.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from lib import answers, engine, grade, markup, params, parts, programs, run, sandbox, updates
+from lib import answers, engine, grade, markup, params, parts, plan, programs, run, sandbox, updates
 from lib.engine import Engine, Request
 from lib.parts import Store
 from lib.programs import Tests, TestsError
@@ -101,8 +100,7 @@ def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Stor
 
 
 def _request(model: Model, ids: list[int], seed: int, row: pd.Series, k: int) -> Request:
-    told = f"{seed} solution {row['problem_id']} {row['update_id']} {k}"
-    own = int.from_bytes(hashlib.sha256(told.encode()).digest()[:8]) >> 1
+    own = plan.seed_of(seed, "solution", row["problem_id"], row["update_id"], k)
     return Request(engine.request_key(model, ids, own), ids, own)
 
 

@@ -4,14 +4,13 @@ A call that brings no usable reply is made again, at last in plain text; what fa
 value. Completions go into the store of a run, so that a judge that was stopped is asked nothing twice.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup, run, tokens
+from lib import engine, markup, plan, run, tokens
 from lib.engine import Engine, EngineError, Request
 from lib.grm import evidence, prompt, reply
 from lib.grm.reply import Reply
@@ -153,8 +152,7 @@ class Judge:
         text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain)
         ids = markup.prompt_ids(text, model, None)
         names = ",".join(one.id for one in call.criteria)
-        told = f"{self.seed} {call.item['item_id']} {names} {call.sample} {attempt}"
-        own = int.from_bytes(hashlib.sha256(told.encode()).digest()[:8]) >> 1
+        own = plan.seed_of(self.seed, call.item["item_id"], names, call.sample, attempt)
         held = None if plain or not model.structured else reply.schema([prompt.asked(one) for one in call.criteria])
         limit = self.policy.max_tokens and self.policy.max_tokens * (2 if call.was_cut else 1)
         return Request(engine.request_key(model, ids, own, limit, json_schema=held), ids, own, limit, json_schema=held)

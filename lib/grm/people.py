@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import paths
+from lib import paths, tables
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Rubric
 from lib.grm.votes import vote
@@ -78,13 +78,9 @@ def record(study: str, rubric: Rubric, item_id: str, criterion: str, rater: str,
             rows = {tuple(row[name] for name in KEY): row for row in csv.DictReader(lines)}
     row = dict(zip(COLUMNS, (item_id, criterion, rater, label, notes), strict=True))
     rows[item_id, criterion, rater] = row
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".partial")
-    with draft.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n", restval="", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows[key] for key in sorted(rows))
-    draft.replace(path)
+    frame = pd.DataFrame([rows[key] for key in sorted(rows)], columns=COLUMNS)
+    with tables.atomic(path) as out:
+        frame.to_csv(out, index=False, lineterminator="\n")
 
 
 def majority(labels: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:

@@ -122,7 +122,7 @@ def read(text: str | None, asked: Sequence[Asked], finish_reason: str | None = "
 def _failed(text: str, why: str, is_cut: bool) -> Reply:
     if is_cut:
         return Reply("truncated", why=f"cut at the limit of tokens: {why}")
-    if refusals.is_refusal(_after_thinking(text)):
+    if refusals.is_refusal(after_thinking(text)):
         return Reply("refused", why="the judge declined")
     return Reply("parse_error", why=why)
 
@@ -140,7 +140,7 @@ def _said(text: str, is_cut: bool) -> tuple[list[Said], Path]:
         return said.of_object(found.value), "grammar" if found.is_alone and not found.is_mended else "repaired"
     if is_cut:
         raise MisfitError("no whole object")
-    return said.of_lines(_after_thinking(text)), "plain"
+    return said.of_lines(after_thinking(text)), "plain"
 
 
 def _judgements(rows: list[Said], by_key: dict[str, Asked]) -> tuple[dict[str, Verdict], bool]:
@@ -188,7 +188,7 @@ def _thinking_marks() -> set[tuple[str, str]]:
     return {(family.think, family.think_end) for family in families.FAMILIES.values()}
 
 
-def _after_thinking(text: str) -> str:
+def after_thinking(text: str) -> str:
     """What follows the first mark that ends a thought; later ones may be quoted. All of it without such a mark."""
     ends = [text.find(closes) + len(closes) for _, closes in _thinking_marks() if closes in text]
     return text[min(ends, default=0) :]

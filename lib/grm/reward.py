@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from lib import families, grade
-from lib.grm import report
+from lib import grade
+from lib.grm import reply, report
 from lib.grm.judge import Judge
 from lib.grm.rubric import Rubric
 
@@ -65,7 +65,7 @@ def _frame(prompts: Sequence[Text], completions: Sequence[Text], columns: dict[s
             "item_id": [f"item {i}" for i in range(count)],
             "problem_id": kept.get("problem_id", [f"problem {i}" for i in range(count)]),
             "problem": [_text(prompt) for prompt in prompts],
-            "answer": [_answer(_text(completion)) for completion in completions],
+            "answer": [reply.after_thinking(_text(completion)).strip() for completion in completions],
         }
     )
     for name in GIVEN:
@@ -93,13 +93,3 @@ def _decided(frame: pd.DataFrame) -> pd.Series:
 
 def _text(said: Text) -> str:
     return said if isinstance(said, str) else "\n\n".join(str(message.get("content") or "") for message in said)
-
-
-def _answer(text: str) -> str:
-    """What follows the mark that ends the thinking; all of it without one."""
-    ends = [
-        text.find(family.think_end) + len(family.think_end)
-        for family in families.FAMILIES.values()
-        if family.think_end in text
-    ]
-    return text[min(ends, default=0) :].strip()
