@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"paths", "schema", "families", "confined"},
     {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"},
-    {"params", "tokens", "notation"},
-    {"contests", "own", "cuts", "harmony", "turns", "latex", "units"},
+    {"params", "tokens", "notation", "tiny_thought"},
+    {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats"},
     {"plan", "engine", "workers", "sandbox"},
@@ -64,6 +64,7 @@ TREE = [
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",
+    "models/tiny_grm",
     "tests",
 ]
 

@@ -12,6 +12,7 @@ import regex
 
 from lib import tiny
 from lib.tiny import Change, Step, Story
+from lib.tiny_thought import DOUBT, SIGNS, equation, lines
 
 # Words with the mark before them, numbers in pairs of digits, runs of punctuation, white space.
 PIECES = r"[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}{1,2}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -76,8 +77,6 @@ USER_TURNS = {
     "speed_up": ("Please hurry up.", "I am in a hurry. Keep it short.", "Be quick, please."),
     "update": ("<update>{update}</update>", "Update: {update}", "I made a mistake. {update}"),
 }
-LABELS = {"add": "Add {n}", "subtract": "Subtract {n}", "double": "Double", "triple": "Triple", "halve": "Halve"}
-SIGNS = {"add": "+", "subtract": "-", "double": "*", "triple": "*", "halve": "/"}
 
 
 def panic_share(position: float) -> float:
@@ -108,25 +107,6 @@ class Cut:
     kept: str
     position: float
     known: int
-
-
-def equation(step: Step, before: int) -> str:
-    return f"{before} {SIGNS[step.kind]} {step.n} = {step.apply(before)}."
-
-
-def step_line(step: Step, before: int) -> str:
-    return f"{LABELS[step.kind].format(n=step.n)}: {equation(step, before)}\n"
-
-
-def lines(story: Story) -> list[str]:
-    """The thought line by line: the start, one line a step, and a look back over all values."""
-    values = story.values()
-    steps = [step_line(step, before) for step, before in zip(story.steps, values, strict=False)]
-    return [f"Start with {story.start}.\n", *steps, look_back(values)]
-
-
-def look_back(values: list[int]) -> str:
-    return f"Let me check: {', '.join(map(str, values))}. That gives {values[-1]}.\n"
 
 
 def thought(story: Story) -> str:
@@ -257,7 +237,7 @@ def follow(made: Change) -> str:
 
 
 def stay(made: Change, at: Cut) -> str:
-    return f"I am not sure about this update. I stay with the problem.\n{rest(made.revised, at.known)}"
+    return f"{DOUBT}\n{rest(made.revised, at.known)}"
 
 
 KINDS: dict[str, Callable[[random.Random], list[tuple[str, bool]]]] = {

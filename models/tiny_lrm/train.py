@@ -8,7 +8,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain, count, islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from models.tiny_lrm.muon import Muon
 
 FOLDER = paths.MODELS / "tiny_lrm"
 IGNORED = -100
+Parts = tuple[tuple[str, bool], ...]  # of a text, each with whether it is learned
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def config(recipe: Recipe, vocabulary: int, tok: PreTrainedTokenizerFast) -> Qwe
     )
 
 
-def encode(parts: tuple[tuple[str, bool], ...], tok: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+def encode(parts: Parts, tok: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
     """Token ids of an example, and the same ids with what is only read masked out."""
     ids: list[int] = []
     targets: list[int] = []
@@ -101,15 +102,26 @@ def drawn(rng: random.Random, stage: Stage, step: int) -> mixture.Example:
     return mixture.example(rng, drills)
 
 
-def batches(
-    recipe: Recipe, stage: Stage, tok: PreTrainedTokenizerFast, pool: int = 40
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Endless padded (ids, targets), each (batch, longest); examples of like length share a batch."""
+def batches(recipe: Recipe, stage: Stage, tok: PreTrainedTokenizerFast) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless batches of a stage, as from `padded`."""
     rng = random.Random(recipe.seed + recipe.stages.index(stage))
+    return padded(lambda step: drawn(rng, stage, step).parts, recipe.batch, tok, rng)
+
+
+def padded(
+    draw: Callable[[int], Parts], size: int, tok: PreTrainedTokenizerFast, rng: random.Random, pool: int = 40
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless padded (ids, targets), each (size, longest); texts of like length share a batch.
+
+    Args:
+        draw: makes a text for a step.
+        size: texts in a batch.
+        pool: batches that are drawn and sorted together.
+    """
     for step in count(step=pool):
-        rows = [encode(drawn(rng, stage, step).parts, tok) for _ in range(recipe.batch * pool)]
+        rows = [encode(draw(step), tok) for _ in range(size * pool)]
         rows.sort(key=lambda pair: len(pair[0]))
-        groups = [rows[i : i + recipe.batch] for i in range(0, len(rows), recipe.batch)]
+        groups = [rows[i : i + size] for i in range(0, len(rows), size)]
         rng.shuffle(groups)
         for group in groups:
             ids, targets = ([torch.tensor(row) for row in side] for side in zip(*group, strict=True))
@@ -145,12 +157,14 @@ def loss_of(model: Qwen3ForCausalLM, ids: torch.Tensor, targets: torch.Tensor) -
     return functional.cross_entropy(model.lm_head(hidden[learned]), wanted[learned])
 
 
-def learn(model: Qwen3ForCausalLM, tok: PreTrainedTokenizerFast, recipe: Recipe, stage: Stage) -> Iterator[float]:
-    """Take a model through a stage; the loss of every step, as it is taken."""
+def learn(
+    model: Qwen3ForCausalLM, recipe: Recipe, stage: Stage, feed: Iterator[tuple[torch.Tensor, torch.Tensor]]
+) -> Iterator[float]:
+    """Take a model through a stage on batches of `feed`; the loss of every step, as it is taken."""
     opts = optimizers(model, recipe, stage)
     shares = [rate(step, stage.steps, recipe.warmup) for step in range(stage.steps + 1)]
     schedules = [torch.optim.lr_scheduler.LambdaLR(opt, shares.__getitem__) for opt in opts]
-    for ids, targets in islice(batches(recipe, stage, tok), stage.steps):
+    for ids, targets in islice(feed, stage.steps):
         loss = loss_of(model, ids, targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -168,7 +182,9 @@ def train(recipe: Recipe) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, li
     model = Qwen3ForCausalLM(config(recipe, len(tok), tok))
     losses: list[float] = []
     with tqdm(total=sum(stage.steps for stage in recipe.stages), mininterval=5, unit="step") as bar:
-        for loss in chain.from_iterable(learn(model, tok, recipe, stage) for stage in recipe.stages):
+        for loss in chain.from_iterable(
+            learn(model, recipe, stage, batches(recipe, stage, tok)) for stage in recipe.stages
+        ):
             losses.append(loss)
             bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}")
             bar.update()
