@@ -18,7 +18,8 @@ def items(
 
     `problem` is what the model was asked, so the revised problem where its trace is of one; `kept` and `after` are the
     thinking before and after the interrupt, without marks; `steps` numbers the lines of both; `reference` is the gold
-    answer of the original, null for code. A part that is not there, as no thinking after a hard interrupt, is null.
+    answer of the original, null for code. A part that cannot be there is null: thinking after a hard interrupt, an
+    answer to a thought that never ended. One that could be there and holds nothing is "".
 
     Args:
         traces, continuations: rows of these tables, of one model.
@@ -55,14 +56,19 @@ def _parts(trace: pd.Series, row: Mapping[str, Any], model: Model) -> dict[str, 
     new = row["token_ids"][: row["answer_start"]]
     after = markup.decode(new[slice(*markup.split(new, model).reasoning)], model).strip()
     after = after if row["reasoning_tokens"] else ""
-    texts = {
+    return {
         "kept": kept,
         "inserted": markup.decode(row["inserted_ids"], model).strip(),
-        "after": after,
-        "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip(),
-        "steps": numbered(f"{kept}\n{after}"),
+        "after": None if _was_closed(row, model) else after,
+        "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip() if row["ended"] else None,
+        "steps": numbered(f"{kept}\n{after}") or None,
     }
-    return {name: text or None for name, text in texts.items()}
+
+
+def _was_closed(row: Mapping[str, Any], model: Model) -> bool:
+    """Whether the splice ended the thinking, so that no more of it could come."""
+    end = markup.closing(model) + markup.encode(row["prefill"] or "", model)
+    return list(row["inserted_ids"])[-len(end) :] == end
 
 
 def numbered(thinking: str) -> str:
