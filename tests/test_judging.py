@@ -44,7 +44,8 @@ FAULTS = [
     (
         {"leakage": ["new_step"]},
         [
-            "rubrics.leakage: no criterion new_step (did you mean new_steps?), expected one of new_steps, dropped_attempt"
+            "rubrics.leakage: no criterion new_step (did you mean new_steps?), expected one of ",
+            " new_steps, dropped_attempt",
         ],
     ),
     (
