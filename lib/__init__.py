@@ -24,6 +24,7 @@ The modules stand in layers; each imports only from the layers above it in this 
 8. `run`, `grade`, `figures`, `review`, `notebook`, `forecast`: put the layers together for a notebook
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
    (the generative reward model: a judge that reads traces by rubrics)
+10. `judging` (the judge of a study, for a notebook), `marked` (what was judged, with the judge's quotes marked)
 """
 
 __version__ = "0.1.0"

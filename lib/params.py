@@ -25,7 +25,8 @@ class ParamsError(ValueError):
 def load_study(name: str, **overrides: Any) -> Study:
     """Read `params/studies/<name>.yaml`; overrides replace its keys, None and "" keep them.
 
-    A list may be one text with commas, as papermill passes it. Every model and interrupt needs a sound file.
+    A list may be one text with commas, as papermill passes it. Every model and interrupt needs a sound file, every
+    rubric a file, in which `lib.judging.rubrics` looks.
 
     Raises:
         ParamsError: a missing file, an unknown key, a wrong type or value, here or in a file it names.
@@ -33,12 +34,15 @@ def load_study(name: str, **overrides: Any) -> Study:
     given = {key: _listed(key, value) for key, value in overrides.items() if value not in (None, "")}
     study = _load(Study, "studies", name, given)
     file = location("studies", name, given)
-    for named in filter(None, (study.writer, study.solver)):
-        load_model(named)
+    for key in ("writer", "solver", "judge"):
+        if named := getattr(study, key):
+            _expect(f"{file}: {key}", "models", named)
+            load_model(named)
+    for named in study.rubrics:
+        _expect(f"{file}: rubrics.{named}", "rubrics", named)
     for key, cls in (("models", Model), ("interrupts", Interrupt)):
         for i, named in enumerate(getattr(study, key)):
-            if named not in _names(key):
-                raise ParamsError(f"{file}: {key}[{i}]: no file {missing(key, named)}")
+            _expect(f"{file}: {key}[{i}]", key, named)
             load_interrupt(named) if cls is Interrupt else _load(cls, key, named)
     return study
 
@@ -87,8 +91,7 @@ def load_steps(interrupt: Interrupt) -> list[Interrupt]:
     file = location("interrupts", interrupt.name)
     parts = []
     for i, named in enumerate(interrupt.steps):
-        if named not in _names("interrupts"):
-            raise ParamsError(f"{file}: steps[{i}]: no file {missing('interrupts', named)}")
+        _expect(f"{file}: steps[{i}]", "interrupts", named)
         parts.append(part := _load(Interrupt, "interrupts", named))
         if part.steps or part.action != "splice" or (part.closes_thinking and i < len(interrupt.steps) - 1):
             raise ParamsError(
@@ -203,6 +206,11 @@ def location(kind: str, name: str, overrides: dict[str, Any] | None = None) -> s
 
 def _names(kind: str) -> list[str]:
     return sorted(file.stem for file in (paths.PARAMS / kind).glob("*.yaml"))
+
+
+def _expect(where: str, kind: str, name: str) -> None:
+    if name not in _names(kind):
+        raise ParamsError(f"{where}: no file {missing(kind, name)}")
 
 
 def missing(kind: str, name: str) -> str:

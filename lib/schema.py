@@ -17,7 +17,8 @@ ARROW = {
     "ids": pa.list_(pa.int32()),
 }
 
-STATUSES = ("correct", "incorrect", "no_answer", "censored", "ungradable")
+STATUSES = ("correct", "incorrect", "no_answer", "censored", "ungradable")  # of a grade
+JUDGED = ("ok", "abstain", "parse_error", "truncated", "refused", "infra_error", "evidence_missing")  # of a judgement
 
 
 @dataclass(frozen=True)
@@ -204,4 +205,28 @@ LABELS = _table(
     ("questions_update", "bool", "whether the answer text questions the update"),
 )
 
-TABLES = {t.name: t for t in (PROBLEMS, UPDATES, TRACES, CONTINUATIONS, GRADES, LABELS)}
+JUDGEMENTS = _table(
+    "judgements",
+    "continuation_id rubric criterion draw",
+    ("continuation_id", "string", "continuation that was judged"),
+    ("rubric", "string", "what was asked, as name@version#hash; the hash is of all that the rubric says"),
+    ("criterion", "string", "question of the rubric, by its id"),
+    ("draw", "int", "repeat of the question, from 0, each with a seed of its own"),
+    ("model", "string", "model that is judged"),
+    ("problem_id", "string", "problem that was answered; rows of one problem form one cluster"),
+    ("judge", "string", "model that judges, by the name of its file in params/models"),
+    ("status", "string", "ok, or why there is no value: " + ", ".join(JUDGED[1:])),
+    ("verdict", "string", "label that the judge gave; one without its evidence stands here too, but has no value"),
+    ("value", "float", "how far what is asked about is so, 0 to 1; null unless the status is ok"),
+    ("reason", "string", "why, in the judge's words"),
+    ("evidence", "string", "first quote of the judge that was found in the record, as it stands there"),
+    ("view", "string", "part of the record in which it was found"),
+    ("start", "int", "place of its first character in that part, from 0"),
+    ("end", "int", "place after its last character"),
+    ("why", "string", "what went wrong, where the status is not ok and more is known"),
+    ("path", "string", "how the reply was read: grammar (as the schema has it), repaired, or plain (lines of text)"),
+    ("attempts", "int", "calls that were made; 0 if the record lacks a part that the question needs"),
+    ("prompt_version", "string", "eight digits that tell the words around the question from others"),
+)
+
+TABLES = {t.name: t for t in (PROBLEMS, UPDATES, TRACES, CONTINUATIONS, GRADES, LABELS, JUDGEMENTS)}

@@ -54,6 +54,13 @@ def _in_order(days: tuple[str, str]) -> tuple[str, str]:
     return days
 
 
+def _criteria(value: Any) -> Any:
+    listed = tuple(value) if isinstance(value, (list, tuple)) else ()
+    if value == "all" or (listed and all(isinstance(name, str) and name for name in listed)):
+        return _some_distinct(listed) if listed else value
+    raise ValueError(f"should be all, or a list of criteria in [ ], got {json.dumps(value, default=str)[:60]}")
+
+
 Text = Annotated[str, Field(min_length=1)]
 Day = Annotated[str, BeforeValidator(_as_text), AfterValidator(_day)]
 Window = Annotated[tuple[Day, Day], AfterValidator(_in_order)]
@@ -64,6 +71,7 @@ Place = Annotated[
     Discriminator(lambda value: "text" if isinstance(value, str) else "number"),
 ]
 Names = Annotated[tuple[Text, ...], AfterValidator(_some_distinct)]
+Criteria = Annotated[tuple[Text, ...] | Literal["all"], BeforeValidator(_criteria)]
 Positions = Annotated[tuple[Place, ...], AfterValidator(_some_distinct)]
 
 
@@ -97,6 +105,10 @@ class Study(_Params):
     writer: Text | None = None  # model that writes updates for problems that come without; null: they get none
     solver: Text | None = None  # model that solves revised problems whose answer nobody knows; null: none does
     solutions: Count = 5  # of each such problem; more than half must agree
+    judge: Text | None = None  # model that judges continuations by rubrics; null: none does
+    rubrics: dict[Text, Criteria] = Field(default_factory=dict)  # what it is asked: criteria of each rubric, or all
+    judged: Count = 200  # continuations of a model that are judged by a rubric, at most
+    draws: Count = 1  # verdicts on each question, of which most count
     allow_unsafe: bool = False  # run model-written code even where no sandbox can be had
 
 

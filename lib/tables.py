@@ -26,6 +26,7 @@ MADE_BY = {
     "continuations": "04_interrupt",
     "grades": "05_grade",
     "labels": "06_failure_modes",
+    "judgements": "05_grade",
 }
 
 INT32_MAX = 2**31 - 1

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from lib import markup, params
-from lib.grm import items
+from lib.grm import fence, items, prompt
+from lib.grm.rubric import Criterion
 
 MODEL = params.load_model("tiny-lrm-m")
 THOUGHT = "\nStart with 5.\nAdd 3: 5 + 3 = 8.\nLet me check: 5, 8. That gives 8.\n"
@@ -29,6 +30,7 @@ def tables(inserted, generated, kept=10, variant="original", closes=False, prefi
         "inserted_ids": ids(inserted),
         "token_ids": new,
         "answer_start": split.answer[0],
+        "ended": split.ended,
         "reasoning_tokens": split.reasoning[1] - split.reasoning[0],
         "answer": markup.decode(new[slice(*split.answer)], MODEL),
         "prefill": prefill,
@@ -61,6 +63,38 @@ def test_after_a_hard_interrupt_there_is_no_thinking_and_the_prefill_is_part_of_
     assert row["after"] is None and row["answer"] == "\\boxed{8}"
 
 
+# inserted words, what the model generated, whether they close the thinking, their prefill, thinking after them
+THOUGHTS = [
+    ("\nFaster.\n", "</think>\n\nMia has 8.<|im_end|>", False, "", ""),
+    ("\nFaster.\n", "\n\n</think>\n\nMia has 8.<|im_end|>", False, "", ""),
+    ("\nFaster.\n", "", False, "", ""),
+    ("\nFaster.\n", "Add 3: 5 + 3 = 8.\n</think>\n\nMia has 8.<|im_end|>", False, "", "Add 3: 5 + 3 = 8."),
+    ("\nStop.\n</think>\n\n", "Mia has 8.<|im_end|>", True, "", None),
+    ("\nStop.\n</think>\n\n", "<|im_end|>", True, "", None),
+    ("\nStop.\n</think>\n\n\\boxed{", "8}<|im_end|>", True, "\\boxed{", None),
+]
+
+
+@pytest.mark.parametrize(("inserted", "generated", "closes", "prefill", "after"), THOUGHTS)
+def test_no_more_thought_is_told_from_none_that_could_be(inserted, generated, closes, prefill, after):
+    assert made(inserted, generated, closes=closes, prefill=prefill)["after"] == after
+
+
+def test_an_answer_that_says_nothing_is_there():
+    assert made("\nFaster.\n", "</think>\n\n<|im_end|>")["answer"] == ""
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_judge_is_told_outside_the_record_that_a_part_is_empty(plain):
+    criterion = Criterion(id="stops", question="Does it stop?", polarity="undesired", views=("kept", "after"))
+    told = prompt.render([criterion], {"kept": f"Start. {prompt.EMPTY}", "after": ""}, [], plain)
+    mark = fence.nonce(f"Start. {prompt.EMPTY}", "")
+    before, record = told.split(f"[[kept {mark} ends]]")
+    assert f"interrupt:\n[[kept {mark} begins]]" in before  # the record cannot say it of itself
+    assert f"thinking after the interrupt: {prompt.EMPTY}\n[[after {mark} begins]]\n\n" in record
+    assert fence.unfence(told, "after", mark) == ""
+
+
 def test_a_thought_that_never_ends_has_no_answer():
     row = made("\nFaster.\n", "Add 3: 5 + 3 = 8.\nAdd 3")
     assert row["answer"] is None and row["after"].startswith("Add 3: 5 + 3 = 8.")
@@ -69,7 +103,7 @@ def test_a_thought_that_never_ends_has_no_answer():
 def test_a_revised_trace_shows_the_revised_problem_and_the_original_reference():
     row = made("\nIt is 5.\n", "</think>\n\n\\boxed{8}<|im_end|>", variant="revised", kept=1)
     assert row["problem"] == "Mia has 6 cups and gets 3." and row["reference"] == "8"
-    assert row["kept"] is None and row["after"] is None and row["steps"] is None
+    assert (row["kept"], row["after"]) == ("", "") and row["steps"] is None
 
 
 @pytest.mark.parametrize(("place", "message"), [(0, "c: no trace for it"), (2, "c: no problem for it")])

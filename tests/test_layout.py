@@ -29,6 +29,7 @@ LAYERS = [
     {"parts", "panels"},
     {"run", "grade", "figures", "notebook", "forecast", "review"},
     {"augment", "solutions", "grm"},
+    {"judging", "marked"},
 ]
 
 # what papermill may pass to each notebook

@@ -196,6 +196,19 @@ BAD_STUDIES = [
     ("", ["key: value", "null"]),
     ("- title\n", ["key: value", '["title"]']),
     (GOOD_STUDY.replace("speed_up", "sped_up"), ["interrupts[0]", "did you mean speed_up?"]),
+    (GOOD_STUDY + "judge: tiny-lrm\n", ["judge: no file params/models/tiny-lrm.yaml", "did you mean tiny-lrm-s?"]),
+    (GOOD_STUDY + "judge: [tiny-lrm-s]\n", ["judge", "string"]),
+    (GOOD_STUDY + "writer: x\n", ["writer: no file params/models/x.yaml", "expected one of"]),
+    (GOOD_STUDY + "solver: x\n", ["solver: no file params/models/x.yaml", "expected one of"]),
+    (GOOD_STUDY + "rubrics: [panic]\n", ["rubrics", "dictionary"]),
+    (GOOD_STUDY + "rubrics: {panik: all}\n", ["rubrics.panik: no file params/rubrics/panik.yaml", "mean panic?"]),
+    (GOOD_STUDY + "rubrics: {panic: every}\n", ["rubrics.panic: should be all, or a list of criteria", '"every"']),
+    (GOOD_STUDY + "rubrics: {panic: []}\n", ["rubrics.panic: should be all, or a list of criteria in [ ], got []"]),
+    (GOOD_STUDY + "rubrics: {panic: [1]}\n", ["rubrics.panic: should be all, or a list of criteria", "got [1]"]),
+    (GOOD_STUDY + "rubrics: {panic: null}\n", ["rubrics.panic: should be all", "null"]),
+    (GOOD_STUDY + "rubrics: {panic: [goes_on, goes_on]}\n", ["rubrics.panic", "each value once", "goes_on"]),
+    (GOOD_STUDY + "judged: 0\n", ["judged", "greater than or equal to 1", "0"]),
+    (GOOD_STUDY + "draws: 1.5\n", ["draws", "integer", "1.5"]),
 ]
 
 
@@ -211,6 +224,23 @@ def test_bad_study_files_are_told(folder, text, parts):
 def test_the_good_study_that_the_bad_ones_vary_loads(folder):
     (folder / "studies" / "good.yaml").write_text(GOOD_STUDY)
     assert params.load_study("good").positions == (0.5,)
+
+
+def test_a_study_may_name_a_judge_and_what_it_is_asked(folder):
+    assert params.load_study("tiny").judge is None and params.load_study("tiny").rubrics == {}
+    asked = "judge: tiny-lrm-m\nrubrics: {panic: all, leakage: [new_steps, takes_back]}\njudged: 40\ndraws: 3\n"
+    (folder / "studies" / "good.yaml").write_text(GOOD_STUDY + asked)
+    study = params.load_study("good")
+    assert study.rubrics == {"panic": "all", "leakage": ("new_steps", "takes_back")}
+    assert (study.judge, study.judged, study.draws) == ("tiny-lrm-m", 40, 3)
+    assert study.as_dict()["rubrics"] == {"panic": "all", "leakage": ["new_steps", "takes_back"]}
+
+
+@pytest.mark.parametrize("key", ["writer", "solver", "judge"])
+def test_a_judge_that_is_no_sound_model_is_told(folder, key):
+    spoil(folder / "models" / "tiny-lrm-m.yaml", family="qwen4")
+    (folder / "studies" / "bad.yaml").write_text(GOOD_STUDY + f"{key}: tiny-lrm-m\n")
+    assert told(params.load_study, "bad").startswith("params/models/tiny-lrm-m.yaml: family: no markup for qwen4")
 
 
 def test_bytes_that_are_not_text_are_told(folder):

@@ -10,6 +10,7 @@ KEYS = {
     "continuations": ("continuation_id",),
     "grades": ("row_id",),
     "labels": ("model", "continuation_id"),
+    "judgements": ("continuation_id", "rubric", "criterion", "draw"),
 }
 
 

@@ -18,7 +18,8 @@ def items(
 
     `problem` is what the model was asked, so the revised problem where its trace is of one; `kept` and `after` are the
     thinking before and after the interrupt, without marks; `steps` numbers the lines of both; `reference` is the gold
-    answer of the original, null for code. A part that is not there, as no thinking after a hard interrupt, is null.
+    answer of the original, null for code. A part that cannot be there is null: thinking after a hard interrupt, an
+    answer to a thought that never ended. One that could be there and holds nothing is "".
 
     Args:
         traces, continuations: rows of these tables, of one model.
@@ -28,9 +29,11 @@ def items(
     Raises:
         ValueError: a continuation without its trace or its problem; the message names it.
     """
-    asked, revised = problems.set_index("problem_id"), updates.set_index(["problem_id", "update_id"])["revised_problem"]
-    origins = traces.set_index("trace_id")
-    for column, known in (("trace_id", origins.index), ("problem_id", asked.index)):
+    revised = updates.set_index(["problem_id", "update_id"])["revised_problem"]
+    asked = problems.set_index("problem_id")[["problem", "answer"]].to_dict("index")
+    origins = traces.set_index("trace_id")[["variant", "update_id", "token_ids"]].to_dict("index")
+    starts = {name: markup.split(trace["token_ids"], model).reasoning[0] for name, trace in origins.items()}
+    for column, known in (("trace_id", origins), ("problem_id", asked)):
         lost = ~continuations[column].isin(known)
         if lost.any():
             raise ValueError(
@@ -38,31 +41,34 @@ def items(
             )
     rows = []
     for row in continuations.to_dict("records"):
-        trace = origins.loc[row["trace_id"]]
-        problem = asked.loc[row["problem_id"]]
+        trace, problem = origins[row["trace_id"]], asked[row["problem_id"]]
         is_revised = trace["variant"] == "revised"
         shown = revised[row["problem_id"], trace["update_id"]] if is_revised else problem["problem"]
-        parts = _parts(trace, row, model)
+        kept = markup.decode(trace["token_ids"][starts[row["trace_id"]] : row["kept_tokens"]], model).strip()
         known = {"item_id": row["continuation_id"], "problem": shown, "reference": problem["answer"]}
-        rows.append({name: row[name] for name in ("problem_id", "interrupt", "position")} | known | parts)
+        known |= {name: row[name] for name in ("problem_id", "interrupt", "position")}
+        rows.append(known | _parts(kept, row, model))
     frame = pd.DataFrame(rows, columns=[*COLUMNS, "reference"]).astype(object)
     return frame.where(frame.notna(), None)
 
 
-def _parts(trace: pd.Series, row: Mapping[str, Any], model: Model) -> dict[str, str | None]:
-    start, _ = markup.split(trace["token_ids"], model).reasoning
-    kept = markup.decode(trace["token_ids"][start : row["kept_tokens"]], model).strip()
+def _parts(kept: str, row: Mapping[str, Any], model: Model) -> dict[str, str | None]:
     new = row["token_ids"][: row["answer_start"]]
     after = markup.decode(new[slice(*markup.split(new, model).reasoning)], model).strip()
     after = after if row["reasoning_tokens"] else ""
-    texts = {
+    return {
         "kept": kept,
         "inserted": markup.decode(row["inserted_ids"], model).strip(),
-        "after": after,
-        "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip(),
-        "steps": numbered(f"{kept}\n{after}"),
+        "after": None if _was_closed(row, model) else after,
+        "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip() if row["ended"] else None,
+        "steps": numbered(f"{kept}\n{after}") or None,
     }
-    return {name: text or None for name, text in texts.items()}
+
+
+def _was_closed(row: Mapping[str, Any], model: Model) -> bool:
+    """Whether the splice ended the thinking, so that no more of it could come."""
+    end = markup.closing(model) + markup.encode(row["prefill"] or "", model)
+    return list(row["inserted_ids"])[-len(end) :] == end
 
 
 def numbered(thinking: str) -> str:

@@ -5,11 +5,13 @@ to 1, tells how far what is asked about is so. Whether that is good is told by t
 undesired criterion means that the bad thing is there.
 """
 
+import copy
 import dataclasses
 import functools
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
@@ -140,6 +142,25 @@ class Rubric:
     def criterion(self, name: str) -> Criterion:
         """The criterion of this id; KeyError if there is none."""
         return {criterion.id: criterion for criterion in self.criteria}[name]
+
+    def only(self, ids: Iterable[str]) -> "Rubric":
+        """The rubric of some of its criteria, in its own order, without the gates of the others; its hash is another.
+
+        Where none of them is desired and has a weight, no score is defined; each can still be judged by itself.
+
+        Raises:
+            RubricError: an id is none of the criteria, or there is no id.
+        """
+        known, wanted = [criterion.id for criterion in self.criteria], list(ids)
+        expected = f"expected {'one of ' if wanted else ''}{', '.join(known)}"
+        if strange := [name for name in wanted if name not in known]:
+            raise RubricError(f"no criterion {strange[0]}{faults.guess(strange[0], known)}, {expected}")
+        if not wanted:
+            raise RubricError(f"no criteria, {expected}")
+        part = copy.copy(self)  # not made anew: what must hold of a whole rubric need not hold of a part
+        object.__setattr__(part, "criteria", tuple(one for one in self.criteria if one.id in wanted))
+        object.__setattr__(part, "gates", tuple(gate for gate in self.gates if gate.criterion in wanted))
+        return part
 
 
 PARTS = {"criteria": Criterion, "options": Option, "gates": Gate}

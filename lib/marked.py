@@ -1,0 +1,122 @@
+"""Judgements as a reader checks them: the parts of the record that the judge saw, with the words it quotes marked.
+
+Texts are written by models: everything is escaped and nothing of it is rendered, and characters that nobody sees are
+shown by their number, as they may turn the order of what stands around them.
+"""
+
+import html as escaping
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lib import plan
+from lib.grm import fence
+from lib.grm.prompt import EMPTY, VIEWS
+from lib.grm.rubric import Criterion, Rubric
+
+BOX = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;font-family:inherit;text-align:left;unicode-bidi:isolate;margin:2px 0"
+)
+PART = "border-left:3px solid rgba(128,128,128,.4);padding:0 10px"
+MARK = (  # bold and underlined too, for those who print without colours or see none
+    "background:rgba(230,159,0,.35);color:inherit;font-weight:bold;text-decoration:underline;print-color-adjust:exact"
+)
+TOLD = ("reason", "status", "why")
+HIDDEN = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")  # what nobody sees beside what `fence.visible` leaves out
+PLAIN = "\n\t"  # among these, which stay
+ABSENT = "(this record has no such part)"
+
+
+def html(item: Mapping[str, Any], judgement: Mapping[str, Any], criterion: Criterion, is_open: bool = True) -> str:
+    """HTML of one judgement: the question, the verdict, its reason, and the parts of the item that the judge saw.
+
+    Args:
+        item: item_id, and a text for each view of the criterion; null where the item has no such part.
+        judgement: a row of `Judge.score`'s frame, about this item and criterion. Its quote is marked from `start` to
+            `end` of its `view` if the item has these words there.
+        criterion: what was asked.
+        is_open: whether the details are shown at once.
+
+    Raises:
+        ValueError: the judgement is about another item or criterion.
+    """
+    for key, expected in (("item_id", item["item_id"]), ("criterion", criterion.id)):
+        if judgement[key] != expected:
+            raise ValueError(f"judgement: {key}: expected {expected}, got {judgement[key]}")
+    verdict = _text(judgement["verdict"]) or "no verdict"
+    scored = "" if judgement["status"] == "ok" else f" ({judgement['status']}: it does not count)"
+    heading = f"{item['item_id']} · {criterion.id}: {verdict}{scored}"
+    told = [("question", criterion.question)] + [(name, _text(judgement.get(name))) for name in TOLD]
+    lines = "".join(
+        f"<pre style='{BOX}'><b>{name.capitalize()}</b> {_shown(text)}</pre>" for name, text in told if text
+    )
+    views = "".join(_part(view, item, judgement) for view in VIEWS if view in criterion.views)
+    return f"<details{' open' if is_open else ''}><summary>{_shown(heading)}</summary>{lines}{views}</details>"
+
+
+def page(judgements: pd.DataFrame, items: pd.DataFrame, rubric: Rubric) -> str:
+    """HTML of judgements by one rubric, one below the other, the first one open; without a script.
+
+    Raises:
+        ValueError: a judgement is about no item here.
+        KeyError: a judgement names a criterion that the rubric does not have.
+    """
+    known = items.set_index("item_id", drop=False)
+    if len(lost := judgements[~judgements["item_id"].isin(known.index)]):
+        raise ValueError(f"judgements: no item {lost['item_id'].iloc[0]}, expected one of the {len(items)} items")
+    told = [
+        html(known.loc[row["item_id"]].to_dict(), row, rubric.criterion(row["criterion"]), is_open=i == 0)
+        for i, row in enumerate(judgements.to_dict("records"))
+    ]
+    return "".join(told) or "There are no judgements."
+
+
+def sample(judgements: pd.DataFrame, items: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
+    """`n` judgements on items that are here, drawn with a seed: by turns from each criterion's verdicts and statuses.
+
+    So what is rare, such as a verdict without its evidence, is seen too. They stand in the order of the judgements.
+    """
+    known = judgements[judgements["item_id"].isin(items["item_id"])].reset_index(drop=True)
+    shuffled = known.sample(frac=1, random_state=plan.seed_of(seed, "marked") % 2**32)
+    kinds = shuffled.groupby(["criterion", "status", "verdict"], sort=True, dropna=False)
+    turns = pd.DataFrame({"turn": kinds.cumcount(), "criterion": shuffled["criterion"]})
+    # in each turn, first one of each criterion
+    turns["again"] = turns.groupby(["turn", "criterion"]).cumcount()
+    return known.loc[sorted(turns.sort_values(["turn", "again"], kind="stable").index[:n])]
+
+
+def _part(view: str, item: Mapping[str, Any], judgement: Mapping[str, Any]) -> str:
+    """A view under its heading."""
+    text = item[view]
+    if not isinstance(text, str):
+        body = f"<i>{ABSENT}</i>"
+    elif not text.strip():
+        body = f"<i>{EMPTY}</i>"
+    else:
+        start, end = _span(view, text, judgement)
+        quote = f"<mark style='{MARK}'>{_shown(text[start:end])}</mark>" if end else ""
+        body = f"{_shown(text[:start])}{quote}{_shown(text[end:])}"
+    heading = f"<summary><b>{VIEWS[view].capitalize()}</b></summary>"
+    return f"<details open>{heading}<pre style='{BOX};{PART}'>{body}</pre></details>"
+
+
+def _span(view: str, text: str, judgement: Mapping[str, Any]) -> tuple[int, int]:
+    """Where the quote stands in a view; (0, 0) if it does not, as when the judgement is about an older record."""
+    if judgement["view"] != view or pd.isna(judgement["start"]) or pd.isna(judgement["end"]):
+        return 0, 0
+    start, end = int(judgement["start"]), int(judgement["end"])
+    return (start, end) if 0 <= start < end and text[start:end] == judgement["quote"] else (0, 0)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""  # a table's null comes as NaN
+
+
+def _shown(text: str) -> str:
+    return escaping.escape("".join(char if _is_plain(char) else f"⟨U+{ord(char):04X}⟩" for char in text))
+
+
+def _is_plain(char: str) -> bool:
+    return char in PLAIN or (fence.visible(char) == char and unicodedata.category(char) not in HIDDEN)
