@@ -6,6 +6,7 @@ import pandas as pd
 
 from lib.grm.bootstrap import Interval, counted, intervals
 from lib.grm.rubric import Criterion, Rubric
+from lib.grm.truth import KEY, need_single
 
 LEAST = 0.65  # lower bound of the balanced accuracy of a criterion that is reported; 0.5 is chance for two labels
 Z_SQUARED = 1.96**2
@@ -40,11 +41,8 @@ def standing(
     Raises:
         ValueError: an item has two true labels for one criterion, or a label is not on the criterion's menu.
     """
-    keys = ["item_id", "criterion"]
-    if (twice := truth.duplicated(keys)).any():
-        row = truth[twice].iloc[0]
-        raise ValueError(f"truth: {row['item_id']}, {row['criterion']}: stands twice, expected one label")
-    both = voted.merge(truth.dropna(subset="label")[[*keys, "label"]], on=keys)
+    need_single(truth)
+    both = voted.merge(truth.dropna(subset="label")[[*KEY, "label"]], on=KEY)
     settings = {"draws": draws, "seed": seed, "level": level}
     rows = [_row(both[both["criterion"].eq(one.id)], one, settings) for one in rubric.criteria]
     return pd.DataFrame(rows, columns=COLUMNS)
