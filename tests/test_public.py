@@ -13,6 +13,7 @@ from lib.engine import Completion
 from lib.grm import fence, labelled, public, scores
 from lib.grm.judge import COLUMNS
 
+
 class Fake:
     """A FAKE engine that knows where the faults are: it quotes the line that `says` names for the item it is shown."""
 
@@ -111,7 +112,9 @@ def test_what_has_no_usable_verdict_costs_coverage_or_counts_as_wrong():
 def test_a_set_without_sound_solutions_has_no_f1():
     told = public.figures(marked((20, 10), (0, 0)), draws=100).set_index("figure")
     assert told.loc["accuracy_sound", "why"] == "no such solution has a usable verdict"
-    assert told.loc["f1", "why"] == "only one label is true" and told.loc[["f1", "balanced_accuracy"], "low"].isna().all()
+    assert (
+        told.loc["f1", "why"] == "only one label is true" and told.loc[["f1", "balanced_accuracy"], "low"].isna().all()
+    )
     assert told.loc["accuracy_faulty", "value"] == 0.5
 
 
@@ -148,6 +151,6 @@ def test_with_a_real_model_every_solution_ends_with_a_status(shared_data):
     assert len(rows) == 10 and rows["status"].isin(scores.STATUSES).all()
     failed = rows[rows["status"].ne("ok")]
     assert failed[["value", "step"]].isna().all(axis=None)
-    print(rows[["status","why","path","attempts","reason"]].to_string())
+    assert failed["why"].notna().sum() == (~failed["status"].isin(("abstain", "evidence_missing"))).sum()
     told = public.figures(public.voted(rows, items), draws=100).set_index("figure")
     assert told.loc["coverage", "value"] == pytest.approx(rows.groupby("item_id")["step"].count().gt(0).mean())
