@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from manners import KIND, RIGHT, RUBRIC
+from manners import KIND, RIGHT, RUBRIC, Fake, items
 
 from lib import grm, schema
 from lib.grm import agreement, calibrated, calibration, report, truth
@@ -173,6 +173,22 @@ def test_disagreements_show_both_labels_and_grounds_the_surest_first():
     assert found["reason"].tolist() == ["why 0", "why 0", "why 1"]  # of a sample that says so
     assert found.loc[2, "quote"] == "words 1" and found.loc[2, "interrupt"] == "stop"
     assert truth.disagreements(voted, known, items)["reason"].isna().all()
+
+
+def test_from_replies_of_a_judge_to_what_its_verdicts_are_worth():
+    asked = items([answer for _ in range(30) for answer in ("please", "12", "rude")])
+    ready = Fake(lambda text, number: ("broken", "stop") if number % 10 == 0 else (text, "stop"))
+    made = grm.Judge(ready, grm.Policy(attempts=1)).score(asked, RUBRIC, samples=2)
+    voted = report.verdicts(made, RUBRIC)
+    known = [{"row_id": name, "status": "correct", "correct": i % 3 == 0} for i, name in enumerate(asked["item_id"])]
+    known[1]["correct"] = True  # the program sees kindness that the judge does not
+    true = truth.by_program(asked, one_of("grades.correct"), rows("grades", *known), rows("labels"), KINDS)
+    (differ,) = truth.disagreements(voted, true, asked, made).to_dict("records")
+    assert (differ["item_id"], differ["truth"], differ["verdict"], differ["reason"]) == ("i1", "yes", "no", "so")
+    found = calibrated.figures(voted, true, RUBRIC, draws=100).set_index(["criterion", "figure", "part"]).sort_index()
+    assert found.loc[("kind", "specificity"), "value"].eq(1).all()
+    assert found.loc[("kind", "sensitivity"), "value"].sort_values().iloc[1:].eq(1).all()
+    assert found.loc[("right", "kappa"), "why"].eq("no item has a true label").all()
 
 
 # what verdicts are worth
