@@ -1,11 +1,15 @@
 """Labels by people: read, checked, written, and made one."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
-from manners import RUBRIC
+from manners import KIND, RUBRIC
 
 from lib import paths
 from lib.grm import agreement, people
 from lib.grm.people import LabelError
+from lib.grm.rubric import Option
 
 
 @pytest.fixture
@@ -78,3 +82,67 @@ def test_several_raters_make_one_label_and_ties_fall_to_the_worse(folder):
     assert list(beside.columns) == ["A", "B", "C"]
     alpha = agreement.krippendorff_alpha([beside[rater] for rater in beside])
     assert alpha is not None and alpha < 1
+
+
+LEVELS = tuple(Option(name, value, name) for name, value in (("none", 0.0), ("some", 0.5), ("all", 1.0)))
+
+
+def labelled(**by_rater):
+    """Labels of `kind` by raters: a text of one letter an item, `-` where there is none, `?` for cannot_assess."""
+    names = {"y": "yes", "n": "no", "?": "cannot_assess", "0": "none", "1": "some", "2": "all"}
+    return pd.DataFrame(
+        [
+            {"item_id": f"i{i}", "criterion": "kind", "rater": rater, "label": names[one], "notes": ""}
+            for rater, said in by_rater.items()
+            for i, one in enumerate(said)
+            if one != "-"
+        ]
+    )
+
+
+def verdicts(said):
+    names = {"y": "yes", "n": "no", "x": None, "0": "none", "1": "some", "2": "all"}
+    rows = [{"item_id": f"i{i}", "problem_id": f"p{i}", "verdict": names[one]} for i, one in enumerate(said)]
+    frame = pd.DataFrame(rows).assign(criterion="kind")
+    return frame.assign(status=frame["verdict"].notna().map({True: "ok", False: "parse_error"}))
+
+
+def kind(labels, voted, rubric=RUBRIC):
+    told = people.agreement(labels, voted, rubric, draws=200).set_index("criterion")
+    assert list(told.index) == [one.id for one in rubric.criteria]
+    return told.loc["kind"]
+
+
+def test_agreement_of_people_and_judge_is_counted_on_the_same_items():
+    ann, ben, judge = "yynnyynny?y", "ynnnyyyny-y", "yynnyynynyx"
+    row = kind(labelled(Ann=ann, problem_id=ben), verdicts(judge))
+    both = [i for i in range(11) if ann[i] in "yn" and ben[i] in "yn"]
+    sides = [[said[i] for i in both] for said in (ann, ben)]
+    assert (row["items"], row["raters"]) == (10, 2)
+    assert row["human_alpha"] == pytest.approx(agreement.krippendorff_alpha(sides))
+    assert row["human_kappa"] == pytest.approx(agreement.cohen_kappa(*sides))
+    told = [judge[i] if judge[i] != "x" else None for i in both]
+    assert row["judge_alpha"] == pytest.approx(agreement.krippendorff_alpha([sides[0] + sides[1], told + told]))
+    assert row["judge_kappa"] == pytest.approx(sum(agreement.cohen_kappa(one, told) for one in sides) / 2)
+    assert row["judge_alpha_low"] <= row["judge_alpha"] <= row["judge_alpha_high"]
+
+
+def test_three_raters_with_gaps_and_one_who_labelled_alone():
+    row = kind(labelled(A="yynn---", B="y-nnyy-", C="-ynyyn-", D="------y"), verdicts("yynnyyy"))
+    assert (row["items"], row["raters"]) == (6, 3)
+    beside = [["y", "y", "n", "n", None, None], ["y", None, "n", "n", "y", "y"], [None, "y", "n", "y", "y", "n"]]
+    assert row["human_alpha"] == pytest.approx(agreement.krippendorff_alpha(beside))
+
+
+def test_an_ordinal_scale_forgives_neighbours():
+    rubric = replace(RUBRIC, criteria=(replace(KIND, scale="ordinal", options=LEVELS),))
+    near = kind(labelled(A="001122" * 3, B="011122" * 3), verdicts("001122" * 3), rubric)
+    far = kind(labelled(A="001122" * 3, B="021122" * 3), verdicts("001122" * 3), rubric)
+    assert near["human_alpha"] > far["human_alpha"] and near["human_kappa"] > far["human_kappa"]
+
+
+def test_without_two_raters_there_is_no_agreement():
+    row = kind(labelled(Ann="yn"), verdicts("yn"))
+    assert row["items"] == 0 and row[people.AGREEMENT[4:]].isna().all()
+    silent = kind(labelled(Ann="yny", Ben="yny"), verdicts("xxx"))
+    assert silent["human_alpha"] == 1 and silent[["judge_alpha", "judge_kappa"]].isna().all()

@@ -66,3 +66,51 @@ def test_two_labels_of_one_item_and_labels_off_the_menu_are_named():
         standing.standing(voted, pd.concat([truth, truth]), RUBRIC)
     with pytest.raises(ValueError, match="label 'maybe'"):
         standing.standing(voted, truth.assign(label="maybe"), RUBRIC)
+
+
+def said_by(raters, truth, seed=2):
+    """Labels by people who are each wrong in a share of the items."""
+    rng = random.Random(seed)
+    other = {"yes": "no", "no": "yes"}
+    return pd.DataFrame(
+        [
+            {"item_id": row["item_id"], "criterion": "kind", "rater": name, "notes": ""}
+            | {"label": other[row["label"]] if rng.random() < error else row["label"]}
+            for row in truth.to_dict("records")
+            for name, error in raters.items()
+        ]
+    )
+
+
+def with_people(error, raters, n=400, failed=0.0):
+    voted, truth = planted(error, n=n, failed=failed)
+    told = standing.standing(voted, truth, RUBRIC, draws=300, labels=said_by(raters, truth))
+    return told.set_index("criterion").loc["kind"]
+
+
+def test_a_judge_that_agrees_with_people_as_they_do_with_each_other_is_reported():
+    unsure = {"Ann": 0.3, "Ben": 0.3}
+    row = with_people(0.35, unsure)
+    assert of_kind(*planted(0.35))["standing"] == "exploratory"  # the same judge without people
+    assert row["standing"] == "reported" and row["why"].startswith("agrees with people (alpha 0.")
+    assert row["human_alpha"] == pytest.approx(0.16, abs=0.08)  # (1 - 2 x 0.3) squared
+    assert row["judge_alpha"] == pytest.approx(0.4 * 0.3, abs=0.08)
+
+
+def test_people_who_agree_better_are_no_excuse():
+    row = with_people(0.35, {"Ann": 0.02, "Ben": 0.02})
+    assert row["standing"] == "exploratory" and "balanced accuracy may be as low as" in row["why"]
+    assert row["human_alpha"] > row["judge_alpha"] + 0.5
+
+
+def test_a_judge_by_chance_is_not_excused_by_people_who_guess():
+    row = with_people(0.5, {"Ann": 0.5, "Ben": 0.5})
+    assert row["judge_alpha"] >= row["human_alpha"] - standing.BELOW_PEOPLE
+    assert row["standing"] == "exploratory"
+
+
+def test_coverage_counts_beside_people_and_one_rater_is_no_agreement():
+    row = with_people(0.35, {"Ann": 0.3, "Ben": 0.3}, failed=0.3)
+    assert row["standing"] == "exploratory" and "of the items have a verdict" in row["why"]
+    alone = with_people(0.35, {"Ann": 0.0})
+    assert alone["standing"] == "exploratory" and pd.isna(alone["human_alpha"])

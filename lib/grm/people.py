@@ -9,18 +9,26 @@
 """
 
 import csv
+import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib import paths, tables
+from lib.grm import bootstrap
+from lib.grm.agreement import cohen_kappa
+from lib.grm.bootstrap import Interval, intervals
 from lib.grm.reply import CANNOT
-from lib.grm.rubric import Rubric
+from lib.grm.rubric import Criterion, Rubric
 from lib.grm.votes import vote
 
 COLUMNS = ["item_id", "criterion", "rater", "label", "notes"]
 KEY = COLUMNS[:3]
+AGREEMENT = ["criterion", "items", "problems", "raters"] + [
+    f"{who}_{name}" for who in ("human", "judge") for name in ("kappa", "alpha", "alpha_low", "alpha_high")
+]
 
 
 class LabelError(ValueError):
@@ -101,3 +109,49 @@ def side_by_side(labels: pd.DataFrame, criterion: str) -> pd.DataFrame:
     """A row per item and a column per rater, for `agreement.krippendorff_alpha`; cannot_assess is null."""
     mine = labels[labels["criterion"].eq(criterion) & labels["label"].ne(CANNOT)]
     return mine.pivot(index="item_id", columns="rater", values="label")
+
+
+def agreement(
+    labels: pd.DataFrame, voted: pd.DataFrame, rubric: Rubric, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """How well people agree with each other and, on the same items, a judge with each of them: a row per criterion.
+
+    The items are those that the judge was asked about and that two people or more could label. `human_alpha` is
+    Krippendorff's alpha of all raters; `judge_alpha` that of the pairs of the judge's verdict and one person's label;
+    both ordinal where the scale is, with intervals clustered by problem. `human_kappa` is the mean of Cohen's kappa
+    over all pairs of raters, `judge_kappa` that over the raters; with three labels or more it is quadratic. A figure
+    that is not defined is null.
+
+    Args:
+        labels: as from `read`.
+        voted: as from `report.verdicts`; what is not ok is no verdict.
+        rubric: the criteria; all have rows.
+    """
+    how = {"draws": draws, "seed": seed, "level": level}
+    rows = [_agreement(labels, voted[voted["criterion"].eq(one.id)], one, how) for one in rubric.criteria]
+    return pd.DataFrame(rows, columns=AGREEMENT).astype(dict.fromkeys(AGREEMENT[4:], float))
+
+
+def _agreement(labels: pd.DataFrame, voted: pd.DataFrame, one: Criterion, how: dict[str, Any]) -> dict[str, Any]:
+    beside = side_by_side(labels, one.id)
+    beside = beside.set_axis([f"rater {i}" for i in range(beside.shape[1])], axis=1)  # a name may be problem_id
+    judge = voted.assign(judge=voted["verdict"].where(voted["status"].eq("ok"))).set_index("item_id")
+    both = beside[beside.notna().sum(axis=1).ge(2)].join(judge[["problem_id", "judge"]], how="inner")
+    raters = [rater for rater in beside.columns if both[rater].notna().any()]
+    told = {"criterion": one.id, "items": len(both), "problems": both["problem_id"].nunique(), "raters": len(raters)}
+    if both.empty:
+        return told
+    kind, weights = ("nominal", None) if len(one.labels) == 2 else ("ordinal", "quadratic")
+    pairs = both.melt(["problem_id", "judge"], raters, value_name="human").dropna(subset=["judge", "human"])
+    told |= _ends("human", intervals(both, bootstrap.alpha(raters, one.levels, kind), **how))
+    if len(pairs):
+        told |= _ends("judge", intervals(pairs, bootstrap.alpha(["human", "judge"], one.levels, kind), **how))
+    for who, sides in (("human", itertools.combinations(raters, 2)), ("judge", ((rater, "judge") for rater in raters))):
+        kappas = [cohen_kappa(both[a], both[b], weights, one.levels) for a, b in sides]
+        known = [kappa for kappa in kappas if kappa is not None]
+        told[f"{who}_kappa"] = float(np.mean(known)) if known else None
+    return told
+
+
+def _ends(who: str, one: Interval) -> dict[str, float | None]:
+    return {f"{who}_alpha": one.value, f"{who}_alpha_low": one.low, f"{who}_alpha_high": one.high}

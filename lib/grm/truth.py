@@ -1,0 +1,148 @@
+"""Truth by programs: what graders and rules found out about the things that criteria ask, and where a judge differs.
+
+A criterion names what a program knows of the same as `table.column` (its `proxy`). A rule says False, too, where it
+does not apply or could not look; that is no "no", and leaves no label:
+
+| column | tells something where |
+|---|---|
+| grades.correct | the grader could tell: status is not ungradable |
+| grades.equals_revised, labels.equals_revised | it is not null |
+| labels.leakage | the interrupt is hard, and the full-thinking answers have a length |
+| labels.new_error | the sample was correct with full thinking, and status is not ungradable |
+| labels.panic | the same, as the rule is about new errors, and the interrupt is soft |
+| labels.self_doubt | the same, and the interrupt is an update |
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lib import params, schema
+from lib.grm import faults
+from lib.grm.rubric import Criterion, Rubric
+
+KEYS = {"grades": "row_id", "labels": "continuation_id"}
+KINDS = {"leakage": "hard", "panic": "soft", "self_doubt": "update"}  # interrupts that a rule is for
+OF_NEW_ERRORS = ("panic", "self_doubt", "new_error")
+KEY = ["item_id", "criterion"]
+COLUMNS = [*KEY, "label"]
+SHOWN = ["reason", "quote", "view"]
+
+
+def by_program(
+    items: pd.DataFrame,
+    rubric: Rubric,
+    grades: pd.DataFrame,
+    labels: pd.DataFrame,
+    kinds: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """A label for each item and each criterion of the rubric that has a proxy: item_id, criterion, label.
+
+    The label is the one of value 1 where the program's column is true and that of value 0 where it is false; null
+    where the program could not tell, or has no row of the item.
+
+    Args:
+        items: has item_id.
+        rubric: its criteria, of which those with a proxy are labelled.
+        grades, labels: rows of these tables, of the items' model.
+        kinds: of each interrupt, whether it is hard, soft or update; by default its file in `params/interrupts` tells.
+
+    Raises:
+        ValueError: a proxy names no table or no column of truth values, a criterion has more than two labels, or an
+            item has two rows.
+        params.ParamsError: an interrupt has no file, and no entry in `kinds`.
+    """
+    tables, parts = {"grades": grades, "labels": labels}, []
+    for criterion in rubric.criteria:
+        if criterion.proxy:
+            table, column = _place(criterion)
+            told = _told(_of_items(tables[table], table, items), table, column, kinds)
+            low, high = sorted(criterion.labels, key=criterion.values.__getitem__)
+            label = items["item_id"].map(told.map({True: high, False: low}, na_action="ignore"))
+            parts.append(pd.DataFrame({"item_id": items["item_id"], "criterion": criterion.id, "label": label}))
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS, dtype=object)
+    frame = pd.concat(parts, ignore_index=True).astype(object)
+    return frame.where(frame.notna(), None)
+
+
+def disagreements(
+    voted: pd.DataFrame, truth: pd.DataFrame, items: pd.DataFrame, judgements: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """The verdicts that differ from a known truth, the most confident first.
+
+    Columns: item_id, problem_id, interrupt and position (as far as items have them), criterion, truth, verdict,
+    confidence, votes, and reason, quote and view of the first sample with the voted verdict.
+
+    Args:
+        voted: as from `report.verdicts`; what is not ok differs from nothing.
+        truth: item_id, criterion, label; null where unknown.
+        items: what was judged.
+        judgements: the samples behind the votes; without them reason, quote and view are null.
+    """
+    known = truth.dropna(subset="label")[COLUMNS].rename(columns={"label": "truth"})
+    rows = voted[voted["status"].eq("ok")].merge(known, on=KEY, validate="many_to_one")
+    rows = rows[rows["verdict"].ne(rows["truth"])]
+    if judgements is None:
+        rows = rows.assign(**dict.fromkeys(SHOWN))
+    else:
+        said = judgements[judgements["status"].eq("ok")].drop_duplicates([*KEY, "verdict"])
+        rows = rows.merge(said[[*KEY, "verdict", *SHOWN]], on=[*KEY, "verdict"], how="left")
+    where = [name for name in ("interrupt", "position") if name in items.columns]
+    rows = rows.merge(items[["item_id", *where]], on="item_id", how="left", validate="many_to_one")
+    rows = rows.sort_values(["confidence", "votes", *KEY], ascending=[False, False, True, True], kind="stable")
+    columns = ["item_id", "problem_id", *where, "criterion", "truth", "verdict", "confidence", "votes", *SHOWN]
+    return rows[columns].reset_index(drop=True)
+
+
+def need_single(truth: pd.DataFrame) -> None:
+    """Raise a ValueError that names an item with two true labels for one criterion."""
+    if (twice := truth.duplicated(KEY)).any():
+        row = truth[twice].iloc[0]
+        raise ValueError(f"truth: {row['item_id']}, {row['criterion']}: stands twice, expected one label")
+
+
+def _place(criterion: Criterion) -> tuple[str, str]:
+    """Table and column of a proxy."""
+    table, column = criterion.proxy.split(".")
+    start = f"{criterion.id}: proxy: {criterion.proxy}"
+    if table not in KEYS:
+        raise ValueError(f"{start}: no table {table}{faults.guess(table, list(KEYS))}, expected {' or '.join(KEYS)}")
+    known = [one.name for one in schema.TABLES[table].columns if one.type == "bool"]
+    if column not in known:
+        raise ValueError(
+            f"{start}: no column of truth values{faults.guess(column, known)}, expected one of {', '.join(known)}"
+        )
+    if len(criterion.labels) != 2:
+        raise ValueError(f"{start}: tells yes from no, expected a criterion of two labels, got {len(criterion.labels)}")
+    return table, column
+
+
+def _of_items(frame: pd.DataFrame, table: str, items: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the items, by item_id."""
+    rows = frame[frame[KEYS[table]].isin(items["item_id"])].set_index(KEYS[table])
+    if (twice := rows.index.duplicated()).any():
+        raise ValueError(f"{table}: {rows.index[twice][0]}: stands twice, expected the rows of one model")
+    return rows
+
+
+def _told(rows: pd.DataFrame, table: str, column: str, kinds: Mapping[str, str] | None) -> pd.Series:
+    """A column of a table as True, False or null where the program could not tell."""
+    told = rows[column].astype("boolean")
+    if column in ("correct", *OF_NEW_ERRORS):
+        told = told.mask(rows["status"].eq("ungradable"))
+    if table == "labels" and column in KINDS:
+        of = kinds if kinds is not None else {name: _kind(name) for name in rows["interrupt"].unique()}
+        told = told.mask(rows["interrupt"].map(of).ne(KINDS[column]))
+    if column == "leakage":
+        told = told.mask(rows["oracle_correct"].isna() | rows["mean_answer_ratio"].isna())
+    if column in OF_NEW_ERRORS:
+        told = told.mask(~rows["oracle_correct"].astype("boolean").fillna(False))
+    return told.astype(object).where(told.notna(), None)
+
+
+def _kind(name: str) -> str:
+    """Kind of an interrupt; `chain.2` is the second of a chain's steps."""
+    whole, _, place = name.partition(".")
+    interrupt = params.load_interrupt(whole)
+    return params.load_steps(interrupt)[int(place) - 1].kind if place else interrupt.kind
