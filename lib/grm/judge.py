@@ -177,7 +177,7 @@ class Judge:
                 "sample": call.sample,
                 "attempts": call.attempts,
             }
-            yield row | _judged(call, criterion)
+            yield row | judged(call, criterion)
 
     def _known(self, rubric: Rubric) -> dict[str, Any]:
         return {"judge": self.ready.model.name, "rubric": f"{rubric.full_name}#{rubric.hash}"} | {
@@ -193,7 +193,7 @@ def _groups(criteria: Sequence[Criterion], size: int | None) -> Iterator[tuple[C
 def _labels(call: Call) -> Iterator[tuple[str, str, str]]:
     """Item, criterion and label of each verdict that has a vote."""
     for criterion in call.criteria:
-        found = _judged(call, criterion)
+        found = judged(call, criterion)
         if found["status"] == "ok":
             yield call.item["item_id"], criterion.id, found["verdict"]
 
@@ -204,8 +204,8 @@ def _settled(call: Call, counts: Mapping[tuple, int], left: int) -> bool:
     return all(votes.settled(so_far, left) for so_far in told)
 
 
-def _judged(call: Call, criterion: Criterion) -> dict[str, Any]:
-    """What a reply says on a criterion, after its quotes were looked for."""
+def judged(call: Call, criterion: Criterion) -> dict[str, Any]:
+    """What a reply says on a criterion, after its quotes were looked for: those of `COLUMNS` that follow from it."""
     found = call.reply
     if found is None or found.status != "ok":
         return {"status": found.status if found else "infra_error", "why": found.why if found else "not asked"}
