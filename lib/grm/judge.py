@@ -84,8 +84,8 @@ class Judge:
             samples: replies to each question, each with a seed of its own.
 
         Returns:
-            The columns of `COLUMNS`; value is null for every status but ok, start and end say where in the item's
-            `view` the first quote that was found stands.
+            The columns of `COLUMNS`, of all samples or, with the stop rule, of those that were asked; value is null for
+            every status but ok, start and end say where in the item's `view` the first quote that was found stands.
 
         Raises:
             ValueError: a column is missing, or an item stands twice.
