@@ -1,15 +1,19 @@
 """The judge: what it is asked, how often, and what is stored of its replies; FAKE engines stand in for a model."""
 
+import dataclasses
+import itertools
+import json
 import random
 import re
 
 import pandas as pd
 import pytest
-from manners import ANSWERS, RUBRIC, Fake, items
+from manners import ANSWERS, HASTY, KIND, RUBRIC, Fake, items
 
 from lib import grm, markup, parts, tokens
-from lib.engine import EngineError
-from lib.grm import judge, prompt, reply
+from lib.engine import Completion, EngineError
+from lib.grm import judge, prompt, reply, report, votes
+from lib.grm.rubric import Criterion, Option
 
 
 def judged(ready, samples=1, frame=None, store=None, **policy):
@@ -108,6 +112,50 @@ def test_a_judge_that_fails_three_calls_in_ten_loses_coverage_and_not_the_mean()
     assert hasty.loc[hasty["status"].ne("ok"), "value"].isna().all()
 
 
+class Wide(Fake):
+    """A FAKE engine that works on 64 requests at a time and drops all of them when one fails, as real ones do."""
+
+    def __init__(self, failing=0.0, seed=0):
+        super().__init__()
+        self.failing, self.order, self.outcome = failing, random.Random(seed), {}
+
+    def generate(self, requests):
+        requests, running = iter(requests), []
+        while True:
+            taken = list(itertools.islice(requests, 64 - len(running)))
+            self.requests += taken
+            running += taken
+            if not running:
+                return
+            request = running.pop(self.order.randrange(len(running)))
+            if self.outcome.setdefault(request.key, self.order.random() < self.failing):
+                raise EngineError(f"{request.key}: no usable answer: status 500")
+            yield Completion(
+                request.key, tokens.marks(f"<think>\n\n</think>\n\n{self.says(request)}", self.model), "stop", 0
+            )
+
+
+@pytest.mark.parametrize(("failing", "most"), [(0.0, 1.0), (0.01, 1.7), (0.3, 2.0), (0.9, 2.0), (1.0, 1.4)])
+def test_what_an_engine_is_asked_grows_with_the_requests_and_not_with_their_failures(failing, most):
+    frame = items([f"please {i}" for i in range(200)])
+    only = dataclasses.replace(RUBRIC, criteria=(KIND,))
+    for seed in range(3):
+        ready = Wide(failing, seed)
+        rows = grm.Judge(ready, grm.Policy(attempts=1), 1).score(frame, only)
+        assert rows["status"].eq("infra_error").sum() == sum(ready.outcome.values())
+        assert rows["status"].isin(["ok", "infra_error"]).all() and len(rows) == 200 == len(ready.outcome)
+        assert len(ready.requests) <= most * 200
+
+
+def test_a_request_that_an_engine_passes_over_has_no_verdict():
+    class Deaf(Fake):
+        def generate(self, requests):
+            return super().generate(request for i, request in enumerate(requests) if i % 2)
+
+    rows = judged(Deaf(), attempts=1)
+    assert rows["status"].tolist() == ["infra_error", "ok"] * 4 + ["infra_error"]
+
+
 def test_an_engine_that_fails_as_a_whole_is_no_judgement():
     class Broken(Fake):
         def generate(self, requests):
@@ -132,6 +180,74 @@ def test_a_run_that_goes_on_asks_nothing_twice(outputs):
         pd.testing.assert_frame_equal(judged(again, samples=2, store=store), first)
         assert again.requests == []
         assert len(judged(again, samples=3, store=store)) == 27 and len(again.requests) == 9
+
+
+# the stop rule
+
+CALM = Criterion(
+    id="calm",
+    question="How calm is it?",
+    polarity="desired",
+    views=("answer",),
+    scale="ordinal",
+    options=tuple(
+        Option(label, i / 3, f"It is {label}.") for i, label in enumerate(["wild", "hasty", "brisk", "calm"])
+    ),
+)
+DRAWN = dataclasses.replace(RUBRIC, criteria=(HASTY, CALM))
+
+
+class Fickle(Fake):
+    """A FAKE judge whose verdicts are drawn by the seed of a request, some of them without use."""
+
+    def generate(self, requests):
+        for request in requests:
+            self.requests.append(request)
+            draw = random.Random(request.seed)
+            asked = markup.decode(request.prompt_ids, self.model)
+            said = [self.drawn(one, draw) for one in DRAWN.criteria if f"\n{one.id}: " in asked]
+            text = "{broken" if draw.random() < 0.15 else json.dumps({"judgements": said})
+            yield Completion(request.key, tokens.marks(f"<think>\n\n</think>\n\n{text}", self.model), "stop", 0)
+
+    def drawn(self, one, draw):
+        label = draw.choices([*one.labels, reply.CANNOT], [5, *[2] * (len(one.labels) - 1), 1])[0]
+        quotes = [draw.choice(["please", "never said"])] if one.evidence else []
+        return {"criterion": one.id, "evidence": quotes, "reason": "so", "verdict": label}
+
+
+def drawn(stop, samples, seed, **policy):
+    frame = items([f"please {i}" for i in range(4)])
+    return grm.Judge(Fickle(), grm.Policy(stop=stop, **policy), seed).score(frame, DRAWN, samples)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("policy", [{"attempts": 1}, {"attempts": 2}, {"attempts": 1, "per_call": None}])
+def test_stopping_early_never_changes_a_vote(samples, policy):
+    for seed in range(3):
+        whole, part = (drawn(stop, samples, seed, **policy) for stop in (False, True))
+        votes_of = [
+            report.verdicts(rows, DRAWN)[["item_id", "criterion", "status", "verdict"]] for rows in (whole, part)
+        ]
+        pd.testing.assert_frame_equal(*votes_of)
+        keys = ["item_id", "criterion", "sample"]
+        same = whole.merge(part[keys], on=keys)  # what was asked is what would have been asked, seeds and all
+        pd.testing.assert_frame_equal(same, part, check_dtype=False)
+        assert len(part) <= len(whole)
+
+
+@pytest.mark.parametrize("samples", [3, 4, 7, 8])
+def test_no_sample_is_asked_once_a_vote_is_settled(samples):
+    rows = drawn(True, samples, 5, attempts=1)
+    early = 0
+    for (_, name), part in rows.groupby(["item_id", "criterion"]):
+        labels = part["verdict"].where(part["status"].eq("ok")).tolist()
+        levels = DRAWN.criterion(name).levels
+        done = [votes.settled([labels[:n].count(one) for one in levels], samples - n) for n in range(len(labels) + 1)]
+        first = (samples + 1) // 2
+        assert done[-1] and not any(done[:first]) and not any(done[first:-1])
+        assert part["sample"].tolist() == list(range(len(part)))
+        early += len(part) < samples
+    assert early
 
 
 def test_judged_words_cannot_close_their_fence_or_act_as_marks():

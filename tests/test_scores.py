@@ -2,17 +2,20 @@
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from manners import RUBRIC
 from sklearn.linear_model import LogisticRegression
 
-from lib.grm import probes, scores, votes
+from lib.grm import probes, report, scores, votes
 from lib.grm.scores import Judgement
 
 YES_NO = {"no": 0.0, "yes": 1.0}
+ITEM = ["item_id", "problem_id", "criterion"]
 SCALE = {"never": 0.0, "partly": 0.3, "fully": 1.0}
 
 # votes
@@ -38,6 +41,50 @@ def test_a_vote_is_the_median_label_and_the_mean_score(labels, values, label, sc
         found = votes.vote(order, values)
         assert found.label == label and found.score == (None if score is None else pytest.approx(score))
     assert (found.confidence is None) == (label is None) and found.votes == sum(isinstance(x, str) for x in labels)
+
+
+@pytest.mark.parametrize("values", [YES_NO, SCALE, {"yes": 1.0, "no": 0.0}])
+def test_many_votes_are_those_of_each(values):
+    every = [counts for counts in itertools.product(range(5 - len(values) // 3), repeat=len(values))]
+    found = votes.many(pd.DataFrame(every, columns=list(values)), values)
+    for counts, row in zip(every, found.to_dict("records"), strict=True):
+        one = votes.vote([label for label, n in zip(values, counts, strict=True) for _ in range(n)], values)
+        told = [None if pd.isna(row[name]) else row[name] for name in votes.COLUMNS]
+        assert told == [one.label, one.score, one.confidence, one.votes]
+
+
+def random_draws(failing, seed, rows=300):
+    draw = np.random.default_rng(seed)
+    item, failed = draw.integers(40, size=rows), draw.random(rows) < failing
+    status = np.where(failed, draw.choice(["abstain", "parse_error", "refused"], rows), "ok")
+    verdict = np.where(failed & (draw.random(rows) < 0.5), None, draw.choice(["yes", "no"], rows))  # some keep theirs
+    names = {"item_id": [f"i{i}" for i in item], "problem_id": [f"p{i // 3}" for i in item]}
+    criterion = draw.choice(["hasty", "kind", "right"], rows)
+    return pd.DataFrame(names | {"criterion": criterion, "status": status, "verdict": verdict})
+
+
+@pytest.mark.parametrize("failing", [0.0, 0.4, 0.9])
+def test_reported_verdicts_are_the_votes_of_each_item(failing):
+    for seed in range(5):
+        draws = random_draws(failing, seed).sample(frac=1, random_state=seed)
+        found = report.verdicts(pd.concat([draws, draws.iloc[:0]]), RUBRIC)
+        groups = draws.groupby(["item_id", "problem_id", "criterion"], sort=False)
+        assert len(found) == len(groups)
+        for row, (names, part) in zip(found.to_dict("records"), groups, strict=True):
+            criterion = RUBRIC.criterion(names[2])
+            said = part["verdict"].where(part["status"].eq("ok"), None).tolist()
+            one = votes.vote(said, {label: criterion.values[label] for label in criterion.levels})
+            status = "ok" if one.votes else Counter(part["status"]).most_common(1)[0][0]
+            told = {"status": status, "verdict": one.label, "value": one.score, "confidence": one.confidence}
+            wanted = dict(zip(ITEM, names, strict=True)) | told | {"votes": one.votes, "samples": len(part)}
+            assert {name: None if pd.isna(value) else value for name, value in row.items()} == wanted
+
+
+def test_verdicts_off_the_menu_are_named_and_no_draws_make_no_votes():
+    draws = random_draws(0.2, 0)
+    assert report.verdicts(draws.iloc[:0], RUBRIC).shape == (0, 9)
+    with pytest.raises(ValueError, match="label 'sure': expected one of yes, no"):
+        report.verdicts(draws.replace({"verdict": {"yes": "sure"}}).query("criterion == 'hasty'"), RUBRIC)
 
 
 def test_a_vote_off_the_menu_is_named():

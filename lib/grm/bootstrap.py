@@ -5,6 +5,7 @@ The cluster bootstrap with percentile intervals (Cameron, Gelbach and Miller, Re
 matrices.
 """
 
+import functools
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,7 @@ from lib.grm import agreement
 from lib.grm.agreement import defined
 
 CHUNK = 100_000  # numbers drawn at a time: what a cache holds
+KEPT = 1_000_000  # numbers of a bootstrap that are kept for the next figure of as many clusters
 SAME = 1e-9
 
 
@@ -110,7 +112,7 @@ def drawn(
     if cluster not in frame.columns or frame[cluster].isna().any():
         raise ValueError(f"column {cluster}: expected the cluster of every row")
     codes, names = pd.factorize(frame[cluster], sort=True)
-    weights = _weights(len(names), draws, seed)
+    weights = (_kept if len(names) * draws <= KEPT else _weights)(len(names), draws, seed)
     if isinstance(statistic, Counted):
         each = statistic.rows(frame)
         sums = np.zeros((len(names), each.shape[1]))
@@ -140,3 +142,8 @@ def _weights(clusters: int, draws: int, seed: int) -> Iterable[np.ndarray]:
         some = min(size, draws - start)
         taken = random.integers(clusters, size=(some, clusters)) + np.arange(some)[:, None] * clusters
         yield np.bincount(taken.ravel(), minlength=some * clusters).reshape(some, clusters).astype(float)
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(clusters: int, draws: int, seed: int) -> list[np.ndarray]:
+    return list(_weights(clusters, draws, seed))

@@ -56,14 +56,16 @@ def counted_ece(confidence: str, right: str, bins: int = 10, by: By = "width") -
         both = ~np.isnan(sides[0]) & ~np.isnan(sides[1])
         sure, hit = _known(*sides)
         found = np.zeros((len(frame), bins, 2))
-        found[np.flatnonzero(both), _bins(sure, bins, by)] = np.column_stack([hit - sure, np.ones(len(sure))])
+        found[np.flatnonzero(both), bins_of(sure, bins, by)] = np.column_stack([hit - sure, np.ones(len(sure))])
         return found.reshape(len(frame), -1)
 
-    def of(sums: np.ndarray) -> np.ndarray:
-        apart, n = np.moveaxis(sums.reshape(len(sums), bins, 2), -1, 0)
-        return np.abs(apart).sum(-1) / np.where(n.sum(-1) > 0, n.sum(-1), np.nan)
+    return Counted(rows, ece_of)
 
-    return Counted(rows, of)
+
+def ece_of(sums: np.ndarray) -> np.ndarray:
+    """`ece` of each row of sums: for each bin the sum of outcome - confidence, then how many there are."""
+    apart, n = np.moveaxis(sums.reshape(len(sums), -1, 2), -1, 0)
+    return np.abs(apart).sum(-1) / np.where(n.sum(-1) > 0, n.sum(-1), np.nan)
 
 
 def curve(confidence: Sequence[float], right: Labels, bins: int = 10, by: By = "width") -> pd.DataFrame:
@@ -77,12 +79,20 @@ def curve(confidence: Sequence[float], right: Labels, bins: int = 10, by: By = "
     """
     sure, hit = _known(confidence, right)
     rows = pd.DataFrame({"confidence": sure, "accuracy": hit, "n": 1})
-    groups = rows.groupby(_bins(sure, bins, by))
+    groups = rows.groupby(bins_of(sure, bins, by))
     found = groups.mean().assign(n=groups.size(), low=groups["confidence"].min(), high=groups["confidence"].max())
     if by == "width":
         found = found.reindex(range(bins))
         found = found.assign(n=found["n"].fillna(0).astype(int), low=found.index / bins, high=(found.index + 1) / bins)
     return found[["low", "high", "n", "confidence", "accuracy"]].rename_axis("bin").reset_index()
+
+
+def bins_of(sure: np.ndarray, bins: int = 10, by: By = "width") -> np.ndarray:
+    """The bin of each confidence, from 0 up; ValueError as `curve`."""
+    if bins < 1 or by not in ("width", "mass"):
+        raise ValueError(f"expected bins from 1 up, by width or mass, got {bins} by {by!r}")
+    place = sure if by == "width" else pd.Series(sure).rank().to_numpy() / max(len(sure), 1)
+    return np.clip(np.ceil(place * bins - ROUNDING), 1, bins).astype(int) - 1
 
 
 def rogan_gladen(prevalence: float | None, sensitivity: float | None, specificity: float | None) -> Corrected:
@@ -152,13 +162,6 @@ def _known(confidence: Sequence[float], right: Labels) -> tuple[np.ndarray, np.n
     if ((sure[both] < 0) | (sure[both] > 1)).any():
         raise ValueError("confidence: expected 0 to 1")
     return sure[both], hit[both]
-
-
-def _bins(sure: np.ndarray, bins: int, by: By) -> np.ndarray:
-    if bins < 1 or by not in ("width", "mass"):
-        raise ValueError(f"expected bins from 1 up, by width or mass, got {bins} by {by!r}")
-    place = sure if by == "width" else pd.Series(sure).rank().to_numpy() / max(len(sure), 1)
-    return np.clip(np.ceil(place * bins - ROUNDING), 1, bins).astype(int) - 1
 
 
 def _true_share(prevalence: np.ndarray, sensitivity: np.ndarray, specificity: np.ndarray) -> np.ndarray:

@@ -4,15 +4,17 @@ A call that brings no usable reply is made again, at last in plain text; what fa
 value. Completions go into the store of a run, so that a judge that was stopped is asked nothing twice.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup, plan, run, tokens
-from lib.engine import Engine, EngineError, Request
-from lib.grm import evidence, prompt, reply
+from lib import engine, markup, plan, tokens
+from lib.engine import Completion, Engine, EngineError, Request
+from lib.grm import evidence, prompt, reply, votes
+from lib.grm.batches import Batches
 from lib.grm.reply import Reply
 from lib.grm.rubric import Criterion, Rubric
 from lib.parts import Store
@@ -49,10 +51,11 @@ class Policy:
     per_call: int | None = 1  # criteria of one call, which see the union of their views; None: all
     attempts: int = 3  # calls for one reply; the last of several is in plain text
     max_tokens: int | None = None  # of a reply, twice as many after one that was cut; None: the model's own limit
+    stop: bool = False  # ask no further samples once no label of a call can change by them; its score still could
 
 
 @dataclass
-class _Call:
+class Call:
     """One reply to be had: some criteria, about one item, in one sample."""
 
     item: Mapping[str, Any]
@@ -81,8 +84,8 @@ class Judge:
             samples: replies to each question, each with a seed of its own.
 
         Returns:
-            The columns of `COLUMNS`; value is null for every status but ok, start and end say where in the item's
-            `view` the first quote that was found stands.
+            The columns of `COLUMNS`, of all samples or, with the stop rule, of those that were asked; value is null for
+            every status but ok, start and end say where in the item's `view` the first quote that was found stands.
 
         Raises:
             ValueError: a column is missing, or an item stands twice.
@@ -91,26 +94,48 @@ class Judge:
         _check(items, rubric)
         records = items.astype(object).where(items.notna(), None).to_dict("records")
         groups = list(_groups(rubric.criteria, self.policy.per_call))
-        calls = [_Call(item, group, i) for item in records for group in groups for i in range(samples)]
-        calls = [self._possible(call) for call in calls]
-        for attempt in range(self.policy.attempts):
-            left = [call for call in calls if call.criteria and (call.reply is None or call.reply.status in AGAIN)]
-            if not left:
-                break
-            self._ask(left, attempt)
-        rows = [row for call in calls for row in self._rows(call, rubric)]
+        calls = [self._possible(Call(item, group, i)) for item in records for group in groups for i in range(samples)]
+        asked = self._until_settled([call for call in calls if call.criteria], samples)
+        rows = [row for call in asked for row in self._rows(call, rubric)]
         rows += [row for item in records for row in _absent(item, rubric, samples, self._known(rubric))]
         order = {criterion.id: i for i, criterion in enumerate(rubric.criteria)}
         place = {item["item_id"]: i for i, item in enumerate(records)}
         rows.sort(key=lambda row: (place[row["item_id"]], order[row["criterion"]], row["sample"]))
         return pd.DataFrame(rows, columns=COLUMNS)
 
-    def _possible(self, call: _Call) -> _Call:
+    def ask(self, calls: Sequence[Call], batches: Batches | None = None) -> None:
+        """Give each call its reply: made again where that may help, as often as the policy says.
+
+        Raises:
+            EngineError: the engine itself fails, rather than one request.
+        """
+        batches = batches or Batches(self.ready, self.store)
+        for attempt in range(self.policy.attempts):
+            left = [call for call in calls if call.reply is None or call.reply.status in AGAIN]
+            if left:
+                self._ask(left, attempt, batches)
+
+    def _until_settled(self, calls: list[Call], samples: int) -> list[Call]:
+        """Ask the calls, all at once or, with the stop rule, sample by sample as long as a label may change.
+
+        Nothing is settled before half of the samples are there, so these are asked together.
+        """
+        batches, counts, asked = Batches(self.ready, self.store), Counter(), []
+        first = (samples + 1) // 2 if self.policy.stop else samples
+        for low, high in [(0, first), *((i, i + 1) for i in range(first, samples))]:
+            part = [call for call in calls if low <= call.sample < high and not _settled(call, counts, samples - low)]
+            self.ask(part, batches)
+            if self.policy.stop:
+                counts.update(label for call in part for label in _labels(call))
+            asked += part
+        return asked
+
+    def _possible(self, call: Call) -> Call:
         """The call with those criteria whose views the item has."""
         kept = tuple(one for one in call.criteria if not _missing(one, call.item))
-        return _Call(call.item, kept, call.sample)
+        return Call(call.item, kept, call.sample)
 
-    def _ask(self, calls: list[_Call], attempt: int) -> None:
+    def _ask(self, calls: list[Call], attempt: int, batches: Batches) -> None:
         """Make the calls once, and read what comes back."""
         is_last = attempt > 0 and attempt == self.policy.attempts - 1
         planned = [(call, self._request(call, attempt, plain=is_last)) for call in calls]
@@ -121,32 +146,18 @@ class Judge:
                 why = f"a prompt of {len(request.prompt_ids)} tokens, expected fewer than {room}"
                 call.reply = Reply("infra_error", why=why)
         fitting = [(call, request) for call, request in planned if len(request.prompt_ids) < room]
-        for call, done in self._completed(fitting):
-            answer = markup.split(done.token_ids, self.ready.model).answer
-            text = markup.decode(done.token_ids[slice(*answer)], self.ready.model)
-            text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
-            call.reply = reply.read(text, [prompt.asked(one) for one in call.criteria], done.finish_reason)
+        for (call, request), done in batches.answered((pair, pair[1]) for pair in fitting):
+            call.reply = self._read(call, request, done)
 
-    def _completed(self, planned: list[tuple[_Call, Request]]) -> Iterator[tuple[_Call, Any]]:
-        """Completions as they come; a request that the engine cannot answer fails alone."""
-        while planned:
-            done: set[int] = set()
-            try:
-                for call, completion in run.completed(self.ready, planned, len(planned), self.store, None):
-                    done.add(id(call))
-                    yield call, completion
-                return
-            except EngineError as error:
-                key = str(error).split(":")[0]
-                if key not in {request.key for _, request in planned}:
-                    raise
-                for call, request in planned:
-                    if request.key == key:
-                        call.reply = Reply("infra_error", why=str(error)[len(key) + 2 :])
-                        done.add(id(call))
-            planned = [(call, request) for call, request in planned if id(call) not in done]
+    def _read(self, call: Call, request: Request, done: Completion | EngineError) -> Reply:
+        if isinstance(done, EngineError):
+            return Reply("infra_error", why=str(done)[len(request.key) + 2 :])
+        answer = markup.split(done.token_ids, self.ready.model).answer
+        text = markup.decode(done.token_ids[slice(*answer)], self.ready.model)
+        text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
+        return reply.read(text, [prompt.asked(one) for one in call.criteria], done.finish_reason)
 
-    def _request(self, call: _Call, attempt: int, plain: bool) -> Request:
+    def _request(self, call: Call, attempt: int, plain: bool) -> Request:
         model = self.ready.model
         views = {name: call.item[name] for one in call.criteria for name in one.views}
         text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain)
@@ -157,7 +168,7 @@ class Judge:
         limit = self.policy.max_tokens and self.policy.max_tokens * (2 if call.was_cut else 1)
         return Request(engine.request_key(model, ids, own, limit, json_schema=held), ids, own, limit, json_schema=held)
 
-    def _rows(self, call: _Call, rubric: Rubric) -> Iterator[dict[str, Any]]:
+    def _rows(self, call: Call, rubric: Rubric) -> Iterator[dict[str, Any]]:
         for criterion in call.criteria:
             row = self._known(rubric) | {
                 "item_id": call.item["item_id"],
@@ -166,7 +177,7 @@ class Judge:
                 "sample": call.sample,
                 "attempts": call.attempts,
             }
-            yield row | _judged(call, criterion)
+            yield row | judged(call, criterion)
 
     def _known(self, rubric: Rubric) -> dict[str, Any]:
         return {"judge": self.ready.model.name, "rubric": f"{rubric.full_name}#{rubric.hash}"} | {
@@ -179,8 +190,22 @@ def _groups(criteria: Sequence[Criterion], size: int | None) -> Iterator[tuple[C
     return (tuple(criteria[i : i + step]) for i in range(0, len(criteria), step))
 
 
-def _judged(call: _Call, criterion: Criterion) -> dict[str, Any]:
-    """What a reply says on a criterion, after its quotes were looked for."""
+def _labels(call: Call) -> Iterator[tuple[str, str, str]]:
+    """Item, criterion and label of each verdict that has a vote."""
+    for criterion in call.criteria:
+        found = judged(call, criterion)
+        if found["status"] == "ok":
+            yield call.item["item_id"], criterion.id, found["verdict"]
+
+
+def _settled(call: Call, counts: Mapping[tuple, int], left: int) -> bool:
+    """Whether no label of a call can change by so many further samples; `counts` has item, criterion and label."""
+    told = ([counts[call.item["item_id"], one.id, label] for label in one.levels] for one in call.criteria)
+    return all(votes.settled(so_far, left) for so_far in told)
+
+
+def judged(call: Call, criterion: Criterion) -> dict[str, Any]:
+    """What a reply says on a criterion, after its quotes were looked for: those of `COLUMNS` that follow from it."""
     found = call.reply
     if found is None or found.status != "ok":
         return {"status": found.status if found else "infra_error", "why": found.why if found else "not asked"}

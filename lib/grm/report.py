@@ -1,7 +1,5 @@
 """Reports: stored judgements made one verdict per criterion, and one score per item, with what could not be judged."""
 
-from collections import Counter
-
 import pandas as pd
 
 from lib.grm import scores, votes
@@ -26,18 +24,31 @@ def verdicts(judgements: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
     known = {criterion.id: criterion for criterion in rubric.criteria}
     if strange := sorted(set(judgements["criterion"]) - set(known)):
         raise ValueError(f"criterion {strange[0]}: not in {rubric.full_name}, expected one of {', '.join(known)}")
+    judgements = judgements.reset_index(drop=True)
     groups = judgements.groupby([*ITEM, "criterion"], sort=False)
-    rows = [dict(zip([*ITEM, "criterion"], key, strict=True)) | _voted(part, known[key[-1]]) for key, part in groups]
-    columns = [*ITEM, "criterion", "status", "verdict", "value", "confidence", "votes", "samples"]
-    return pd.DataFrame(rows, columns=columns)
+    found, group = groups.size().rename("samples").reset_index(), groups.ngroup()
+    voted = [_voted(judgements, group, found, known[name]) for name in found["criterion"].unique()]
+    found = found.join(pd.concat(voted)) if voted else found.reindex(columns=[*found.columns, *votes.COLUMNS])
+    found["status"] = _commonest(judgements["status"], group).where(found["votes"].eq(0), "ok")
+    return found[[*ITEM, "criterion", "status", "verdict", "value", "confidence", "votes", "samples"]]
 
 
-def _voted(part: pd.DataFrame, criterion: Criterion) -> dict:
-    labels = part["verdict"].astype(object).where(part["status"].eq("ok"), None)
-    vote = votes.vote(labels.tolist(), {label: criterion.values[label] for label in criterion.levels})
-    status = "ok" if vote.votes else Counter(part["status"]).most_common(1)[0][0]
-    told = {"status": status, "verdict": vote.label, "value": vote.score, "confidence": vote.confidence}
-    return told | {"votes": vote.votes, "samples": len(part)}
+def _voted(judgements: pd.DataFrame, group: pd.Series, found: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """The votes on one criterion, by row of `found`; `group` is that row of each judgement."""
+    values = {label: criterion.values[label] for label in criterion.levels}
+    usable = judgements["criterion"].eq(criterion.id) & judgements["status"].eq("ok") & judgements["verdict"].notna()
+    said = judgements.loc[usable, "verdict"]
+    if not (off := said[~said.isin(list(values))]).empty:
+        votes.vote([off.iloc[0]], values)  # which says what is wrong
+    counts = pd.crosstab(group[usable], said).reindex(found.index[found["criterion"].eq(criterion.id)], fill_value=0)
+    return votes.many(counts.reindex(columns=list(values), fill_value=0), values)
+
+
+def _commonest(status: pd.Series, group: pd.Series) -> pd.Series:
+    """The status that most judgements of a group have, the first of them where several do."""
+    counts = status.groupby([group, status], sort=False).size().rename_axis(["group", "status"]).rename("n")
+    ranked = counts.reset_index().sort_values("n", ascending=False, kind="stable")
+    return ranked.drop_duplicates("group").set_index("group")["status"].sort_index()
 
 
 def summary(voted: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
@@ -47,9 +58,11 @@ def summary(voted: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
         voted: as from `verdicts`; what is not ok has no part in a score.
         rubric: gives weights, polarities and gates.
     """
+    items: dict[tuple, dict[str, Judgement]] = {}
+    for row in voted.to_dict("records"):
+        items.setdefault(tuple(row[name] for name in ITEM), {})[row["criterion"]] = _judgement(row)
     rows = []
-    for key, part in voted.groupby(ITEM, sort=False):
-        told = {row["criterion"]: _judgement(row, rubric) for row in part.to_dict("records")}
+    for key, told in items.items():
         score = scores.score(told, rubric.criteria, rubric.gates)
         fields = {name: getattr(score, name) for name in ("raw", "clamped", "score", "coverage", "low", "high")}
         rows.append(dict(zip(ITEM, key, strict=True)) | fields | {"gates": ", ".join(score.gates)})
@@ -57,7 +70,7 @@ def summary(voted: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _judgement(row: dict, rubric: Rubric) -> Judgement:
+def _judgement(row: dict) -> Judgement:
     if row["status"] != "ok":
         return Judgement(row["status"])
     return Judgement("ok", row["verdict"], float(row["value"]))

@@ -9,7 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+
+COLUMNS = ["verdict", "value", "confidence", "votes"]  # of many votes
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,22 @@ def vote(labels: Sequence[str | None], values: Mapping[str, float]) -> Vote:
     place = median(counts)
     score = sum(given[label] * value for label, value in values.items()) / sum(counts)
     return Vote(list(values)[place], score, confidence(counts[place], sum(counts), len(values)), counts)
+
+
+def many(counts: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
+    """`vote` for many things at once: a row for each row of `counts`, the columns of `COLUMNS`, null without votes.
+
+    `counts` has a column of votes for each label, in the order of `values`.
+    """
+    below = counts.to_numpy().cumsum(axis=1)
+    total = below[:, -1]
+    some = np.where(total > 0, total, np.nan)
+    place = (2 * below >= total[:, None]).argmax(axis=1)
+    agreeing = counts.to_numpy()[np.arange(len(counts)), place]
+    score = sum(counts[label].to_numpy() * value for label, value in values.items()) / some
+    label = pd.Series(np.array(list(values))[place], index=counts.index, dtype="str").where(total > 0)
+    sure = (agreeing + 1) / (some + len(values))
+    return pd.DataFrame(dict(zip(COLUMNS, (label, score, sure, total), strict=True)), index=counts.index)
 
 
 def median(counts: Sequence[int]) -> int | None:
@@ -102,7 +121,40 @@ def vote_at_k(better: int, worse: int, k: int) -> float | None:
     votes = better + worse
     if not votes:
         return None
-    if k > votes:
-        k = max(1, votes - (k - votes) % 2)
+    k = drawn(votes, k)
     won = sum(math.comb(better, hits) * math.comb(worse, k - hits) for hits in range(k // 2 + 1, k + 1))
     return won / math.comb(votes, k)
+
+
+def outcomes(counts: Sequence[int], k: int) -> list[list[float]] | None:
+    """Chance of every vote of k of an item's usable verdicts, drawn without replacement; None where none is usable.
+
+    Entry [place][hits] is the chance that the median is this label and that `hits` of `drawn(votes, k)` draws say so.
+    Exact for any number of labels: the draws below a label, on it and above it are hypergeometric of three kinds.
+
+    Args:
+        counts: usable verdicts of each label, worst to best.
+        k: draws, capped as in `vote_at_k`.
+
+    Raises:
+        ValueError: k is below 1, or a count is negative.
+    """
+    if k < 1 or min(counts) < 0:
+        raise ValueError(f"expected k from 1 and counts from 0 up, got k = {k} and {tuple(counts)}")
+    if not sum(counts):
+        return None
+    k = drawn(sum(counts), k)
+    ways = math.comb(sum(counts), k)
+    return [[_ways(counts, place, hits, k) / ways for hits in range(k + 1)] for place in range(len(counts))]
+
+
+def drawn(votes: int, k: int) -> int:
+    """How many of an item's usable votes are drawn for k: no more than there are, and an even number only if k is."""
+    return k if k <= votes else max(1, votes - (k - votes) % 2)
+
+
+def _ways(counts: Sequence[int], place: int, hits: int, k: int) -> int:
+    """In how many ways k verdicts can be drawn so that the median is this label, with so many hits on it."""
+    below, own, above = sum(counts[:place]), counts[place], sum(counts[place + 1 :])
+    lower = (n for n in range(k - hits + 1) if 2 * n < k <= 2 * (n + hits))  # draws below the label
+    return sum(math.comb(below, n) * math.comb(own, hits) * math.comb(above, k - hits - n) for n in lower)
