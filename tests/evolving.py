@@ -50,7 +50,7 @@ def items(problems=150, each=3, seed=0):
         for i in range(each):
             good = bool(draw.random() < 0.5)
             has = {word: draw.random() < (rates[0] if good else rates[1]) for word, rates in WORDS.items()}
-            pad = "big " * int(np.exp(draw.normal(2 + 0.3 * good, 0.8)))
+            pad = "big " * int(np.exp(draw.normal(2 + 0.7 * good, 0.8)))
             answer = " ".join([word for word, is_there in has.items() if is_there] + [pad])
             known = {
                 "problem_id": f"p{problem}",
@@ -71,7 +71,7 @@ HOLDS = {
     "gram": lambda text: "unit" in text,
     "loses_thread": lambda text: "broken" in text,
     "weather": lambda text: "rain" in text,
-    "padded": lambda text: text.count("big") > 8,
+    "padded": lambda text: text.count("big") > 10,
     "moody": lambda text: "unit" in text,
     "backward": lambda text: "crossed" in text,
     "constant": lambda text: True,

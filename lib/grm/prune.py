@@ -43,6 +43,7 @@ COLUMNS = [
     "why",
     "kept",
 ]
+NUMBERS = [name for name in COLUMNS[3:15] if name != "twin"]
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,14 @@ def prune(
         for one in rubric.criteria
     ]
     frame = pd.DataFrame(rows, columns=COLUMNS).set_index("criterion", drop=False)
+    frame = frame.astype(dict.fromkeys(NUMBERS, float))  # None as null
     told = {name: _alone(row, limits) for name, row in frame.iterrows()}
     frame["fault"], frame["why"] = ([told[name][i] for name in frame.index] for i in (0, 1))
     frame["kept"] = np.where(frame["known"], frame["fault"].ne("variance"), frame["fault"].eq(""))
-    if compare:
+    if compare and frame["kept"].any():
         _without_twins(frame, voted, limits)
         _with_gains(frame, voted, limits)
-    return frame.reset_index(drop=True).astype({"known": bool, "kept": bool, "gain": float})
+    return frame.reset_index(drop=True).astype({"known": bool, "kept": bool})
 
 
 def _oriented(voted: pd.DataFrame, rubric: Rubric, outcome: pd.Series, lengths: pd.Series | None) -> pd.DataFrame:
@@ -186,7 +188,7 @@ def _with_gains(frame: pd.DataFrame, voted: pd.DataFrame, limits: Limits) -> Non
     """Take criteria by what they add, and drop the others."""
     used = voted[voted["outcome"].notna()]
     kept = frame.loc[frame["kept"], "criterion"].tolist()
-    if used["outcome"].nunique() < 2 or not kept:
+    if used["outcome"].nunique() < 2:
         return
     values = used.pivot(index=["item_id", "problem_id"], columns="criterion", values="merit")[kept].astype(float)
     told = used.drop_duplicates("item_id").set_index(["item_id", "problem_id"])["outcome"].reindex(values.index)

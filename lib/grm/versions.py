@@ -28,18 +28,15 @@ def bumped(version: str) -> str:
 def text(rubric: Rubric) -> str:
     """The rubric as YAML that `load` reads back equal; what has its default is left out."""
     values = _plain(rubric)
-    parts = [
-        yaml.safe_dump(
-            {key: values[key]},
-            default_flow_style=False if key == "changes" else None,  # a line for each change
-            sort_keys=False,
-            allow_unicode=True,
-            width=WIDTH,
-        )
-        for key in KEYS
-        if key in values
-    ]
-    return "".join(parts)
+    values = {key: values[key] for key in KEYS if key in values}
+    changes = {"changes": values.pop("changes")} if "changes" in values else {}
+    criteria = {key: values.pop(key) for key in ("criteria", "gates") if key in values}
+    # a line for each change, but short lists and options in brackets
+    return _dumped(values, None) + (_dumped(changes, False) if changes else "") + _dumped(criteria, None)
+
+
+def _dumped(values: dict[str, Any], flow: bool | None) -> str:
+    return yaml.safe_dump(values, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=WIDTH)
 
 
 def write(rubric: Rubric) -> Path:
