@@ -117,6 +117,15 @@ def test_what_is_known_stays_unless_it_never_varies_and_new_criteria_must_add_to
     assert found.loc[["copy", "seldom"], "gain"].isna().all() and found.loc["other_good", "gain"] > 0.01
 
 
+def test_a_known_criterion_that_few_items_have_a_verdict_on_is_not_retired_for_being_all_alike():
+    frame = world(0)
+    rubric = Rubric(**vars_of(RUBRIC, criteria=(criterion("always"),)))
+    rows = judgements(frame, names=["always"])
+    few = rows.assign(status=rows["status"].where(rows["item_id"].str.endswith("-0"), "abstain"))
+    found = pruned(frame, few, rubric, known=["always"]).loc["always"]
+    assert found["kept"] and found["fault"] == "coverage" and found["commonest"] == 1
+
+
 def test_there_are_never_more_than_the_cap_and_the_best_come_first():
     frame, names = world(1), ("good", "other_good", "bad_thing")
     rows = judgements(frame, 1, names=names)

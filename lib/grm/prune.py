@@ -4,8 +4,8 @@ A criterion is dropped for the first fault of this list that it has:
 
 | fault | |
 |---|---|
-| variance | nearly all verdicts are the same label |
 | coverage | too many items have no verdict on it |
+| variance | nearly all verdicts are the same label |
 | retest | samples of one judge on one item differ too much |
 | direction | it goes against its polarity: bad items do better on it |
 | discrimination | it cannot be told from chance which of two items is the good one |
@@ -16,12 +16,13 @@ A criterion is dropped for the first fault of this list that it has:
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.grm import gains, report, worth
-from lib.grm.rubric import Rubric
+from lib.grm.rubric import Criterion, Rubric
 
 COLUMNS = [
     "criterion",
@@ -105,11 +106,7 @@ def prune(
     if strange := sorted(set(known) - {one.id for one in rubric.criteria}):
         raise ValueError(f"known: {strange[0]}: not in {rubric.full_name}")
     voted = _oriented(report.verdicts(judgements, rubric), rubric, outcome, lengths)
-    rows = [
-        {"criterion": one.id, "known": one.id in known, "twin": None, "gain": None}
-        | worth.figures(voted, judgements, one, draws, seed)
-        for one in rubric.criteria
-    ]
+    rows = [_row(one, one.id in known) | worth.figures(voted, judgements, one, draws, seed) for one in rubric.criteria]
     frame = pd.DataFrame(rows, columns=COLUMNS).set_index("criterion", drop=False)
     frame = frame.astype(dict.fromkeys(NUMBERS, float))  # None as null
     told = {name: _alone(row, limits) for name, row in frame.iterrows()}
@@ -119,6 +116,10 @@ def prune(
         _without_twins(frame, voted, limits)
         _with_gains(frame, voted, limits)
     return frame.reset_index(drop=True).astype({"known": bool, "kept": bool})
+
+
+def _row(criterion: Criterion, known: bool) -> dict[str, Any]:
+    return {"criterion": criterion.id, "known": known, "twin": None, "gain": None}
 
 
 def _oriented(voted: pd.DataFrame, rubric: Rubric, outcome: pd.Series, lengths: pd.Series | None) -> pd.DataFrame:
@@ -142,11 +143,10 @@ def _alone(row: pd.Series, limits: Limits) -> tuple[str, str]:
     given = row["coverage"] if pd.notna(row["coverage"]) else 0.0
     barred = 1.0 if row["known"] else limits.commonest
     low, high, label = row["auc_low"], row["auc_high"], row["commonest"]
-    if pd.notna(label) and (label > barred or label == 1):
-        # told before coverage: the one fault that a known criterion is retired for
-        return "variance", f"{label:.0%} of the verdicts are one label, expected at most {limits.commonest:.0%}"
     if given < limits.coverage:
         return "coverage", f"{given:.0%} of the items have a verdict, expected at least {limits.coverage:.0%}"
+    if label > barred or label == 1:
+        return "variance", f"{label:.0%} of the verdicts are one label, expected at most {limits.commonest:.0%}"
     if pd.isna(row["kappa"]):
         return "retest", "no item has two usable verdicts, expected two samples or more"
     if row["kappa"] < limits.kappa:
@@ -158,10 +158,8 @@ def _alone(row: pd.Series, limits: Limits) -> tuple[str, str]:
     if low <= limits.chance:
         return "discrimination", f"the AUC may be as low as {low:.2f}, expected more than {limits.chance}"
     if pd.notna(row["length_r"]) and abs(row["length_r"]) > abs(row["outcome_r"]):
-        return (
-            "length",
-            f"it goes with length by {row['length_r']:.2f}, with the outcome by {row['outcome_r']:.2f} only",
-        )
+        both = f"length by {row['length_r']:.2f}, with the outcome by {row['outcome_r']:.2f} only"
+        return "length", f"it goes with {both}"
     return "", ""
 
 
