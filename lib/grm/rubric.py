@@ -23,6 +23,7 @@ from lib.grm.words import Interruptions, Parent, Proxy, Slug, Tags, Version, Vie
 from lib.settings import STRICT, Share, Text
 
 KIND = "rubrics"  # the folder in params/
+EARLIER = "rubrics/earlier"  # the folder of versions that others have replaced, as <name>@<version>.yaml
 # words that leave it to the judge where to draw the line
 VAGUE = re.compile(
     r"\b(good|appropriate|adequate|reasonable|proper|suitable|sufficient|acceptable|satisfactory|nice|high[- ]quality)"
@@ -166,24 +167,30 @@ class Rubric:
 PARTS = {"criteria": Criterion, "options": Option, "gates": Gate}
 
 
-def names() -> list[str]:
-    """Names of the rubrics in `params/rubrics/`."""
-    return sorted(file.stem for file in (paths.PARAMS / KIND).glob("*.yaml"))
+def names(kind: str = KIND) -> list[str]:
+    """Names of the rubrics in `params/rubrics/`, without earlier versions."""
+    return sorted(file.stem for file in (paths.PARAMS / kind).glob("*.yaml"))
 
 
 def load(name: str) -> Rubric:
-    """Read `params/rubrics/<name>.yaml`.
+    """Read `params/rubrics/<name>.yaml`; or the version that `<name>@<version>` names, there or in `earlier/`.
 
     Raises:
         RubricError: a missing file, broken YAML, or else every fault of the file at once, joined by "; ".
     """
+    plain, _, version = name.partition("@")
+    kind, stem = (EARLIER, name) if name in names(EARLIER) else (KIND, plain)
     try:
-        if name not in names():
-            raise params.ParamsError(f"no file {params.missing(KIND, name)}")
-        values = params.read(KIND, name)
+        if stem not in names(kind):
+            raise params.ParamsError(f"no file {params.missing(KIND, stem)}")
+        values = params.read(kind, stem)
     except params.ParamsError as error:
         raise RubricError(str(error)) from error
-    return _made(name, values, params.location(KIND, name))
+    rubric = _made(plain, values, params.location(kind, stem))
+    if version not in ("", rubric.version):
+        where = f"here, or a file {params.location(EARLIER, name)}"
+        raise RubricError(f"{params.location(kind, stem)}: version: expected {version} {where}, got {rubric.version}")
+    return rubric
 
 
 def warnings(rubric: Rubric) -> list[str]:
