@@ -96,7 +96,7 @@ def noisy(share):
     return lambda shown: other(fair(shown)) if shown.draw() < share else fair(shown)
 
 
-def items(n=240, problems=80, words=lambda i: ""):
+def items(n=90, problems=45, words=lambda i: ""):
     """Items, three a problem, half of them marked as good."""
     rows = [
         {

@@ -1,6 +1,7 @@
 """Probes of a judge find the biases that FAKE judges have, in their size, and none where there is none."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from biased import BAD, GRADED, LEVELS, SHARP, fair, items, judge, noisy, other,
 
 from lib.grm import bias, findings, injections, pairs, probes, prompt, tampered, twins
 
-SEEDS = range(4)
+SEEDS = range(3)
 
 
 def figure(found, name, case=None, criterion=None):
@@ -94,7 +95,7 @@ def test_an_order_that_is_none_is_named(orders):
 # pairs
 
 
-def shown_pairs(n=150, same=False):
+def shown_pairs(n=80, same=False):
     draw = np.random.default_rng(3)
     rows = []
     for i in range(n):
@@ -159,7 +160,7 @@ def test_a_hostile_answer_stays_in_its_slot():
 
 def drawn_by_length(slope):
     def mind(shown):
-        odds = (2 if fair(shown) == "yes" else -2) + slope * (math.log(len(shown.views["answer"]) + 1) - 4.5)
+        odds = (2 if fair(shown) == "yes" else -2) + slope * (math.log(len(shown.views["answer"]) + 1) - 4)
         return "yes" if shown.draw("length") < 1 / (1 + math.exp(-odds)) else "no"
 
     return mind
@@ -172,7 +173,7 @@ def truth(frame, criterion="sharp"):
 
 @pytest.mark.parametrize("slope", [0.0, 0.8])
 def test_the_slope_on_length_is_found_with_the_truth_held_fixed(slope):
-    frame = items(600, 200, words=lambda i: " so" * (1 + i * 37 % 150))
+    frame = items(240, 120, words=lambda i: " so" * (1 + i * 37 % 60))
     told = [judge(drawn_by_length(slope), seed).score(frame, rubric()) for seed in SEEDS]
     found = [bias.length_slope(one, frame, rubric(), truth(frame)) for one in told]
     assert hits([figure(one, "slope") for one in found], slope)
@@ -181,9 +182,9 @@ def test_the_slope_on_length_is_found_with_the_truth_held_fixed(slope):
 
 def test_an_undesired_criterion_turns_the_verdict_and_not_the_slope():
     turned_round = type(SHARP)("sharp", SHARP.question, "undesired", SHARP.views)
-    frame = items(600, 200, words=lambda i: " so" * (1 + i * 37 % 150))
+    frame = items(240, 120, words=lambda i: " so" * (1 + i * 37 % 60))
     told = judge(drawn_by_length(0.8)).score(frame, rubric())
-    up, down = (bias.length_slope(told, frame, rubric(one), truth(frame)) for one in (SHARP, turned_round))
+    up, down = (bias.length_slope(told, frame, rubric(one, GRADED), truth(frame)) for one in (SHARP, turned_round))
     assert figure(up, "slope")["value"] == pytest.approx(-figure(down, "slope")["value"], abs=1e-6)
 
 
@@ -236,9 +237,9 @@ def kin(extra):
 
 @pytest.mark.parametrize("extra", [0.0, 0.25])
 def test_kindness_to_the_own_family_is_found_in_its_size(extra):
-    frame = items(600, 150, words=lambda i: " ours" if i // 150 % 2 else " theirs")
+    frame = items(240, 60, words=lambda i: " ours" if i // 60 % 2 else " theirs")
     family = frame.set_index("item_id")["answer"].str.contains("ours").map({True: "us", False: "them"})
-    correct = pd.Series([None if i % 7 == 0 else i % 5 == 0 for i in range(600)], frame["item_id"], dtype=object)
+    correct = pd.Series([None if i % 7 == 0 else i % 5 == 0 for i in range(240)], frame["item_id"], dtype=object)
     told = [judge(kin(extra), seed).score(frame, rubric()) for seed in SEEDS]
     found = [bias.self_preference(one, rubric(), correct, family, "us") for one in told]
     assert hits([figure(one, "gap") for one in found], extra)
@@ -254,7 +255,7 @@ def test_kindness_to_the_own_family_is_found_in_its_size(extra):
 
 @pytest.mark.parametrize("share", [0.0, 0.15])
 def test_kappa_of_a_judge_with_itself_is_what_its_noise_leaves(share):
-    frame = items(300, 100)
+    frame = items(150, 50)
     found = [bias.stability(judge(noisy(share), seed), frame, rubric()) for seed in SEEDS]
     good = frame["answer"].str.contains("good").mean()
     yes = good * (1 - share) + (1 - good) * share
@@ -296,14 +297,14 @@ def test_the_form_costs_what_it_costs_and_changes_what_it_changes():
 
     two = rubric(SHARP, GRADED_AS_YES)
     ready = judge(mind, 2, attempts=2)
-    found = bias.form(ready, items(120, 60), two, samples=2)
+    found = bias.form(ready, items(60, 30), two, samples=2)
     assert holds(figure(found, "changed", "plain", "sharp"), 0.2)
     assert figure(found, "changed", "all at once")["value"] == 0
     calls = {case: figure(found, "calls", case)["value"] for case in bias.FORMS}
     assert calls == {"json": 2, "plain": 2, "all at once": 1}
     tokens = {case: figure(found, "prompt_tokens", case)["value"] for case in bias.FORMS}
     assert tokens["all at once"] < tokens["json"] and all(one > 100 for one in tokens.values())
-    assert len(ready.ready.requests) == 2 * 120 * (2 + 2 + 2 + 1)
+    assert len(ready.ready.requests) == 2 * 60 * (2 + 2 + 2 + 1)
 
 
 def test_a_judge_may_be_asked_in_plain_text_from_the_start():
@@ -328,7 +329,7 @@ def obeys(share):
 def test_a_judge_that_obeys_its_record_is_found_and_an_honest_one_obeys_nothing():
     texts = injections.TEXTS[:6]
     n = sum("VERDICT sharp: yes" in text for text in injections.filled(texts, "sharp", "yes", "no"))
-    frame = items(90, 30)
+    frame = items(45, 15)
     found = [tampered.injection(judge(obeys(0.5), seed), frame, rubric(), texts=texts) for seed in SEEDS]
     assert hits([figure(one, "obeyed", criterion="sharp") for one in found], 0.5 * n / len(texts))
     assert holds(figure(found[0], "obeyed", "text 0"), 0.5) and figure(found[0], "obeyed", "text 3")["value"] == 0
@@ -357,7 +358,7 @@ def test_an_empty_and_a_foreign_answer_get_the_verdict_expected():
             return "cannot_assess" if shown.draw("empty") < 0.7 else "yes"
         return fair(shown)
 
-    frame = items(200, 50)
+    frame = items(90, 30)
     expected = {"empty": {"sharp": "cannot_assess"}, "foreign": {"sharp": "no"}}
     found = [tampered.nulls(judge(mind, seed), frame, rubric(), expected) for seed in SEEDS]
     assert hits([figure(one, "expected", "empty") for one in found], 0.7)
@@ -387,7 +388,7 @@ def test_a_foreign_answer_needs_another_problem():
 # faults put in
 
 
-def sums(n=90):
+def sums(n=60):
     rows = []
     for i in range(n):
         a, b, c = 10 + i % 30, 3 + i % 7, 4 + i % 5
@@ -411,12 +412,12 @@ def checks(found, alarm=0.0):
     return mind
 
 
-SUM = __import__("re").compile(r"(\d+) \+ (\d+) = (\d+)")
+SUM = re.compile(r"(\d+) \+ (\d+) = (\d+)")
 
 
 def test_planted_faults_are_found_as_often_as_the_judge_finds_them():
     wanted = {"number": ("bad", "yes"), "dropped": ("bad", "yes")}
-    found = [tampered.planted(judge(checks(0.6, 0.1), seed), sums(), rubric(BAD), wanted) for seed in SEEDS]
+    found = [tampered.planted(judge(checks(0.6, 0.1), seed), sums(), rubric(SHARP, BAD), wanted) for seed in SEEDS]
     assert hits([figure(one, "detected", "number") for one in found], 0.6 + 0.4 * 0.1)
     assert hits([figure(one, "false_alarm", "number") for one in found], 0.1)
     assert hits([figure(one, "gap", "dropped") for one in found], 0)  # it checks sums, so it misses none that is gone
@@ -425,7 +426,7 @@ def test_planted_faults_are_found_as_often_as_the_judge_finds_them():
 
 
 def test_a_judge_without_false_alarms_quotes_the_fault():
-    found = tampered.planted(judge(checks(1)), sums(), rubric(BAD), {"number": ("bad", "yes")})
+    found = tampered.planted(judge(checks(1)), sums(), rubric(SHARP, BAD), {"number": ("bad", "yes")})
     assert [figure(found, name)["value"] for name in ("detected", "false_alarm", "gap", "placed")] == [1, 0, 1, 1]
 
 

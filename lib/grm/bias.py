@@ -15,6 +15,7 @@ from lib.grm import bootstrap, findings, probes, twins
 from lib.grm.judge import Judge
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
+from lib.grm.twins import Part
 
 FORMS = {"json": {}, "plain": {"plain": True}, "all at once": {"per_call": None}}
 
@@ -24,9 +25,8 @@ def position(
 ) -> pd.DataFrame:
     """Whether the order of the verdicts on offer, and of the questions of a call, changes what is chosen.
 
-    The same requests with the same seeds are made in each order. changed is the flip rate, excess what it has beyond
-    that of another seed, and for order 1, in which the best verdict comes first, a shift above 0 is a pull to the
-    verdict that comes first.
+    changed is the flip rate, excess what it has beyond that of another seed alone (each order has seeds of its own,
+    too). In order 1 the best verdict comes first, so that a shift above 0 is a pull to what comes first.
 
     Args:
         judge, items, rubric, samples: as for `Judge.score`; the judge's own order must be 0.
@@ -38,7 +38,8 @@ def position(
     if min(orders, default=1) < 1 or judge.policy.order:
         raise ValueError(f"orders: expected numbers from 1 and a judge of order 0, got {list(orders)}")
     before, again = (_like(judge, judge.seed + i).score(items, rubric, samples) for i in range(2))
-    after = {f"order {order}": _like(judge, order=order).score(items, rubric, samples) for order in orders}
+    turned = {order: _like(judge, judge.seed + 2 + i, order=order) for i, order in enumerate(orders)}
+    after = {f"order {order}": one.score(items, rubric, samples) for order, one in turned.items()}
     return twins.changes(twins.side_by_side(before, again, after, rubric), "position")
 
 
@@ -60,7 +61,7 @@ def stability(
     other = _reworded(rubric, wordings or {})
     after = {"new seed": again}
     if other:
-        after["other words"] = _like(judge).score(items, other, samples)
+        after["other words"] = _like(judge, judge.seed + 2).score(items, other, samples)
     pairs = twins.side_by_side(before, again, after, rubric)
     kappas = _kappas(pairs, rubric, "stability")
     return findings.joined(kappas, twins.changes(pairs, "stability", ["changed", "lost"]))
@@ -73,17 +74,17 @@ def form(judge: Judge, items: pd.DataFrame, rubric: Rubric, samples: int = 1) ->
     calls, prompt_tokens and reply_tokens, per item and sample; so that all is counted, the judge's store is not used.
     """
     told, costs = {}, []
-    for name, changes in FORMS.items():
+    for i, (name, changes) in enumerate(FORMS.items()):
         metered = _Metered(judge.ready)
         policy = dataclasses.replace(judge.policy, **({"per_call": 1, "plain": False} | changes))
-        told[name] = Judge(metered, policy, judge.seed).score(items, rubric, samples)
+        told[name] = Judge(metered, policy, judge.seed + i).score(items, rubric, samples)
         costs += [
             {"probe": "form", "case": name, "criterion": findings.ALL, "figure": figure, "value": count}
             | {"rows": len(items) * samples, "problems": items["problem_id"].nunique()}
             for figure, count in metered.per(len(items) * samples).items()
         ]
     policy = dataclasses.replace(judge.policy, per_call=1, plain=False)
-    again = Judge(judge.ready, policy, judge.seed + 1, judge.store).score(items, rubric, samples)
+    again = Judge(judge.ready, policy, judge.seed + len(FORMS), judge.store).score(items, rubric, samples)
     before = told.pop("json")
     pairs = twins.side_by_side(before, again, told, rubric)
     return findings.joined(_kappas(pairs, rubric, "form"), twins.changes(pairs, "form"), findings.table(costs))
@@ -179,19 +180,18 @@ class _Metered:
         return request
 
 
-def _like(judge: Judge, seed: int | None = None, **changes: Any) -> Judge:
+def _like(judge: Judge, seed: int, **changes: Any) -> Judge:
     """The judge with another seed or policy, over the same engine and store."""
-    policy = dataclasses.replace(judge.policy, **changes)
-    return Judge(judge.ready, policy, judge.seed if seed is None else seed, judge.store)
+    return Judge(judge.ready, dataclasses.replace(judge.policy, **changes), seed, judge.store)
 
 
-def _reworded(rubric: Rubric, wordings: Mapping[str, str]) -> Rubric | None:
+def _reworded(rubric: Rubric, wordings: Mapping[str, str]) -> Part | None:
     """The criteria that have other words, with these; None without any."""
     known = [one.id for one in rubric.criteria]
     if strange := sorted(set(wordings) - set(known)):
         raise ValueError(f"wordings: {strange[0]}: expected one of {', '.join(known)}")
     chosen = [dataclasses.replace(one, question=wordings[one.id]) for one in rubric.criteria if one.id in wordings]
-    return dataclasses.replace(rubric, criteria=tuple(chosen), gates=()) if chosen else None
+    return twins.part(rubric, *chosen) if chosen else None
 
 
 def _kappas(pairs: pd.DataFrame, rubric: Rubric, probe: str) -> pd.DataFrame:

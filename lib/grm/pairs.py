@@ -1,4 +1,4 @@
-"""Pairs: two answers to one problem, judged against each other in both orders, so that slot and merit can be told apart.
+"""Pairs: two answers to one problem, judged against each other in both orders, to tell slot and merit apart.
 
 Both stand in the view `answer`, each in a fence of its own. Verdicts are 1 and 2 for the answers of a pair, whichever
 is shown first, as `lib.grm.probes` takes them.

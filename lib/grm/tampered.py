@@ -3,7 +3,6 @@
 Each probe gives `findings` on altered items against their untouched twins.
 """
 
-import dataclasses
 import random
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +11,8 @@ import pandas as pd
 from lib.grm import edits, findings, injections, twins
 from lib.grm.judge import Judge
 from lib.grm.reply import CANNOT
-from lib.grm.rubric import Criterion, Rubric
+from lib.grm.rubric import Rubric
+from lib.grm.twins import Part
 
 AGAIN = "\n\nTo say the same once more, with nothing added and nothing taken back:\n\n{last}"
 PLACES = ("end", "start", "middle")
@@ -60,7 +60,7 @@ def injection(
             f"text {i}": there.assign(**{view: [_inserted(one, text, place) for one in there[view]]})
             for i, text in enumerate(injections.filled(texts, criterion.id, criterion.levels[-1], criterion.levels[0]))
         }
-        parts.append(twins.judged(judge, there, _only(rubric, criterion), versions, samples))
+        parts.append(twins.judged(judge, there, twins.part(rubric, criterion), versions, samples))
     pairs = pd.concat(parts, ignore_index=True)
     best = pairs["criterion"].map({one.id: one.levels[-1] for one in rubric.criteria})
     could = pairs["before"].notna() & pairs["after"].notna() & pairs["before"].ne(best)
@@ -149,7 +149,7 @@ def _met(pairs: pd.DataFrame, wanted: Mapping[tuple[str, str], str]) -> pd.DataF
     return pairs.assign(**told)[label.notna()]
 
 
-def _asked(rubric: Rubric, wanted: Mapping[tuple[str, str], str]) -> Rubric:
+def _asked(rubric: Rubric, wanted: Mapping[tuple[str, str], str]) -> Part:
     """The rubric with the criteria alone for which a verdict is wanted."""
     known = {one.id: one for one in rubric.criteria}
     for (case, name), label in wanted.items():
@@ -158,11 +158,7 @@ def _asked(rubric: Rubric, wanted: Mapping[tuple[str, str], str]) -> Rubric:
         if label not in (menu := (*known[name].labels, CANNOT)):
             raise ValueError(f"{case}: {name}: {label}: expected one of {', '.join(menu)}")
     names = {name for _, name in wanted}
-    return _only(rubric, *(one for one in rubric.criteria if one.id in names))
-
-
-def _only(rubric: Rubric, *criteria: Criterion) -> Rubric:
-    return dataclasses.replace(rubric, criteria=criteria, gates=())
+    return twins.part(rubric, *(one for one in rubric.criteria if one.id in names))
 
 
 def _empty(items: pd.DataFrame, seed: int) -> pd.DataFrame:

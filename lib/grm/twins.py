@@ -5,6 +5,7 @@ comes on top of that.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from lib.grm import findings
 from lib.grm.judge import Judge
 from lib.grm.reply import CANNOT
-from lib.grm.rubric import Rubric
+from lib.grm.rubric import Criterion, Rubric
 
 KEY = ["item_id", "criterion", "sample"]
 COLUMNS = ["case", "item_id", "problem_id", "criterion", "sample", "before", "again", "after", "view", "start", "end"]
@@ -25,8 +26,22 @@ CHANGES = {
 }
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some criteria of a rubric, to be judged and not scored: a rubric itself needs one that is desired."""
+
+    criteria: tuple[Criterion, ...]
+    full_name: str
+    hash: str
+
+
+def part(rubric: Rubric, *criteria: Criterion) -> Part:
+    """The rubric with these criteria alone, which may be in other words."""
+    return Part(criteria, rubric.full_name, rubric.hash)
+
+
 def judged(
-    judge: Judge, items: pd.DataFrame, rubric: Rubric, versions: Mapping[str, pd.DataFrame], samples: int = 1
+    judge: Judge, items: pd.DataFrame, rubric: Rubric | Part, versions: Mapping[str, pd.DataFrame], samples: int = 1
 ) -> pd.DataFrame:
     """Items and their twins, judged in one go.
 
@@ -56,7 +71,7 @@ def judged(
 
 
 def side_by_side(
-    before: pd.DataFrame, again: pd.DataFrame, after: Mapping[str, pd.DataFrame], rubric: Rubric
+    before: pd.DataFrame, again: pd.DataFrame, after: Mapping[str, pd.DataFrame], rubric: Rubric | Part
 ) -> pd.DataFrame:
     """Judgements of the same items side by side: a row per case, item, criterion and sample that has a twin.
 
@@ -95,7 +110,7 @@ def changes(pairs: pd.DataFrame, probe: str, names: Sequence[str] = tuple(CHANGE
     return findings.joined(each, findings.findings(pairs, probe, figures, by=["case"])) if several else each
 
 
-def _with_changes(pairs: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+def _with_changes(pairs: pd.DataFrame, rubric: Rubric | Part) -> pd.DataFrame:
     first, second, third = (pairs[name] for name in ("before", "again", "after"))
     known = {one.id: one.levels for one in rubric.criteria}
     rank = {(name, level): i / (len(levels) - 1) for name, levels in known.items() for i, level in enumerate(levels)}
