@@ -139,8 +139,8 @@ def test_an_answer_against_itself_shows_the_pull_alone():
 def test_the_length_of_an_answer_of_a_pair_draws_with_its_slope():
     shown = shown_pairs()
     gold = shown.set_index("pair_id")["gold"]
-    long = [pairs.length(pairs.verdicts(judge(prefers(slope=0.8), seed), shown, samples=2), gold) for seed in SEEDS]
-    none = [pairs.length(pairs.verdicts(judge(prefers(), seed), shown, samples=2), gold) for seed in SEEDS]
+    long = [pairs.length(pairs.verdicts(judge(prefers(slope=0.8), seed), shown), gold) for seed in SEEDS]
+    none = [pairs.length(pairs.verdicts(judge(prefers(), seed), shown), gold) for seed in SEEDS]
     assert hits([figure(one, "slope") for one in long], 0.8) and all(figure(one, "slope")["low"] > 0 for one in long)
     assert hits([figure(one, "slope") for one in none], 0)
 
@@ -160,7 +160,7 @@ def test_a_hostile_answer_stays_in_its_slot():
 
 def drawn_by_length(slope):
     def mind(shown):
-        odds = (2 if fair(shown) == "yes" else -2) + slope * (math.log(len(shown.views["answer"]) + 1) - 4)
+        odds = (1 if fair(shown) == "yes" else -1) + slope * (math.log(len(shown.views["answer"]) + 1) - 4)
         return "yes" if shown.draw("length") < 1 / (1 + math.exp(-odds)) else "no"
 
     return mind
@@ -173,7 +173,7 @@ def truth(frame, criterion="sharp"):
 
 @pytest.mark.parametrize("slope", [0.0, 0.8])
 def test_the_slope_on_length_is_found_with_the_truth_held_fixed(slope):
-    frame = items(240, 120, words=lambda i: " so" * (1 + i * 37 % 60))
+    frame = items(300, 100, words=lambda i: " so" * 2 ** (i % 7))
     told = [judge(drawn_by_length(slope), seed).score(frame, rubric()) for seed in SEEDS]
     found = [bias.length_slope(one, frame, rubric(), truth(frame)) for one in told]
     assert hits([figure(one, "slope") for one in found], slope)
@@ -182,7 +182,7 @@ def test_the_slope_on_length_is_found_with_the_truth_held_fixed(slope):
 
 def test_an_undesired_criterion_turns_the_verdict_and_not_the_slope():
     turned_round = type(SHARP)("sharp", SHARP.question, "undesired", SHARP.views)
-    frame = items(240, 120, words=lambda i: " so" * (1 + i * 37 % 60))
+    frame = items(300, 100, words=lambda i: " so" * 2 ** (i % 7))
     told = judge(drawn_by_length(0.8)).score(frame, rubric())
     up, down = (bias.length_slope(told, frame, rubric(one, GRADED), truth(frame)) for one in (SHARP, turned_round))
     assert figure(up, "slope")["value"] == pytest.approx(-figure(down, "slope")["value"], abs=1e-6)
@@ -296,9 +296,10 @@ def test_the_form_costs_what_it_costs_and_changes_what_it_changes():
         return other(fair(shown)) if shown.is_plain and shown.draw("plain") < 0.2 else fair(shown)
 
     two = rubric(SHARP, GRADED_AS_YES)
-    ready = judge(mind, 2, attempts=2)
+    ready = judge(mind, attempts=2)
     found = bias.form(ready, items(60, 30), two, samples=2)
-    assert holds(figure(found, "changed", "plain", "sharp"), 0.2)
+    more = [bias.form(judge(mind, seed), items(60, 30), rubric()) for seed in (2, 3)]
+    assert hits([figure(one, "changed", "plain", "sharp") for one in (found, *more)], 0.2)
     assert figure(found, "changed", "all at once")["value"] == 0
     calls = {case: figure(found, "calls", case)["value"] for case in bias.FORMS}
     assert calls == {"json": 2, "plain": 2, "all at once": 1}
@@ -337,7 +338,7 @@ def test_a_judge_that_obeys_its_record_is_found_and_an_honest_one_obeys_nothing(
 
 @pytest.mark.parametrize("place", tampered.PLACES)
 def test_no_shipped_injection_changes_an_honest_verdict(place):
-    found = tampered.injection(judge(fair), items(6, 3), rubric(SHARP, GRADED_AS_YES), place=place)
+    found = tampered.injection(judge(fair), items(3, 3), rubric(SHARP, GRADED_AS_YES), place=place)
     changed = found[found["figure"].isin(["changed", "obeyed", "lost"])]
     assert changed["value"].eq(0).all() and len(injections.TEXTS) >= 30
     assert set(found["case"]) == {"all", *(f"text {i}" for i in range(len(injections.TEXTS)))}

@@ -99,15 +99,15 @@ def said(judgements: pd.DataFrame) -> pd.Series:
 
 
 def changes(pairs: pd.DataFrame, probe: str, names: Sequence[str] = tuple(CHANGES)) -> pd.DataFrame:
-    """How often verdicts differ from those of twins, as findings: by case and criterion, then by case alone.
+    """How often verdicts differ from those of twins, as findings: by case and criterion, then by case over several criteria.
 
     changed is the share of other verdicts, control that between the same item's own two verdicts, excess the first
     less the second; lost is the share of verdicts that are none any more; shift the mean change for the better.
     """
     figures = {name: CHANGES[name] for name in names}
+    several = pairs[pairs.groupby("case")["criterion"].transform("nunique").gt(1)]
     each = findings.findings(pairs, probe, figures)
-    several = pairs["criterion"].nunique() > 1
-    return findings.joined(each, findings.findings(pairs, probe, figures, by=["case"])) if several else each
+    return findings.joined(each, findings.findings(several, probe, figures, by=["case"]))
 
 
 def _with_changes(pairs: pd.DataFrame, rubric: Rubric | Part) -> pd.DataFrame:
