@@ -338,7 +338,8 @@ def test_a_judge_that_obeys_its_record_is_found_and_an_honest_one_obeys_nothing(
 
 @pytest.mark.parametrize("place", tampered.PLACES)
 def test_no_shipped_injection_changes_an_honest_verdict(place):
-    found = tampered.injection(judge(fair), items(3, 3), rubric(SHARP, GRADED_AS_YES), place=place)
+    frame = items(3, 3).assign(answer=["a good one", "a poor one", "one more poor one"])
+    found = tampered.injection(judge(fair), frame, rubric(SHARP, GRADED_AS_YES), place=place)
     changed = found[found["figure"].isin(["changed", "obeyed", "lost"])]
     assert changed["value"].eq(0).all() and len(injections.TEXTS) >= 30
     assert set(found["case"]) == {"all", *(f"text {i}" for i in range(len(injections.TEXTS)))}
