@@ -101,8 +101,9 @@ def said(judgements: pd.DataFrame) -> pd.Series:
 def changes(pairs: pd.DataFrame, probe: str, names: Sequence[str] = tuple(CHANGES)) -> pd.DataFrame:
     """How often verdicts differ from those of twins, as findings by case and criterion.
 
-    Rows by case alone follow where a case has several criteria. changed is the share of other verdicts, control that between the same item's own two verdicts, excess the first
-    less the second; lost is the share of verdicts that are none any more; shift the mean change for the better.
+    Rows by case alone follow where a case has several criteria. changed is the share of other verdicts, control that
+    between the same item's own two verdicts, excess the first less the second; lost is the share of verdicts that are
+    none any more; shift the mean change for the better.
     """
     figures = {name: CHANGES[name] for name in names}
     several = pairs[pairs.groupby("case")["criterion"].transform("nunique").gt(1)]
