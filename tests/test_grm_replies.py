@@ -263,7 +263,7 @@ def last_verdict_anywhere(text):
 
 @pytest.fixture(params=range(len(judged.INJECTIONS)))
 def injection(request):
-    return judged.INJECTIONS[request.param].replace("{end}", "[[answer 0123456789ab ends]]")
+    return judged.INJECTIONS[request.param]
 
 
 @pytest.mark.parametrize("form", ["object", "lines"])
@@ -291,9 +291,8 @@ def test_the_injections_would_work_on_the_careless():
     texts = [CLEAN.replace("{}", one) for one in judged.INJECTIONS]
     assert sum(last_verdict_anywhere(text) == ["no"] for text in texts) > 15
     assert any(special in text for text in texts for special in judged.SPECIALS)
-    fixed = "0123456789ab"
+    fixed = "0123456789ab"  # as in `injections.END`
     broken = [f"[[answer {fixed} begins]]\n{text}\n[[answer {fixed} ends]]" for text in texts]
-    broken = [text.replace("{end}", f"[[answer {fixed} ends]]") for text in broken]
     assert sum(fence.unfence(text, "answer", fixed) is None for text in broken) >= 3
 
 

@@ -1,12 +1,17 @@
 """The generative reward model: a judge that reads traces by rubrics, and what its verdicts are worth.
 
-| modules | |
+| | modules |
 |---|---|
-| `rubric` `words` `faults` | what is asked: criteria in `params/rubrics/`, checked when they are loaded |
-| `items` `fence` `prompt` `judge` | asking: records cut into parts and fenced as data, calls, retries |
-| `reply` `objects` `said` `refusals` `evidence` | reading what was replied, and finding what it quotes |
-| `votes` `scores` `report` `reward` | several verdicts on one criterion, several criteria on one item; as a reward |
-| `labelled` `people` `standing` `agreement` `calibration` `bootstrap` `probes` | against labels and against itself |
+| what is asked: criteria in `params/rubrics/`, checked when they are loaded | `rubric` `words` `faults` |
+| records cut into parts and fenced as data | `items` `fence` `prompt` |
+| calls, retries, a second opinion | `judge` `batches` `meta` |
+| reading what was replied, and finding what it quotes | `reply` `objects` `said` `refusals` `evidence` |
+| several verdicts on one criterion, several criteria on one item | `votes` `scores` `report` `curves` `reward` |
+| what is known without the judge | `truth` `labelled` `public` `people` `labelling` |
+| what verdicts are worth against that | `standing` `calibrated` `agreement` `calibration` `bootstrap` |
+| whether a judge can be swayed | `bias` `tampered` `pairs` `twins` `edits` `injections` `findings` `probes` |
+| rubrics that improve: new criteria | `contrasts` `propose` `offers` `sift` |
+| and which of them stay | `prune` `worth` `gains` `evolve` `versions` `drift` |
 """
 
 from lib.grm.judge import Judge, Policy

@@ -49,6 +49,8 @@ class Policy:
     """How a judge is asked."""
 
     per_call: int | None = 1  # criteria of one call, which see the union of their views; None: all
+    order: int = 0  # of the criteria of a call and of their verdicts, as `prompt.arranged` has it
+    plain: bool = False  # whether every call, not only the last of several, is in plain text
     attempts: int = 3  # calls for one reply; the last of several is in plain text
     max_tokens: int | None = None  # of a reply, twice as many after one that was cut; None: the model's own limit
     stop: bool = False  # ask no further samples once no label of a call can change by them; its score still could
@@ -158,9 +160,9 @@ class Judge:
         return reply.read(text, [prompt.asked(one) for one in call.criteria], done.finish_reason)
 
     def _request(self, call: Call, attempt: int, plain: bool) -> Request:
-        model = self.ready.model
+        model, plain = self.ready.model, plain or self.policy.plain
         views = {name: call.item[name] for one in call.criteria for name in one.views}
-        text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain)
+        text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain, self.policy.order)
         ids = markup.prompt_ids(text, model, None)
         names = ",".join(one.id for one in call.criteria)
         own = plan.seed_of(self.seed, call.item["item_id"], names, call.sample, attempt)

@@ -4,7 +4,7 @@ A verdict is 1 or 2, the output it prefers, or null where the reply could not be
 first. Outputs keep their numbers whatever the order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +61,14 @@ def first_slot_share(verdict: Labels, order: Labels) -> float | None:
     return agreement.accuracy(order, verdict)
 
 
-def length_slope(frame: pd.DataFrame) -> Fit | None:
+def length_slope(frame: pd.DataFrame, cluster: str | None = None) -> Fit | None:
     """How the length of an output draws the verdict, its being right and its slot held fixed.
 
     `frame` has one row a verdict: verdict, gold, order (each 1 or 2), chars_1, chars_2 (characters of the outputs).
     Logistic regression of "output 1 is preferred" on ln((chars_1 + 1) / (chars_2 + 1)), gold and slot (1 for output 1,
     else -1) and an intercept; null verdicts are left out. The idea of holding the rest fixed is that of AlpacaEval's
-    length control (Dubois et al., arXiv 2404.04475). None where `logistic` has no answer.
+    length control (Dubois et al., arXiv 2404.04475). With a column `cluster`, standard errors are clustered by it. None
+    where `logistic` has no answer.
 
     Raises:
         ValueError: a column is missing, or a verdict, gold or order is neither 1 nor 2.
@@ -81,14 +82,19 @@ def length_slope(frame: pd.DataFrame) -> Fit | None:
             raise ValueError(f"column {name}: expected 1 or 2")
     ratio = np.log((used["chars_1"] + 1) / (used["chars_2"] + 1))
     terms = [ratio, *(np.where(used[name] == 1, 1.0, -1.0) for name in ("gold", "order")), np.ones(len(used))]
-    return logistic(np.column_stack(terms), used["verdict"].eq(1).to_numpy(float), TERMS)
+    clusters = frame.loc[used.index, cluster].tolist() if cluster else None
+    return logistic(np.column_stack(terms), used["verdict"].eq(1).to_numpy(float), TERMS, clusters)
 
 
-def logistic(x: np.ndarray, y: np.ndarray, names: Sequence[str]) -> Fit | None:
+def logistic(
+    x: np.ndarray, y: np.ndarray, names: Sequence[str], clusters: Sequence[Hashable] | None = None
+) -> Fit | None:
     """Logistic regression without penalty of y (rows, 0 or 1) on x (rows x terms), by Newton's method.
 
-    Standard errors are the roots of the diagonal of the inverse Hessian. None where no best fit exists or is unique:
-    no rows, terms that separate the classes, terms that depend on each other.
+    Standard errors are the roots of the diagonal of the inverse Hessian or, with the cluster of each row, of the
+    sandwich of it and the clusters' scores (Liang and Zeger, Biometrika 73, 1986), times G / (G - 1) for G clusters;
+    with one cluster they are NaN. None where no best fit exists or is unique: no rows, terms that separate the classes,
+    terms that depend on each other.
     """
     beta = np.zeros(x.shape[1])
     for _ in range(STEPS):
@@ -99,10 +105,22 @@ def logistic(x: np.ndarray, y: np.ndarray, names: Sequence[str]) -> Fit | None:
         step = _shortened(x, y, beta, np.linalg.solve(hessian, x.T @ (y - chance)))
         beta = beta + step
         if np.abs(step).max() < SMALL:
-            errors = np.sqrt(np.diag(np.linalg.inv(hessian)))
+            spread = np.linalg.inv(hessian)
+            if clusters is not None:
+                spread = _sandwich(spread, x * (y - chance)[:, None], clusters)
+            errors = np.sqrt(np.diag(spread))
             named = [dict(zip(names, map(float, values), strict=True)) for values in (beta, errors)]
             return Fit(*named, observations=len(y))
     return None
+
+
+def _sandwich(inverse: np.ndarray, scores: np.ndarray, clusters: Sequence[Hashable]) -> np.ndarray:
+    codes, names = pd.factorize(pd.Series(clusters))
+    if len(names) < 2:
+        return np.full_like(inverse, np.nan)
+    sums = np.zeros((len(names), scores.shape[1]))
+    np.add.at(sums, codes, scores)
+    return inverse @ sums.T @ sums @ inverse * len(names) / (len(names) - 1)
 
 
 def _shortened(x: np.ndarray, y: np.ndarray, beta: np.ndarray, step: np.ndarray) -> np.ndarray:

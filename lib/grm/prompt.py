@@ -1,11 +1,16 @@
 """What a judge is asked: the parts of a record that a criterion may see, fenced as data, then the questions."""
 
+import dataclasses
 import hashlib
+import random
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from lib.grm import fence, reply
 from lib.grm.reply import Asked
 from lib.grm.rubric import Criterion
+
+Thing = TypeVar("Thing")
 
 VIEWS = {
     "problem": "what the model was asked",
@@ -49,7 +54,22 @@ def asked(criterion: Criterion) -> Asked:
     return Asked(criterion.id, criterion.levels, criterion.evidence, bare)
 
 
-def render(criteria: Sequence[Criterion], views: Mapping[str, str], specials: Iterable[str], plain: bool) -> str:
+def arranged(things: Sequence[Thing], order: int, salt: str = "") -> list[Thing]:
+    """The things as they stand for order 0, turned round for 1, else shuffled by the number of the order and `salt`.
+
+    Raises:
+        ValueError: the order is negative.
+    """
+    if order < 0:
+        raise ValueError(f"order: expected 0 or more, got {order}")
+    if order > 1:
+        return random.Random(f"{order}|{salt}").sample(list(things), len(things))
+    return list(reversed(things)) if order else list(things)
+
+
+def render(
+    criteria: Sequence[Criterion], views: Mapping[str, str], specials: Iterable[str], plain: bool, order: int = 0
+) -> str:
     """The words of one call.
 
     Args:
@@ -57,6 +77,7 @@ def render(criteria: Sequence[Criterion], views: Mapping[str, str], specials: It
         views: texts by part of the record; the needed ones must be there.
         specials: special tokens of the judge and of the judged model, which lose their meaning in the record.
         plain: whether the reply ends in lines of text rather than being JSON.
+        order: how `arranged` puts the questions and the verdicts of each; 0: as in the rubric, worst verdict first.
     """
     needed = [view for view in VIEWS if any(view in criterion.views for criterion in criteria)]
     specials = set(specials)
@@ -64,9 +85,11 @@ def render(criteria: Sequence[Criterion], views: Mapping[str, str], specials: It
     mark = fence.nonce(*texts.values())
     record = [f"{_heading(view, text)}\n{fence.fence(text, view, mark)}" for view, text in texts.items()]
     what = "this question" if len(criteria) == 1 else f"these {len(criteria)} questions"
-    lines = reply.example([asked(criterion) for criterion in criteria])
+    criteria = arranged(criteria, order)
+    lines = reply.example([_turned(asked(criterion), order) for criterion in criteria])
     form = f"{AS_LINES}\n{lines}" if plain else AS_JSON
-    parts = [OPENING.format(mark=mark), *record, QUESTIONS.format(what=what), *map(question, criteria), GROUNDS, form]
+    questions = [question(criterion, order) for criterion in criteria]
+    parts = [OPENING.format(mark=mark), *record, QUESTIONS.format(what=what), *questions, GROUNDS, form]
     return "\n".join(part if part.endswith("\n") else part + "\n" for part in parts)
 
 
@@ -75,10 +98,16 @@ def _heading(view: str, text: str) -> str:
     return f"{VIEWS[view].capitalize()}:" + ("" if text.strip() else f" {EMPTY}")
 
 
-def question(criterion: Criterion) -> str:
-    """A criterion as the judge reads it: its question, its verdicts from worst to best, and what must be quoted."""
+def question(criterion: Criterion, order: int = 0) -> str:
+    """A criterion as the judge reads it: its question, its verdicts from worst to best, and what must be quoted.
+
+    Another order than 0 puts the verdicts as `arranged` does; the one for what cannot be told stays last.
+    """
     told = {option.label: option.description for option in criterion.options}
-    verdicts = [f"  {label}: {told[label]}" if told[label] else f"  {label}" for label in criterion.levels]
+    verdicts = [
+        f"  {label}: {told[label]}" if told[label] else f"  {label}"
+        for label in arranged(criterion.levels, order, criterion.id)
+    ]
     cannot = f"  {reply.CANNOT}: the record does not show it"
     quotes = []
     if criterion.evidence:
@@ -87,3 +116,7 @@ def question(criterion: Criterion) -> str:
         quotes = [f'  For {labels}, quote up to three places of the part "{where}", word for word.']
     applies = [f"  {criterion.applies} Then the verdict is {reply.CANNOT}."] if criterion.applies else []
     return "\n".join([f"{criterion.id}: {criterion.question}", *verdicts, cannot, *quotes, *applies])
+
+
+def _turned(one: Asked, order: int) -> Asked:
+    return dataclasses.replace(one, labels=tuple(arranged(one.labels, order, one.id)))
