@@ -21,10 +21,11 @@ The modules stand in layers; each imports only from the layers above it in this 
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
    model-written programs)
 7. `parts` (completions on disk as they finish), `panels` (the frame of a figure)
-8. `run`, `grade`, `figures`, `review`, `notebook`, `forecast`: put the layers together for a notebook
+8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
    (the generative reward model: a judge that reads traces by rubrics)
-10. `judging` (the judge of a study, for a notebook), `marked` (what was judged, with the judge's quotes marked)
+10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked)
+11. `verdicts` (what a study's judgements say), `forecast` (what a study would run)
 """
 
 __version__ = "0.1.0"

@@ -61,7 +61,7 @@ def label(frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> pd.Dat
     traces = frame[frame["kind"].eq("trace")]
     rows = _with_traces(frame[frame["kind"].eq("continuation")], traces)
     if kinds is None:
-        kinds = {name: _kind(name) for name in rows["interrupt"].unique()}
+        kinds = {name: kind_of(name) for name in rows["interrupt"].unique()}
     kind = rows["interrupt"].map(kinds)
     rows["new_error"] = rows["oracle_correct"].fillna(False).astype(bool) & rows["status"].ne("correct")
     rows["leakage"] = kind.eq("hard") & _leaks(rows)
@@ -112,7 +112,7 @@ def _complete(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(remaining_tokens=thought - np.floor(frame["position"].astype(float) * thought + 1e-9))
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """Kind of an interrupt; `chain.2` is the second of a chain's steps."""
     whole, _, place = name.partition(".")
     interrupt = params.load_interrupt(whole)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import interrupts, markup, params, plan, problems, tables
+from lib import interrupts, judging, markup, params, plan, problems, tables
 from lib.settings import Interrupt, Model, Study
 
 CHARACTERS = 3.5  # characters per token of English and LaTeX, where no tokenizer is at hand
@@ -49,10 +49,18 @@ def forecast(study: Study, thought: int = THOUGHT) -> pd.DataFrame:
         lengths, measured = _thought(study, model, thought)
         requests, tokens = _cuts(study, known, chosen, prompt, lengths)
         rows.append(_line("04_interrupt", name, requests, tokens, f"{basis}; {measured}"))
-        rows.append({"notebook": "05_grade", "model": name})
+        rows.append({"notebook": "05_grade", "model": name} | _judged(study))
     rows.append({"notebook": PER_STUDY[2]})
     frame = pd.DataFrame(rows, columns=["notebook", "model", "requests", "prompt_tokens", "basis"])
     return frame.astype({"requests": "Int64", "prompt_tokens": "Int64"})
+
+
+def _judged(study: Study) -> dict:
+    """What a judge is asked about one model; a record without a part that a criterion needs is not asked about."""
+    if not study.judge:
+        return {}
+    criteria = sum(len(rubric.criteria) for rubric in judging.rubrics(study).values())
+    return {"requests": study.judged * criteria * study.draws, "basis": f"at most, of {study.judge}"}
 
 
 def _line(notebook: str, model: str, requests: int, tokens: float, basis: str) -> dict:

@@ -10,12 +10,13 @@ import pandas as pd
 
 from lib import engine, params, parts, plan, schema
 from lib.engine import Engine
+from lib.grm import items as cut
 from lib.grm import judge as judges
 from lib.grm import rubric as files
 from lib.grm.judge import Judge, Policy
 from lib.grm.rubric import Rubric, RubricError
 from lib.parts import Store
-from lib.settings import Study
+from lib.settings import Model, Study
 
 NAMES = {"item_id": "continuation_id", "sample": "draw", "quote": "evidence"}  # of a judgement, and of the table
 
@@ -65,6 +66,38 @@ def chosen(study: Study, rubric: Rubric, items: pd.DataFrame) -> pd.DataFrame:
     return fitting.iloc[sorted(_first(study, fitting.iloc[order].reset_index(drop=True), order))]
 
 
+def assigned(study: Study, asked: Mapping[str, Rubric], rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that any rubric takes, as `chosen`, with a column `rubrics`: names of those that do, as a tuple."""
+    taken: dict[Any, list[str]] = {}
+    rows = rows.reset_index(drop=True)
+    for name, rubric in asked.items():
+        for place in chosen(study, rubric, rows).index:
+            taken.setdefault(place, []).append(name)
+    kept = rows.loc[sorted(taken)]
+    return kept.assign(rubrics=[tuple(taken[place]) for place in kept.index])
+
+
+def items(
+    study: Study,
+    model: Model,
+    traces: pd.DataFrame,
+    continuations: pd.DataFrame,
+    problems: pd.DataFrame,
+    updates: pd.DataFrame,
+) -> pd.DataFrame:
+    """The items that a study's judge reads of one model: as `lib.grm.items.items`, with `source` and `rubrics`.
+
+    Raises:
+        ParamsError: as `rubrics`.
+        ValueError: as `lib.grm.items.items`.
+    """
+    asked = rubrics(study) if study.judge else {}
+    wanted = study.judged_sources or study.sources
+    taken = assigned(study, asked, continuations[continuations["source"].isin(wanted)])
+    made = cut.items(traces, taken, problems, updates, model)
+    return made.assign(source=taken["source"].to_numpy(), rubrics=taken["rubrics"].to_numpy())
+
+
 def _first(study: Study, rows: pd.DataFrame, places: pd.Index) -> list[int]:
     """The places of `study.judged` rows, which stand problem by problem: whole problems, then cell by cell."""
     ends = rows.groupby("problem_id", sort=False).size().cumsum()  # rows up to the end of each problem
@@ -84,7 +117,7 @@ def judge(study: Study, model: str, items: pd.DataFrame, policy: Policy | None =
     Args:
         study: names the judge, the rubrics, how many items are judged, and how often each.
         model: which is judged.
-        items: as from `lib.grm.items`, of that model; each rubric takes those that `chosen` gives.
+        items: as from `items`, of that model; without a column `rubrics`, each takes those that `chosen` gives.
         policy: how the judge is asked; None: as `Policy` says.
 
     Returns:
@@ -113,7 +146,9 @@ def ask(
 ) -> pd.DataFrame:
     """As `judge`, of an open engine and given rubrics."""
     own = Judge(ready, policy, study.seed, store)
-    frames = [own.score(chosen(study, rubric, items), rubric, study.draws) for rubric in asked.values()]
+    taken = items if "rubrics" in items.columns else assigned(study, asked, items)
+    parts_of = {name: taken[[name in names for names in taken["rubrics"]]] for name in asked}
+    frames = [own.score(parts_of[name], rubric, study.draws) for name, rubric in asked.items()]
     frames = [frame for frame in frames if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=judges.COLUMNS)
 

@@ -108,6 +108,7 @@ class Study(_Params):
     judge: Text | None = None  # model that judges continuations by rubrics; null: none does
     rubrics: dict[Text, Criteria] = Field(default_factory=dict)  # what it is asked: criteria of each rubric, or all
     judged: Count = 200  # continuations of a model that are judged by a rubric, at most
+    judged_sources: Names | None = None  # sources of these; null: all
     draws: Count = 1  # verdicts on each question, of which most count
     allow_unsafe: bool = False  # run model-written code even where no sandbox can be had
 

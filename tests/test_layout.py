@@ -27,9 +27,10 @@ LAYERS = [
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats"},
     {"plan", "engine", "workers", "sandbox"},
     {"parts", "panels"},
-    {"run", "grade", "figures", "notebook", "forecast", "review"},
+    {"run", "grade", "figures", "notebook", "review"},
     {"augment", "solutions", "grm"},
     {"judging", "marked"},
+    {"verdicts", "forecast"},
 ]
 
 # what papermill may pass to each notebook

@@ -12,15 +12,16 @@ not is kept with the reason. The writer may be any engine; it should be another 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from lib import engine, families, markup, plan, run, tokens
+from lib import engine, families, markup, plan, tokens
 from lib.engine import Completion, Engine, EngineError, Request
 from lib.grm import fence, offers
+from lib.grm.batches import Batches
 from lib.grm.offers import MOST, Offer
 from lib.grm.prompt import VIEWS
 from lib.grm.rubric import Criterion, Rubric
@@ -103,11 +104,10 @@ def propose(
         row[side] for row in pairs.to_dict("records") for side in ("first", "second") if row[side] not in records
     ]:
         raise ValueError(f"pairs: {lost[0]}: no such item")
+    batches = Batches(ready, store)
     for attempt in range(attempts):
         left = [call for call in calls if attempt == 0 or call.offer.status in AGAIN]
-        planned = [(call, _request(ready, rubric, records, call.row, seed, attempt)) for call in left]
-        for call, done in _completed(ready, planned, store):
-            call.offer = offers.read(_text(done, ready), done.finish_reason)
+        _ask(ready, [(call, _request(ready, rubric, records, call.row, seed, attempt)) for call in left], batches)
     return _sound(calls, rubric, _specials(ready))
 
 
@@ -161,26 +161,20 @@ def _request(ready: Engine, rubric: Rubric, records: Mapping, row: Mapping, seed
     return Request(engine.request_key(model, ids, own, json_schema=held), ids, own, json_schema=held)
 
 
-def _completed(
-    ready: Engine, planned: list[tuple[_Call, Request]], store: Store | None
-) -> Iterator[tuple[_Call, Completion]]:
-    """Completions as they come; a request that is too long, or that the engine cannot answer, fails alone."""
-    room = ready.model.max_model_len
+def _ask(ready: Engine, planned: list[tuple[_Call, Request]], batches: Batches) -> None:
+    """Make the calls once, and read what comes back; one that is too long, or that the engine cannot answer, fails."""
+    room, fitting = ready.model.max_model_len, []
     for call, request in planned:
-        if len(request.prompt_ids) >= room:
+        if len(request.prompt_ids) < room:
+            fitting.append(((call, request), request))
+        else:
             why = f"a prompt of {len(request.prompt_ids)} tokens, expected fewer than {room}"
             call.offer = Offer("infra_error", why=why)
-    left = {request.key: (call, request) for call, request in planned if len(request.prompt_ids) < room}
-    while left:
-        try:
-            for call, done in run.completed(ready, list(left.values()), len(left), store, None):
-                del left[done.key]
-                yield call, done
-        except EngineError as error:
-            key, _, why = str(error).partition(": ")
-            if key not in left:
-                raise
-            left.pop(key)[0].offer = Offer("infra_error", why=why)
+    for (call, request), done in batches.answered(fitting):
+        if isinstance(done, EngineError):
+            call.offer = Offer("infra_error", why=str(done)[len(request.key) + 2 :])
+        else:
+            call.offer = offers.read(_text(done, ready), done.finish_reason)
 
 
 def _text(done: Completion, ready: Engine) -> str:

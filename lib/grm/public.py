@@ -7,7 +7,6 @@ ones (none named), and their harmonic mean, as either alone is had by always say
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +15,6 @@ import pandas as pd
 from lib.grm import rubric as rubrics
 from lib.grm.bootstrap import Counted, counted, intervals, mean
 from lib.grm.judge import Judge
-from lib.grm.rubric import Criterion
 
 RUBRIC, CRITERION = "reasoning_quality", "faulty_step"
 NONE = 0  # the step of a solution without a faulty one
@@ -24,22 +22,12 @@ AGREEMENT = ("kappa", "mcc", "balanced_accuracy", "sensitivity", "specificity")
 COLUMNS = ["figure", "value", "low", "high", "items", "problems", "why"]
 
 
-@dataclass(frozen=True)
-class _Alone:
-    """One criterion of a rubric, which has no score of its own."""
-
-    criteria: tuple[Criterion, ...]
-    full_name: str
-    hash: str
-
-
 def judged(judge: Judge, items: pd.DataFrame, samples: int = 1) -> pd.DataFrame:
     """Judgements of `faulty_step` on items as from `labelled.load`, as `Judge.score` gives them, and `step`.
 
     `step` is the number of the line where the quote begins, 0 for a verdict of no, null where there is no usable one.
     """
-    whole = rubrics.load(RUBRIC)
-    asked = _Alone((whole.criterion(CRITERION),), whole.full_name, whole.hash)
+    asked = rubrics.load(RUBRIC).only([CRITERION])
     rows = judge.score(items.assign(inserted=""), asked, samples)  # "": nothing was put into these solutions
     return rows.assign(step=steps(rows, items))
 

@@ -95,7 +95,7 @@ def _ends(one: Interval) -> list[tuple[str, float | None]]:
 def _inaccurate(accuracy: Interval) -> str:
     """What keeps a criterion from the first bar, "" if nothing does."""
     if accuracy.value is None:
-        return "only one label occurs"
+        return "only one label occurs" if accuracy.clusters else "no item has a verdict"
     if accuracy.low is None:
         return "all items are of one problem"
     low = accuracy.low

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lib import params, schema
+from lib import failures, schema
 from lib.grm import faults
 from lib.grm.rubric import Criterion, Rubric
 
@@ -132,17 +132,10 @@ def _told(rows: pd.DataFrame, table: str, column: str, kinds: Mapping[str, str] 
     if column in ("correct", *OF_NEW_ERRORS):
         told = told.mask(rows["status"].eq("ungradable"))
     if table == "labels" and column in KINDS:
-        of = kinds if kinds is not None else {name: _kind(name) for name in rows["interrupt"].unique()}
+        of = kinds if kinds is not None else {name: failures.kind_of(name) for name in rows["interrupt"].unique()}
         told = told.mask(rows["interrupt"].map(of).ne(KINDS[column]))
     if column == "leakage":
         told = told.mask(rows["oracle_correct"].isna() | rows["mean_answer_ratio"].isna())
     if column in OF_NEW_ERRORS:
         told = told.mask(~rows["oracle_correct"].astype("boolean").fillna(False))
     return told.astype(object).where(told.notna(), None)
-
-
-def _kind(name: str) -> str:
-    """Kind of an interrupt; `chain.2` is the second of a chain's steps."""
-    whole, _, place = name.partition(".")
-    interrupt = params.load_interrupt(whole)
-    return params.load_steps(interrupt)[int(place) - 1].kind if place else interrupt.kind

@@ -1,0 +1,179 @@
+"""What a study's judgements say: how much was judged, how far it can be trusted, and where judge and rules differ."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lib import failures, judging, marked, params, tables, tiny_truth
+from lib.grm import report, standing
+from lib.grm import truth as programs
+from lib.grm.rubric import Rubric
+from lib.settings import Study
+
+Asked = Mapping[str, Rubric]
+KEY = programs.KEY
+TRUSTED = ["rubric", "criterion", "truth", *standing.COLUMNS[1:]]
+LISTED = ["model", "rubric", "criterion", "rule", "judge", "truth", "item_id", "quote", "reason"]
+
+
+def votes(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """One verdict per item and criterion, as from `report.verdicts`, with the rubric's name."""
+    frames = [
+        report.verdicts(own, rubric).assign(rubric=name)
+        for name, rubric in asked.items()
+        if len(own := _of(judgements, rubric))
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["rubric", *KEY, "verdict"])
+
+
+def overview(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """A row per criterion: judgements, coverage, counts of the statuses that occur, and the labels' shares of verdicts.
+
+    Coverage is the share of judgements with a verdict; cannot_assess, which stands under abstain, is none.
+    """
+    rows = []
+    for name, rubric in asked.items():
+        own = _of(judgements, rubric)
+        for criterion in rubric.criteria:
+            mine = own[own["criterion"].eq(criterion.id)]
+            is_ok = mine["status"].eq("ok")
+            known = {"rubric": name, "criterion": criterion.id, "judgements": len(mine), "coverage": is_ok.mean()}
+            shares = mine.loc[is_ok, "verdict"].value_counts(normalize=True)
+            rows.append(known | mine["status"].value_counts().to_dict() | {f"share {k}": v for k, v in shares.items()})
+    frame = pd.DataFrame(rows).set_index(["rubric", "criterion"]) if rows else pd.DataFrame()
+    counts = [name for name in frame.columns if name not in ("judgements", "coverage") and not name.startswith("share")]
+    return frame.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
+
+
+def truth(items: pd.DataFrame, asked: Asked, grades: pd.DataFrame) -> pd.DataFrame:
+    """What is known about items: item_id, criterion, label, by.
+
+    Where the problems are our own, `lib.tiny_truth` tells, as what is so was planted (`by` is planted); else what a
+    program found out about the same, where a criterion names one (`by` is its proxy). Null labels are left out.
+
+    Args:
+        items: as from `lib.judging.items`.
+        asked: the rubrics.
+        grades: rows of the grades table, of the items' model.
+    """
+    labels = failures.label(grades)
+    planted = tiny_truth.truth(items).assign(by="planted")
+    found = [planted[[*KEY, "label", "by"]]]
+    for rubric in asked.values():
+        proxies = {one.id: one.proxy for one in rubric.criteria if one.proxy}
+        told = programs.by_program(items, rubric, grades, labels)
+        found.append(told.assign(by=told["criterion"].map(proxies)))
+    known = pd.concat(found, ignore_index=True)
+    is_late = known["criterion"].isin(tiny_truth.RULES) & known["by"].ne("planted")
+    known = known[~(is_late & known["item_id"].isin(planted["item_id"]))]
+    return known.dropna(subset="label").drop_duplicates(KEY).reset_index(drop=True)
+
+
+def standings(judgements: pd.DataFrame, known: pd.DataFrame, asked: Asked, study: Study) -> pd.DataFrame:
+    """A row per criterion, as from `standing.standing`, with the rubric's name and what the truth comes from."""
+    settings = {"draws": study.bootstrap, "seed": study.seed, "level": study.confidence}
+    frames = [
+        standing.standing(report.verdicts(own, rubric), known[[*KEY, "label"]], rubric, **settings).assign(rubric=name)
+        for name, rubric in asked.items()
+        if len(own := _of(judgements, rubric))
+    ]
+    if not frames:
+        return pd.DataFrame(columns=TRUSTED)
+    frame = pd.concat(frames, ignore_index=True)
+    sources = known.groupby("criterion")["by"].agg(lambda by: ", ".join(sorted(set(by))))
+    return frame.assign(truth=frame["criterion"].map(sources))[TRUSTED]
+
+
+def squares(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame) -> pd.DataFrame:
+    """The program's verdict on the answer against the judge's score, in counts, for each rubric that gives scores."""
+    correct = grades[grades["status"].ne("ungradable")].set_index("row_id")["correct"]
+    frames = {}
+    for name, rubric in asked.items():
+        own = _of(judgements, rubric)
+        if len(own) and any(one.polarity == "desired" and one.weight for one in rubric.criteria):
+            frames[name] = report.against(report.summary(report.verdicts(own, rubric), rubric), correct)
+    return pd.concat(frames, names=["rubric"]) if frames else pd.DataFrame()
+
+
+def beside_rules(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """The items of one model on which both a rule of `lib.failures` and the judge say something, a row each.
+
+    `rule` and `judge` are labels of the criterion whose proxy the rule is; `truth` is the planted label, null where
+    nothing was planted; quote and reason are the judge's. What is judged otherwise than the rule has it stands first.
+
+    Args:
+        judgements: as `judging.judgements` gives them.
+        asked: the rubrics.
+        grades: rows of the grades table, of that model.
+        known: as from `truth`.
+    """
+    labels, voted = failures.label(grades), votes(judgements, asked)
+    voted = voted[voted["verdict"].notna()].rename(columns={"verdict": "judge"})
+    ruled = [
+        programs.by_program(voted[["item_id"]].drop_duplicates(), rubric.only(names), grades, labels)
+        for rubric in asked.values()
+        if (names := [one.id for one in rubric.criteria if one.proxy.startswith("labels.")])
+    ]
+    if not ruled:
+        return pd.DataFrame(columns=LISTED)
+    rules = pd.concat(ruled, ignore_index=True).dropna(subset="label").rename(columns={"label": "rule"})
+    planted = known[known["by"].eq("planted")].rename(columns={"label": "truth"})[[*KEY, "truth"]]
+    said = judgements[judgements["status"].eq("ok")].drop_duplicates(KEY)[[*KEY, "quote", "reason"]]
+    rows = voted.merge(rules, on=KEY).merge(planted, on=KEY, how="left").merge(said, on=KEY, how="left")
+    rows = rows.assign(model=grades["model"].iloc[0], same=rows["rule"].eq(rows["judge"]))
+    return rows.sort_values("same", kind="stable")[LISTED].reset_index(drop=True)
+
+
+def compared(study: Study, asked: Asked, grades: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`beside_rules` and `standings` of all models of a study, from its tables; without a judge both are empty.
+
+    Args:
+        study: whose tables are read.
+        asked: its rubrics.
+        grades: rows of the grades table, of all its models.
+    """
+    if not study.judge:
+        return pd.DataFrame(columns=LISTED), pd.DataFrame(columns=["model", *TRUSTED])
+    beside, trust = [], []
+    problems, updates = tables.read("problems", study.name), tables.read("updates", study.name)
+    for model in study.models:
+        told = [tables.read(name, study.name, model) for name in ("traces", "continuations")]
+        items = judging.items(study, params.load_model(model), *told, problems, updates)
+        judgements = judging.judgements(tables.read("judgements", study.name, model))
+        own = grades[grades["model"].eq(model)]
+        known = truth(items, asked, own)
+        beside.append(beside_rules(judgements, asked, own, known))
+        trust.append(standings(judgements, known, asked, study).assign(model=model))
+    return pd.concat(beside, ignore_index=True), pd.concat(trust, ignore_index=True)
+
+
+def page(judgements: pd.DataFrame, items: pd.DataFrame, asked: Asked, n: int, seed: int) -> str:
+    """HTML of `n` judgements by each rubric, as `marked.page` shows them."""
+    shown = []
+    for rubric in asked.values():
+        some = marked.sample(_of(judgements, rubric), items, n, seed)
+        shown.append(f"<h4>{rubric.title}</h4>{marked.page(some, items, rubric)}")
+    return "".join(shown) or "Nothing was judged."
+
+
+def agreement(beside: pd.DataFrame) -> pd.DataFrame:
+    """Per model and criterion, over rows of `beside_rules`: how often both agree, and how often each is right.
+
+    `rule_right` and `judge_right` are shares of the rows whose truth is known, null without any.
+    """
+    is_known = beside["truth"].notna()
+    flags = beside.assign(
+        n=1,
+        rule_yes=beside["rule"].eq("yes"),
+        judge_yes=beside["judge"].eq("yes"),
+        agree=beside["rule"].eq(beside["judge"]),
+        rule_right=beside["rule"].eq(beside["truth"]).astype(float).where(is_known),
+        judge_right=beside["judge"].eq(beside["truth"]).astype(float).where(is_known),
+    )
+    groups = flags.groupby(["model", "rubric", "criterion"], sort=False)
+    counts = groups[["n", "rule_yes", "judge_yes"]].sum()
+    return counts.join(groups[["agree", "rule_right", "judge_right"]].mean().astype(float))
+
+
+def _of(judgements: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+    return judgements[judgements["rubric"].eq(f"{rubric.full_name}#{rubric.hash}")]
