@@ -147,7 +147,7 @@ def ask(
     """As `judge`, of an open engine and given rubrics."""
     own = Judge(ready, policy, study.seed, store)
     taken = items if "rubrics" in items.columns else assigned(study, asked, items)
-    parts_of = {name: taken[[name in names for names in taken["rubrics"]]] for name in asked}
+    parts_of = {name: taken[taken["rubrics"].map({name}.issubset).astype(bool)] for name in asked}
     frames = [own.score(parts_of[name], rubric, study.draws) for name, rubric in asked.items()]
     frames = [frame for frame in frames if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=judges.COLUMNS)
