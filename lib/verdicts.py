@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lib import failures, judging, marked, params, tables, tiny_truth
-from lib.grm import report, standing
+from lib.grm import calibrated, people, report, standing
 from lib.grm import truth as programs
 from lib.grm.rubric import Rubric
 from lib.settings import Study
@@ -45,43 +45,85 @@ def overview(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     return frame.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
 
 
-def truth(items: pd.DataFrame, asked: Asked, grades: pd.DataFrame) -> pd.DataFrame:
+def labels(study: Study, model: str, asked: Asked) -> dict[str, pd.DataFrame]:
+    """What people said on a model's records, by rubric: rows as from `people.read`, with plain continuation ids.
+
+    In the file an item is `<model>/<continuation_id>`, as different models have continuations of one name.
+
+    Raises:
+        LabelError: as `people.read`.
+    """
+    found = {name: people.read(study.name, rubric) for name, rubric in asked.items()}
+    own = {name: frame[frame["item_id"].str.startswith(f"{model}/")] for name, frame in found.items()}
+    return {name: frame.assign(item_id=frame["item_id"].str[len(model) + 1 :]) for name, frame in own.items()}
+
+
+def truth(
+    items: pd.DataFrame, asked: Asked, grades: pd.DataFrame, told: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame:
     """What is known about items: item_id, criterion, label, by.
 
-    Where the problems are our own, `lib.tiny_truth` tells, as what is so was planted (`by` is planted); else what a
-    program found out about the same, where a criterion names one (`by` is its proxy). Null labels are left out.
+    Where the problems are our own, `lib.tiny_truth` tells, as what is so was planted (`by` is planted); else the
+    majority of people (`people`); else what a program found out about the same, where a criterion names one (`by` is
+    its proxy). Null labels are left out.
 
     Args:
         items: as from `lib.judging.items`.
         asked: the rubrics.
         grades: rows of the grades table, of the items' model.
+        told: as from `labels`.
     """
-    labels = failures.label(grades)
+    rules = failures.label(grades)
     planted = tiny_truth.truth(items).assign(by="planted")
     found = [planted[[*KEY, "label", "by"]]]
+    for name, rubric in asked.items():
+        if told and len(told[name]):
+            found.append(people.majority(told[name], rubric)[[*KEY, "label"]].assign(by="people"))
     for rubric in asked.values():
         proxies = {one.id: one.proxy for one in rubric.criteria if one.proxy}
-        told = programs.by_program(items, rubric, grades, labels)
-        found.append(told.assign(by=told["criterion"].map(proxies)))
+        ruled = programs.by_program(items, rubric, grades, rules)
+        found.append(ruled.assign(by=ruled["criterion"].map(proxies)))
     known = pd.concat(found, ignore_index=True)
+    # where a record is ours, what no planted rule can tell stays unknown
     is_late = known["criterion"].isin(tiny_truth.RULES) & known["by"].ne("planted")
     known = known[~(is_late & known["item_id"].isin(planted["item_id"]))]
     return known.dropna(subset="label").drop_duplicates(KEY).reset_index(drop=True)
 
 
-def standings(judgements: pd.DataFrame, known: pd.DataFrame, asked: Asked, study: Study) -> pd.DataFrame:
+def standings(
+    judgements: pd.DataFrame,
+    known: pd.DataFrame,
+    asked: Asked,
+    study: Study,
+    told: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
     """A row per criterion, as from `standing.standing`, with the rubric's name and what the truth comes from."""
-    settings = {"draws": study.bootstrap, "seed": study.seed, "level": study.confidence}
-    frames = [
-        standing.standing(report.verdicts(own, rubric), known[[*KEY, "label"]], rubric, **settings).assign(rubric=name)
-        for name, rubric in asked.items()
-        if len(own := _of(judgements, rubric))
-    ]
+    frames = []
+    for name, rubric in asked.items():
+        if len(own := _of(judgements, rubric)):
+            said = told[name] if told and len(told[name]) else None
+            voted = report.verdicts(own, rubric)
+            stands = standing.standing(voted, known[[*KEY, "label"]], rubric, **_how(study), labels=said)
+            frames.append(stands.assign(rubric=name))
     if not frames:
         return pd.DataFrame(columns=TRUSTED)
     frame = pd.concat(frames, ignore_index=True)
     sources = known.groupby("criterion")["by"].agg(lambda by: ", ".join(sorted(set(by))))
     return frame.assign(truth=frame["criterion"].map(sources))[TRUSTED]
+
+
+def shares(judgements: pd.DataFrame, known: pd.DataFrame, asked: Asked, study: Study) -> pd.DataFrame:
+    """All figures of `calibrated.figures` on the problems kept for a test, with the rubric's name.
+
+    Among them are the share judged so, and that share corrected by the rates found on the problems for calibration.
+    """
+    frames = [
+        calibrated.figures(report.verdicts(own, rubric), known, rubric, ["test"], **_how(study)).assign(rubric=name)
+        for name, rubric in asked.items()
+        if len(own := _of(judgements, rubric))
+    ]
+    columns = ["rubric", *calibrated.COLUMNS]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
 def squares(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame) -> pd.DataFrame:
@@ -107,10 +149,10 @@ def beside_rules(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame, k
         grades: rows of the grades table, of that model.
         known: as from `truth`.
     """
-    labels, voted = failures.label(grades), votes(judgements, asked)
+    found, voted = failures.label(grades), votes(judgements, asked)
     voted = voted[voted["verdict"].notna()].rename(columns={"verdict": "judge"})
     ruled = [
-        programs.by_program(voted[["item_id"]].drop_duplicates(), rubric.only(names), grades, labels)
+        programs.by_program(voted[["item_id"]].drop_duplicates(), rubric.only(names), grades, found)
         for rubric in asked.values()
         if (names := [one.id for one in rubric.criteria if one.proxy.startswith("labels.")])
     ]
@@ -141,9 +183,10 @@ def compared(study: Study, asked: Asked, grades: pd.DataFrame) -> tuple[pd.DataF
         items = judging.items(study, params.load_model(model), *told, problems, updates)
         judgements = judging.judgements(tables.read("judgements", study.name, model))
         own = grades[grades["model"].eq(model)]
-        known = truth(items, asked, own)
+        told = labels(study, model, asked)
+        known = truth(items, asked, own, told)
         beside.append(beside_rules(judgements, asked, own, known))
-        trust.append(standings(judgements, known, asked, study).assign(model=model))
+        trust.append(standings(judgements, known, asked, study, told).assign(model=model))
     return pd.concat(beside, ignore_index=True), pd.concat(trust, ignore_index=True)
 
 
@@ -173,6 +216,10 @@ def agreement(beside: pd.DataFrame) -> pd.DataFrame:
     groups = flags.groupby(["model", "rubric", "criterion"], sort=False)
     counts = groups[["n", "rule_yes", "judge_yes"]].sum()
     return counts.join(groups[["agree", "rule_right", "judge_right"]].mean().astype(float))
+
+
+def _how(study: Study) -> dict[str, float]:
+    return {"draws": study.bootstrap, "seed": study.seed, "level": study.confidence}
 
 
 def _of(judgements: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def test_a_soft_interrupt_has_thinking_before_and_after_it():
 
 def test_after_a_hard_interrupt_there_is_no_thinking_and_the_prefill_is_part_of_the_answer():
     row = made("\nStop.\n</think>\n\n\\boxed{", "8}<|im_end|>", closes=True, prefill="\\boxed{")
-    assert row["after"] is None and row["answer"] == "\\boxed{8}"
+    assert row["after"] == "" and row["answer"] == "\\boxed{8}"
 
 
 # inserted words, what the model generated, whether they close the thinking, their prefill, thinking after them
@@ -69,14 +69,14 @@ THOUGHTS = [
     ("\nFaster.\n", "\n\n</think>\n\nMia has 8.<|im_end|>", False, "", ""),
     ("\nFaster.\n", "", False, "", ""),
     ("\nFaster.\n", "Add 3: 5 + 3 = 8.\n</think>\n\nMia has 8.<|im_end|>", False, "", "Add 3: 5 + 3 = 8."),
-    ("\nStop.\n</think>\n\n", "Mia has 8.<|im_end|>", True, "", None),
-    ("\nStop.\n</think>\n\n", "<|im_end|>", True, "", None),
-    ("\nStop.\n</think>\n\n\\boxed{", "8}<|im_end|>", True, "\\boxed{", None),
+    ("\nStop.\n</think>\n\n", "Mia has 8.<|im_end|>", True, "", ""),
+    ("\nStop.\n</think>\n\n", "<|im_end|>", True, "", ""),
+    ("\nStop.\n</think>\n\n\\boxed{", "8}<|im_end|>", True, "\\boxed{", ""),
 ]
 
 
 @pytest.mark.parametrize(("inserted", "generated", "closes", "prefill", "after"), THOUGHTS)
-def test_no_more_thought_is_told_from_none_that_could_be(inserted, generated, closes, prefill, after):
+def test_no_more_thought_is_there_and_empty(inserted, generated, closes, prefill, after):
     assert made(inserted, generated, closes=closes, prefill=prefill)["after"] == after
 
 

@@ -18,8 +18,8 @@ def items(
 
     `problem` is what the model was asked, so the revised problem where its trace is of one; `kept` and `after` are the
     thinking before and after the interrupt, without marks; `steps` numbers the lines of both; `reference` is the gold
-    answer of the original, null for code. A part that cannot be there is null: thinking after a hard interrupt, an
-    answer to a thought that never ended. One that could be there and holds nothing is "".
+    answer of the original, null for code. A part that holds nothing is "", as thinking after a hard interrupt; one
+    that cannot be there is null, as the answer to a thought that never ended.
 
     Args:
         traces, continuations: rows of these tables, of one model.
@@ -59,16 +59,10 @@ def _parts(kept: str, row: Mapping[str, Any], model: Model) -> dict[str, str | N
     return {
         "kept": kept,
         "inserted": markup.decode(row["inserted_ids"], model).strip(),
-        "after": None if _was_closed(row, model) else after,
+        "after": after,
         "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip() if row["ended"] else None,
         "steps": numbered(f"{kept}\n{after}") or None,
     }
-
-
-def _was_closed(row: Mapping[str, Any], model: Model) -> bool:
-    """Whether the splice ended the thinking, so that no more of it could come."""
-    end = markup.closing(model) + markup.encode(row["prefill"] or "", model)
-    return list(row["inserted_ids"])[-len(end) :] == end
 
 
 def numbered(thinking: str) -> str:

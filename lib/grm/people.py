@@ -2,7 +2,7 @@
 
 | column | | meaning |
 |---|---|---|
-| item_id, criterion | required | what was labelled |
+| item_id, criterion | required | what was labelled; in a study an item is `<model>/<continuation_id>` |
 | rater | required | who labelled it, by any name that is kept the same |
 | label | required | one of the criterion's labels, or cannot_assess |
 | notes | may be empty | why, in a few words |
