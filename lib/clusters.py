@@ -5,6 +5,7 @@ once and draws are one matrix product.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -58,12 +59,15 @@ def sums(frame: pd.DataFrame, value: str, by: Sequence[str], cluster: str) -> pd
     return groups(frame[keys].assign(sum=values.fillna(0), n=values.notna()), keys).sum().reset_index()
 
 
+@lru_cache(maxsize=1)  # the groups and curves of a study mostly have the same number of problems
 def weights(clusters: int, draws: int, seed: int) -> np.ndarray:
     """How often each draw takes each cluster: draws x clusters, Multinomial(C, 1/C ... 1/C) in each row."""
     if clusters < 2:
         return np.empty((0, clusters))
     drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=draws)
-    return drawn.astype(float)  # floats multiply by BLAS, ten times faster than integers
+    result = drawn.astype(float)  # floats multiply by BLAS, ten times faster than integers
+    result.setflags(write=False)
+    return result
 
 
 def middle(drawn: np.ndarray, confidence: float, clusters: int | None = None) -> tuple[float, float]:

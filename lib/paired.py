@@ -206,6 +206,7 @@ def _row(pairs: pd.DataFrame, cluster: str, confidence: float, extreme: float | 
         low, high, p = _without_spread(mean, count, confidence, extreme)
     else:
         low, high = clusters.t_interval(mean, error, count, confidence)
+        low, high = (low, high) if extreme is None else (max(low, -extreme), min(high, extreme))
         p = np.nan if np.isnan(error) else significance.two_sided(mean / error, count - 1)
     tallies = (int((change > 0).sum()), int((change < 0).sum()), int((~both).sum()), len(used), count)
     return used["_value_left"].mean(), used["_value_right"].mean(), mean, low, high, p, *tallies

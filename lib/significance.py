@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+SMALLEST = 1e-13  # chance that floats can still tell from 0 here
 STEPS = 200  # halvings of an interval that holds a quantile; far more than a float needs
 
 
@@ -13,7 +14,7 @@ def two_sided(t: float, df: int) -> float:
     """Chance that Student's t with `df` degrees of freedom lies at least as far from 0; null if `t` is.
 
     Sums of powers of cos(arctan(t / sqrt(df))), Abramowitz and Stegun, "Handbook of Mathematical Functions", 1964,
-    26.7.3 and 26.7.4. Right to about 1e-13, so smaller values mean no more than that.
+    26.7.3 and 26.7.4. It is right to about `SMALLEST`, which stands for all that is smaller.
 
     Raises:
         ValueError: `df` below 1.
@@ -30,7 +31,7 @@ def two_sided(t: float, df: int) -> float:
     ratios = (2 * steps) / (2 * steps + 1) if odd else (2 * steps - 1) / (2 * steps)
     series = np.cumprod(np.concatenate([[1.0], ratios * cosine**2])).sum()
     inside = 2 / math.pi * (angle + (sine * cosine * series if df > 1 else 0)) if odd else sine * series
-    return min(1.0, max(0.0, 1 - inside))
+    return min(1.0, max(SMALLEST, 1 - inside))
 
 
 @lru_cache(maxsize=1024)

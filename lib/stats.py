@@ -204,16 +204,14 @@ def _intervals(
         raise ValueError(f"method {method!r}: expected one of {', '.join(METHODS)}")
     clusters.known(frame, cluster)
     sums = clusters.sums(frame, value, names, cluster)
-    rows, weights = [], {}
+    rows = []
     for key, group in clusters.groups(sums, names):
         total, size = (group.loc[group["n"] > 0, name].to_numpy(float) for name in ("sum", "n"))
         count = len(total)
         if method in ("robust", "score"):
             low, high = _by_error(total, size, confidence, method)
         else:
-            if count not in weights:
-                weights[count] = clusters.weights(count, draws, seed)
-            low, high = _by_draws(total, size, weights[count], confidence, method)
+            low, high = _by_draws(total, size, clusters.weights(count, draws, seed), confidence, method)
         n = int(size.sum())
         rows.append((*key[: len(names)], total.sum() / n if n else np.nan, low, high, n, count))
     result = pd.DataFrame(rows, columns=[*names, "mean", "ci_low", "ci_high", "n", "n_clusters"])
