@@ -22,6 +22,7 @@ from lib import clusters, significance
 CELL = ("model", "source", "interrupt", "unit", "position")
 SAMPLE = ("problem_id", "sample")
 TRACE = ("variant", "system")  # with model, problem and sample: which thought was cut
+SUMS = ("left", "right", "change", "better", "worse", "unpaired", "n")
 COUNTS = ("better", "worse", "unpaired", "n", "n_clusters")
 
 
@@ -54,7 +55,8 @@ def differences(
         extreme = 1.0
     pairs = _pairs(_values(left, value, [*by, *on]), _values(right, value, on), by, on)
     clusters.known(pairs, cluster)
-    rows = [(*key[: len(by)], *_row(group, cluster, confidence, extreme)) for key, group in clusters.groups(pairs, by)]
+    problems = _by_problem(pairs, by, cluster)
+    rows = [(*key[: len(by)], *_row(group, confidence, extreme)) for key, group in clusters.groups(problems, by)]
     columns = [*by, "left", "right", "difference", "ci_low", "ci_high", "p", *COUNTS]
     result = pd.DataFrame(rows, columns=columns).astype({name: left[name].dtype for name in by})
     return _with_holm(result, list(family))
@@ -142,12 +144,12 @@ def beyond_cut(
 
 def _complete(grades: pd.DataFrame) -> pd.DataFrame:
     """`grades` with the columns that a table of plain shares, and of one sample, can do without."""
+    clusters.need(grades, ["kind", "model", "problem_id", "variant"])
     plain = {"system": None, "unit": "share", "sample": 0}
     return grades.assign(**{name: value for name, value in plain.items() if name not in grades.columns})
 
 
 def _continuations(grades: pd.DataFrame) -> pd.DataFrame:
-    clusters.need(grades, ["kind"])
     return grades[grades["kind"].eq("continuation")]
 
 
@@ -195,21 +197,37 @@ def _pairs(left: pd.DataFrame, right: pd.DataFrame, by: list[str], on: list[str]
     return left.merge(right, on=on, how=how, suffixes=("_left", "_right"))
 
 
-def _row(pairs: pd.DataFrame, cluster: str, confidence: float, extreme: float | None) -> tuple:
-    both = pairs["_value_left"].notna() & pairs["_value_right"].notna()
-    used = pairs[both]
-    change = used["_value_left"] - used["_value_right"]
-    by_problem = change.groupby(used[cluster]).agg(["sum", "size"]).to_numpy(float)
-    count = len(by_problem)
-    mean, error = clusters.robust(by_problem[:, 0], by_problem[:, 1])
+def _by_problem(pairs: pd.DataFrame, by: list[str], cluster: str) -> pd.DataFrame:
+    """Sums of a problem's pairs in each group; a pair that lacks a value adds to unpaired only."""
+    change = pairs["_value_left"] - pairs["_value_right"]
+    both = change.notna()
+    keys = list(dict.fromkeys([*by, cluster]))
+    counted = pairs[keys].assign(
+        left=pairs["_value_left"].where(both, 0),
+        right=pairs["_value_right"].where(both, 0),
+        change=change.fillna(0),
+        better=(change > 0).astype(int),
+        worse=(change < 0).astype(int),
+        unpaired=(~both).astype(int),
+        n=both.astype(int),
+    )
+    return clusters.groups(counted, keys).sum().reset_index()
+
+
+def _row(problems: pd.DataFrame, confidence: float, extreme: float | None) -> tuple:
+    """One group: the numbers that follow from the sums of its problems."""
+    left, right, change, *tallies, size = (problems[name].to_numpy(float) for name in SUMS)
+    used = size > 0
+    count, n = int(used.sum()), size.sum()
+    mean, error = clusters.robust(change[used], size[used])
     if error == 0:
         low, high, p = _without_spread(mean, count, confidence, extreme)
     else:
         low, high = clusters.t_interval(mean, error, count, confidence)
         low, high = (low, high) if extreme is None else (max(low, -extreme), min(high, extreme))
         p = np.nan if np.isnan(error) else significance.two_sided(mean / error, count - 1)
-    tallies = (int((change > 0).sum()), int((change < 0).sum()), int((~both).sum()), len(used), count)
-    return used["_value_left"].mean(), used["_value_right"].mean(), mean, low, high, p, *tallies
+    means = (side.sum() / n if n else np.nan for side in (left, right))
+    return *means, mean, low, high, p, *(int(tally.sum()) for tally in tallies), int(n), count
 
 
 def _without_spread(mean: float, count: int, confidence: float, extreme: float | None) -> tuple[float, float, float]:
