@@ -4,7 +4,7 @@ Everything about a mean of C clusters with sums s_c and sizes n_c follows from t
 once and draws are one matrix product.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -38,6 +38,16 @@ def groups(frame: pd.DataFrame, columns: Sequence[str]) -> DataFrameGroupBy:
     """Group by `columns`; all rows are one group if there are none. A null is a value like others."""
     keys = list(columns) or [np.zeros(len(frame), dtype=int)]
     return frame.groupby(keys, dropna=False, observed=True, sort=True)
+
+
+def parts(sums: pd.DataFrame, columns: Sequence[str], values: Sequence[str]) -> Iterator[tuple[tuple, np.ndarray]]:
+    """Each group of `columns` with its `values`, clusters x values; `sums` is sorted by `columns`, as groups are."""
+    if sums.empty:
+        return
+    number = groups(sums, columns).ngroup().to_numpy()
+    starts = np.flatnonzero(np.diff(number, prepend=-1))
+    keys = sums[list(columns)].iloc[starts].itertuples(index=False, name=None) if len(columns) else [()]
+    yield from zip(keys, np.split(sums[list(values)].to_numpy(float), starts[1:]), strict=True)
 
 
 def right(frame: pd.DataFrame) -> pd.Series:

@@ -56,7 +56,7 @@ def differences(
     pairs = _pairs(_values(left, value, [*by, *on]), _values(right, value, on), by, on)
     clusters.known(pairs, cluster)
     problems = _by_problem(pairs, by, cluster)
-    rows = [(*key[: len(by)], *_row(group, confidence, extreme)) for key, group in clusters.groups(problems, by)]
+    rows = [(*key, *_row(part, confidence, extreme)) for key, part in clusters.parts(problems, by, SUMS)]
     columns = [*by, "left", "right", "difference", "ci_low", "ci_high", "p", *COUNTS]
     result = pd.DataFrame(rows, columns=columns).astype({name: left[name].dtype for name in by})
     return _with_holm(result, list(family))
@@ -214,9 +214,9 @@ def _by_problem(pairs: pd.DataFrame, by: list[str], cluster: str) -> pd.DataFram
     return clusters.groups(counted, keys).sum().reset_index()
 
 
-def _row(problems: pd.DataFrame, confidence: float, extreme: float | None) -> tuple:
-    """One group: the numbers that follow from the sums of its problems."""
-    left, right, change, *tallies, size = (problems[name].to_numpy(float) for name in SUMS)
+def _row(problems: np.ndarray, confidence: float, extreme: float | None) -> tuple:
+    """One group: the numbers that follow from `SUMS` of its problems."""
+    left, right, change, *tallies, size = problems.T
     used = size > 0
     count, n = int(used.sum()), size.sum()
     mean, error = clusters.robust(change[used], size[used])

@@ -205,15 +205,15 @@ def _intervals(
     clusters.known(frame, cluster)
     sums = clusters.sums(frame, value, names, cluster)
     rows = []
-    for key, group in clusters.groups(sums, names):
-        total, size = (group.loc[group["n"] > 0, name].to_numpy(float) for name in ("sum", "n"))
+    for key, part in clusters.parts(sums, names, ["sum", "n"]):
+        total, size = part[part[:, 1] > 0].T
         count = len(total)
         if method in ("robust", "score"):
             low, high = _by_error(total, size, confidence, method)
         else:
             low, high = _by_draws(total, size, clusters.weights(count, draws, seed), confidence, method)
         n = int(size.sum())
-        rows.append((*key[: len(names)], total.sum() / n if n else np.nan, low, high, n, count))
+        rows.append((*key, total.sum() / n if n else np.nan, low, high, n, count))
     result = pd.DataFrame(rows, columns=[*names, "mean", "ci_low", "ci_high", "n", "n_clusters"])
     return result.astype({name: frame[name].dtype for name in names})
 

@@ -155,6 +155,18 @@ def test_one_problem_has_a_difference_and_no_test():
     assert found["family_size"] == 0
 
 
+def test_no_pairs_at_all_give_a_row_that_says_so():
+    found = paired.against_full(grades(*full([1]), *cut([1, 0], "speed_up")[1:])).iloc[0]
+    assert (found["n"], found["unpaired"], found["n_clusters"]) == (0, 1, 0)
+    assert found[["left", "right", "difference", "p"]].isna().all()
+
+
+def test_no_rows_give_no_groups():
+    frame = grades(*full([1, 0]), *cut([1, 0], "speed_up"))
+    found = paired.against_full(frame[frame["kind"].eq("trace")])
+    assert len(found) == 0 and "p_holm" in found.columns
+
+
 def test_the_family_of_tests_is_the_call_or_what_family_says():
     draw = np.random.default_rng(0)
     rows = [*full(np.ones(30, int))]

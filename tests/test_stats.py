@@ -178,6 +178,13 @@ def test_no_rows_give_no_groups():
     assert list(result.columns) == ["model", "mean", "ci_low", "ci_high", "n", "n_clusters", *schema.STATUSES]
 
 
+@pytest.mark.parametrize("method", stats.METHODS)
+def test_no_columns_make_one_group_of_all_rows(method):
+    frame = sample(30, 4, seed=1)
+    whole, named = (stats.accuracy(frame, by, method=method) for by in ([], "model"))
+    assert whole.equals(named.drop(columns="model"))
+
+
 def test_groups_are_sorted_keep_nulls_and_do_not_depend_on_each_other():
     first, second = sample(30, 4, seed=1, model="b"), sample(20, 4, seed=2, model="a")
     both = pd.concat([first, second]).assign(interrupt=None, position=np.nan)
