@@ -4,7 +4,7 @@ Whatever is asked of a curve (`lib.anytime`, `lib.compute`) depends on rows only
 once and a bootstrap of whole problems is one matrix product for each curve.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,14 +68,12 @@ def of(grades: pd.DataFrame, cluster: str = "problem_id") -> Iterator[Curve]:
     """
     clusters.need(grades, ["kind", "variant", "position", "tokens", *KEYS, cluster])
     clusters.known(grades, cluster)
+    code, names = pd.factorize(grades[cluster], sort=True)
     system = grades["system"].fillna("") if "system" in grades.columns else ""
-    rows = grades.assign(system=system, right=clusters.right(grades).astype(float), n=1.0, spent=spent(grades))
-    rows = rows.assign(spent_n=rows["spent"].notna().astype(float), spent=rows["spent"].fillna(0))
-    traces = rows[rows["kind"].eq("trace") & rows["variant"].eq("original")]
-    full = _sums(traces, ["model", "source", "system", cluster])
-    cells = _sums(rows[rows["kind"].eq("continuation")], [*KEYS, "system", "position", cluster])
-    for key, part in clusters.groups(cells.reset_index(["system", "position", cluster]), KEYS):
-        yield _curve(dict(zip(KEYS, key, strict=True)), part, full, cluster)
+    rows = grades.assign(_problem=code, system=system, right=clusters.right(grades).astype(float), n=1.0)
+    rows = rows.assign(spent=spent(grades)).assign(spent_n=lambda frame: frame["spent"].notna().astype(float))
+    for key, cells in clusters.parts(_cells(rows), KEYS, ["_problem", "position", *SUMS]):
+        yield _curve(dict(zip(KEYS, key, strict=True)), cells, pd.Index(names))
 
 
 def spent(grades: pd.DataFrame) -> pd.Series:
@@ -95,15 +93,21 @@ def spent(grades: pd.DataFrame) -> pd.Series:
     return rows["tokens"].astype(float) + kept.clip(lower=0).mask(alone, 0)
 
 
-def _sums(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    return clusters.groups(rows, keys)[SUMS].sum()
+def _cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sums of each curve's problems at each position, full thinking at position infinity, sorted."""
+    cut = rows[rows["kind"].eq("continuation")]
+    full = rows[rows["kind"].eq("trace") & rows["variant"].eq("original")]
+    thought = ["model", "source", "system", "_problem"]
+    ends = cut[[*KEYS, "system", "_problem"]].drop_duplicates()
+    ends = ends.merge(clusters.groups(full, thought)[SUMS].sum().reset_index(), on=thought, how="left")
+    both = pd.concat([cut[[*KEYS, "_problem", "position", *SUMS]], ends.assign(position=np.inf)])
+    return clusters.groups(both, [*KEYS, "_problem", "position"])[SUMS].sum().reset_index()
 
 
-def _curve(key: dict[str, str], cells: pd.DataFrame, full: pd.DataFrame, cluster: str) -> Curve:
-    place = [cluster, "position"]
-    wide = cells.groupby(place)[SUMS].sum().unstack("position", fill_value=0)
-    problems, systems = wide.index, cells["system"].unique()
-    there = pd.MultiIndex.from_product([[key["model"]], [key["source"]], systems, problems], names=full.index.names)
-    beside = full.reindex(there, fill_value=0).groupby(level=cluster).sum()
-    parts = [np.column_stack([wide[name].to_numpy(float), beside[name].to_numpy(float)]) for name in SUMS]
-    return Curve(key, wide["n"].columns.to_numpy(float), problems, *parts)
+def _curve(key: dict[str, str], cells: np.ndarray, names: pd.Index) -> Curve:
+    """A curve of its cells: problem, position and sums in each row."""
+    problems, row = np.unique(cells[:, 0].astype(int), return_inverse=True)
+    positions, column = np.unique(cells[:, 1], return_inverse=True)
+    sums = np.zeros((len(SUMS), len(problems), len(positions)))
+    sums[:, row, column] = cells[:, 2:].T
+    return Curve(key, positions[:-1], names[problems], *sums)
