@@ -258,4 +258,4 @@ def test_ten_thousand_draws_of_a_large_study_take_seconds():
     found = stats.accuracy(frame, ["model", "source", "interrupt", "unit", "position"], draws=10_000)
     assert len(found) == 31 and found["n"].eq(8000).all()
     assert len(anytime.summary(frame, draws=10_000)) == 6
-    assert time.process_time() - start < 8  # 2.2 on a free core
+    assert time.process_time() - start < 8  # about 2.5 on a free core, 1.3 of it for the intervals
