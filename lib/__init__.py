@@ -3,10 +3,11 @@
 The modules stand in layers; each imports only from the layers above it in this list:
 
 0. `paths` (where things live), `schema` (the columns of every table), `families` (the marks around the thinking of each
-   model family), `confined` (the inside of the sandbox)
+   model family), `confined` (the inside of the sandbox), `significance` (Student's t, Holm)
 1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` and `tiny_code`
    (generated problems), `lines` (JSON Lines in), `programs` (code in answers, tests, comparison of outputs), `replies`
-   (JSON in replies), `controls` (news that is wrong or known, of a problem's own words)
+   (JSON in replies), `controls` (news that is wrong or known, of a problem's own words), `clusters` (rows summed by
+   problem, and how far means of problems spread)
 2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
    our own models think about generated problems)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
@@ -15,11 +16,13 @@ The modules stand in layers; each imports only from the layers above it in this 
 4. `released` (the published benchmark of updates in); `markup` (where reasoning and answer stand among ids; passes on
    what callers need of layers 2 and 3); `stated` (where the answer stands in a text), `algebra` (whether expressions
    are equal), `published` (the looser rules of others), `decisions` (a person's word on updates)
-5. `problems` (all sources in); `interrupts`, `updates`, `answers`, `failures`, `uptake`, `stats`: logic, tokens, text
-   and frames in and out; they never import each other
+5. `problems` (all sources in); `interrupts`, `updates`, `answers`, `failures`, `uptake`, `stats` (means), `paired`
+   (differences on the same problems), `curves` (accuracy and tokens by position): logic, tokens, text and frames in and
+   out; they never import each other
 6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay),
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
-   model-written programs)
+   model-written programs); `anytime` (a curve in one number, and whether it rises), `compute` (interrupts at equal
+   tokens)
 7. `parts` (completions on disk as they finish), `panels` (the frame of a figure)
 8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`

@@ -1,27 +1,49 @@
 """Means with intervals clustered by problem, and counts of every status.
 
-Repeats of a problem, and its cuts at several positions, are not independent: they share the problem. So the
-bootstrap draws whole problems. With C clusters of sum s_c and size n_c the mean is sum(s_c) / sum(n_c). A
-draw takes C clusters with replacement, which weights them by w ~ Multinomial(C, 1/C ... 1/C); its mean is
-sum(w_c s_c) / sum(w_c n_c). The interval holds the middle share `confidence` of the drawn means: the
-percentile interval (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13) of the
-cluster bootstrap (Cameron, Gelbach and Miller, "Bootstrap-Based Improvements for Inference with Clustered
-Errors", Review of Economics and Statistics 90, 2008).
+Repeats of a problem, and its cuts at several positions, are not independent: they share the problem. So a problem is
+a cluster, and every `method` of an interval counts problems, not rows:
 
+bootstrap
+    Draws whole problems. With C clusters of sum s_c and size n_c the mean is sum(s_c) / sum(n_c). A draw takes C
+    clusters with replacement, which weights them by w ~ Multinomial(C, 1/C ... 1/C); its mean is sum(w_c s_c) /
+    sum(w_c n_c). The interval holds the middle share `confidence` of the drawn means: the percentile interval
+    (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13) of the cluster bootstrap (Cameron,
+    Gelbach and Miller, "Bootstrap-Based Improvements for Inference with Clustered Errors", Review of Economics and
+    Statistics 90, 2008).
+expanded
+    The same, a little wider where problems are few (`clusters.middle`).
+robust
+    The mean and Student's t times its sandwich error (`clusters.robust`).
+score
+    For shares only: Wilson's interval with that error (`clusters.score_interval`).
+
+How often a 95 % interval held the truth, 16 repeats a problem, rates Beta(a, b), 4,000 simulated studies (1,500 of
+500 problems); `alone` takes repeats as independent:
+
+| problems | a, b | bootstrap | expanded | robust | score | alone |
+|---|---|---|---|---|---|---|
+| 10 | 1, 1 | 91.4 | 95.3 | 94.8 | 96.0 | 57.3 |
+| 10 | 4, 1 | 90.1 | 93.5 | 92.6 | 94.6 | 68.0 |
+| 30 | 1, 1 | 94.1 | 95.6 | 95.1 | 95.6 | 58.2 |
+| 30 | 4, 1 | 92.8 | 94.1 | 93.6 | 94.8 | 70.5 |
+| 30 | 9.5, 0.5 | 91.5 | 92.7 | 91.3 | 93.6 | 77.3 |
+| 500 | 1, 1 | 94.7 | 94.7 | 94.9 | 94.9 | 56.7 |
+| 500 | 4, 1 | 94.2 | 94.3 | 94.8 | 94.5 | 70.3 |
+
+So: `score` for shares of few problems, `robust` for other means, and `bootstrap` from a hundred problems on.
 Every group is drawn from the same seed, so its interval does not depend on what else is in the frame.
 """
 
 import math
-from collections.abc import Sequence
-from statistics import NormalDist
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from pandas.api.typing import DataFrameGroupBy
 
-from lib import schema
+from lib import clusters, schema
+from lib.clusters import By
 
-By = str | Sequence[str]
+METHODS = ("bootstrap", "expanded", "robust", "score")
 
 
 def accuracy(
@@ -31,6 +53,8 @@ def accuracy(
     confidence: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
+    *,
+    method: str = "bootstrap",
 ) -> pd.DataFrame:
     """Share of correct rows per group of the columns `by`, with its interval.
 
@@ -43,16 +67,37 @@ def accuracy(
     cluster it is null: one problem says nothing about others.
 
     Raises:
-        ValueError: a column is missing, or `cluster` holds nulls.
+        ValueError: a column is missing, `cluster` holds nulls, or `method` is not one of `METHODS`.
     """
-    source, right = _right(frame, [*_names(by), cluster])
-    values = frame.assign(_value=right.astype(float))
-    result = _intervals(values, "_value", _names(by), cluster, confidence, draws, seed)
+    values = _with_right(frame, [*clusters.names(by), cluster])
+    result = _intervals(values, "_value", clusters.names(by), cluster, confidence, draws, seed, method)
     result = _wilson_at_the_ends(result, confidence)
-    if source == "correct":
+    if "status" not in frame.columns:
         return result
     counts = status_counts(frame, by).drop(columns="n")
     return pd.concat([result, counts[list(schema.STATUSES)]], axis=1)
+
+
+def avg_at_k(
+    frame: pd.DataFrame,
+    by: By,
+    k: int,
+    cluster: str = "problem_id",
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+    *,
+    method: str = "bootstrap",
+) -> pd.DataFrame:
+    """Mean accuracy of at least k samples of a problem, per group of `by`, with its interval.
+
+    A problem's samples are averaged first, so that problems count alike however many samples they have; with k of
+    each it is the accuracy. Columns are those of `accuracy`, n being the number of problems.
+
+    Raises:
+        ValueError: a column is missing, or a problem has fewer than k samples.
+    """
+    return _at_k(frame, by, k, "avg", lambda n, c: c / n, cluster, confidence, draws, seed, method)
 
 
 def pass_at_k(
@@ -63,6 +108,8 @@ def pass_at_k(
     confidence: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
+    *,
+    method: str = "bootstrap",
 ) -> pd.DataFrame:
     """Chance that at least one of k samples of a problem is correct, per group of `by`, with its interval.
 
@@ -73,16 +120,11 @@ def pass_at_k(
     Raises:
         ValueError: a column is missing, or a problem has fewer than k samples.
     """
-    names = _names(by)
-    frame = frame.assign(_right=_right(frame, [*names, cluster])[1])
-    problems = _groups(frame, [*names, cluster])["_right"].agg(["size", "sum"]).reset_index()
-    few = problems[problems["size"] < k]
-    if len(few):
-        raise ValueError(f"pass@{k}: problem {few[cluster].iloc[0]} has {few['size'].iloc[0]} samples")
-    values = [
-        1 - math.comb(n - int(c), k) / math.comb(n, k) for n, c in zip(problems["size"], problems["sum"], strict=True)
-    ]
-    return _intervals(problems.assign(_value=values), "_value", names, cluster, confidence, draws, seed)
+
+    def chance(n: int, c: int) -> float:
+        return 1 - math.comb(n - c, k) / math.comb(n, k)
+
+    return _at_k(frame, by, k, "pass", chance, cluster, confidence, draws, seed, method)
 
 
 def mean_ci(
@@ -93,6 +135,8 @@ def mean_ci(
     confidence: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
+    *,
+    method: str = "bootstrap",
 ) -> pd.DataFrame:
     """Mean of the numeric column `value` per group, with its interval; rows where it is null are left out.
 
@@ -100,10 +144,13 @@ def mean_ci(
     value), n_clusters. A group without any has n = 0 and a null mean; with one cluster the interval is null.
 
     Raises:
-        ValueError: a column is missing, or `cluster` holds nulls.
+        ValueError: a column is missing, `cluster` holds nulls, `method` is not one of `METHODS`, or it is score
+            and a value is not between 0 and 1.
     """
-    _need(frame, [*_names(by), cluster, value])
-    return _intervals(frame, value, _names(by), cluster, confidence, draws, seed)
+    clusters.need(frame, [*clusters.names(by), cluster, value])
+    if method == "score" and not pd.to_numeric(frame[value]).dropna().between(0, 1).all():
+        raise ValueError(f"column {value}: a value outside 0 to 1, expected shares with method score")
+    return _intervals(frame, value, clusters.names(by), cluster, confidence, draws, seed, method)
 
 
 def status_counts(frame: pd.DataFrame, by: By) -> pd.DataFrame:
@@ -112,87 +159,85 @@ def status_counts(frame: pd.DataFrame, by: By) -> pd.DataFrame:
     Raises:
         ValueError: a column is missing, or a status is not one of `schema.STATUSES`.
     """
-    names = _names(by)
-    _need(frame, [*names, "status"])
+    names = clusters.names(by)
+    clusters.need(frame, [*names, "status"])
     if unknown := set(frame["status"].dropna()) - set(schema.STATUSES):
         raise ValueError(f"status {min(unknown)!r}: expected one of {', '.join(schema.STATUSES)}")
     flags = pd.DataFrame({status: frame["status"].eq(status) for status in schema.STATUSES})
     flags["n"] = 1
-    counts = _groups(pd.concat([frame[names], flags.astype(int)], axis=1), names).sum()
+    counts = clusters.groups(pd.concat([frame[names], flags.astype(int)], axis=1), names).sum()
     return counts.reset_index(drop=not names)
 
 
-def _right(frame: pd.DataFrame, needed: list[str]) -> tuple[str, pd.Series]:
-    """Which column tells whether a row is correct, and what it tells."""
-    source = "status" if "status" in frame.columns else "correct"
-    _need(frame, [*needed, source])
-    return source, frame["status"].eq("correct") if source == "status" else frame["correct"].fillna(False).astype(bool)
+def _at_k(
+    frame: pd.DataFrame, by: By, k: int, name: str, of: Callable[[int, int], float], cluster: str, *rest
+) -> pd.DataFrame:
+    """Intervals of a figure of each problem's n samples, c of them correct; `rest` as for `_intervals`."""
+    names = clusters.names(by)
+    frame = _with_right(frame, [*names, cluster])
+    problems = clusters.groups(frame, [*names, cluster])["_value"].agg(["size", "sum"]).reset_index()
+    few = problems[problems["size"] < k]
+    if len(few):
+        raise ValueError(f"{name}@{k}: problem {few[cluster].iloc[0]} has {few['size'].iloc[0]} samples")
+    values = [of(n, int(c)) for n, c in zip(problems["size"], problems["sum"], strict=True)]
+    result = _intervals(problems.assign(_value=values), "_value", names, cluster, *rest)
+    return _wilson_at_the_ends(result, rest[0])
+
+
+def _with_right(frame: pd.DataFrame, needed: list[str]) -> pd.DataFrame:
+    """`frame` with a column that is 1 where a row is correct."""
+    clusters.need(frame, [*needed, "status" if "status" in frame.columns else "correct"])
+    return frame.assign(_value=clusters.right(frame).astype(float))
 
 
 def _intervals(
-    frame: pd.DataFrame, value: str, names: list[str], cluster: str, confidence: float, draws: int, seed: int
+    frame: pd.DataFrame,
+    value: str,
+    names: list[str],
+    cluster: str,
+    confidence: float,
+    draws: int,
+    seed: int,
+    method: str,
 ) -> pd.DataFrame:
-    if frame[cluster].isna().any():
-        raise ValueError(f"column {cluster}: null, expected the cluster of every row")
-    sums = _cluster_sums(frame, value, names, cluster)
-    rows, weights = [], {}
-    for key, group in _groups(sums, names):
-        used = group[group["n"] > 0]
-        clusters = len(used)
-        if clusters not in weights:
-            weights[clusters] = _weights(clusters, draws, seed)
-        low, high = _interval(used["sum"].to_numpy(), used["n"].to_numpy(), weights[clusters], confidence)
-        n = int(used["n"].sum())
-        mean = used["sum"].sum() / n if n else np.nan
-        rows.append((*key[: len(names)], mean, low, high, n, clusters))
-    columns = [*names, "mean", "ci_low", "ci_high", "n", "n_clusters"]
-    result = pd.DataFrame(rows, columns=columns)
+    if method not in METHODS:
+        raise ValueError(f"method {method!r}: expected one of {', '.join(METHODS)}")
+    clusters.known(frame, cluster)
+    sums = clusters.sums(frame, value, names, cluster)
+    rows = []
+    for key, part in clusters.parts(sums, names, ["sum", "n"]):
+        total, size = part[part[:, 1] > 0].T
+        count = len(total)
+        if method in ("robust", "score"):
+            low, high = _by_error(total, size, confidence, method)
+        else:
+            low, high = _by_draws(total, size, clusters.weights(count, draws, seed), confidence, method)
+        n = int(size.sum())
+        rows.append((*key, total.sum() / n if n else np.nan, low, high, n, count))
+    result = pd.DataFrame(rows, columns=[*names, "mean", "ci_low", "ci_high", "n", "n_clusters"])
     return result.astype({name: frame[name].dtype for name in names})
 
 
-def _cluster_sums(frame: pd.DataFrame, value: str, names: list[str], cluster: str) -> pd.DataFrame:
-    """Sum and count of the non-null values of each cluster in each group."""
-    keys = list(dict.fromkeys([*names, cluster]))
-    values = pd.to_numeric(frame[value]).astype(float)
-    return _groups(frame[keys].assign(sum=values.fillna(0), n=values.notna()), keys).sum().reset_index()
-
-
-def _weights(clusters: int, draws: int, seed: int) -> np.ndarray:
-    """How often each draw takes each cluster: draws x clusters."""
-    if clusters < 2:
-        return np.empty((0, clusters))
-    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=draws)
-    return drawn.astype(float)  # floats multiply by BLAS, ten times faster than integers
-
-
-def _interval(sums: np.ndarray, sizes: np.ndarray, weights: np.ndarray, confidence: float) -> tuple:
+def _by_draws(
+    total: np.ndarray, size: np.ndarray, weights: np.ndarray, confidence: float, method: str
+) -> tuple[float, float]:
     if len(weights) == 0:
         return np.nan, np.nan
-    drawn = weights @ np.column_stack([sums, sizes])
-    means = drawn[:, 0] / drawn[:, 1]
-    return tuple(np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2]))
+    drawn = weights @ np.column_stack([total, size])
+    return clusters.middle(drawn[:, 0] / drawn[:, 1], confidence, len(total) if method == "expanded" else None)
+
+
+def _by_error(total: np.ndarray, size: np.ndarray, confidence: float, method: str) -> tuple[float, float]:
+    mean, error = clusters.robust(total, size)
+    if method == "robust":
+        return clusters.t_interval(mean, error, len(total), confidence)
+    return clusters.score_interval(mean, error, int(size.sum()), len(total), confidence)
 
 
 def _wilson_at_the_ends(result: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Wilson's score interval where the mean is 0 or 1 (E. B. Wilson, JASA 22, 1927): z² / (n + z²) wide."""
-    squared = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
-    width = squared / (result["n_clusters"] + squared)
+    width = clusters.unseen(result["n_clusters"], confidence)
     several = result["n_clusters"] > 1
     high = result["ci_high"].mask(several & result["mean"].eq(0), width)
     low = result["ci_low"].mask(several & result["mean"].eq(1), 1 - width)
     return result.assign(ci_low=low, ci_high=high)
-
-
-def _groups(frame: pd.DataFrame, names: list[str]) -> DataFrameGroupBy:
-    """Group by `names`; all rows are one group if there are none. A null is a value like others."""
-    keys = names or [np.zeros(len(frame), dtype=int)]
-    return frame.groupby(keys, dropna=False, observed=True, sort=True)
-
-
-def _names(by: By) -> list[str]:
-    return [by] if isinstance(by, str) else list(by)
-
-
-def _need(frame: pd.DataFrame, names: list[str]) -> None:
-    if absent := [name for name in names if name not in frame.columns]:
-        raise ValueError(f"missing columns: {', '.join(absent)}")

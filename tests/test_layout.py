@@ -19,13 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # a module imports only from the rows above its own
 LAYERS = [
-    {"paths", "schema", "families", "confined"},
-    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"},
+    {"paths", "schema", "families", "confined", "significance"},
+    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls", "clusters"},
     {"params", "tokens", "notation", "tiny_thought"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
-    {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats"},
-    {"plan", "engine", "workers", "sandbox"},
+    {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves"},
+    {"plan", "engine", "workers", "sandbox", "anytime", "compute"},
     {"parts", "panels"},
     {"run", "grade", "figures", "notebook", "review"},
     {"augment", "solutions", "grm"},

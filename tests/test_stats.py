@@ -66,6 +66,70 @@ def test_intervals_cover_the_truth_where_independent_repeats_would_not():
     assert _coverage(independent, 0.5) < 0.75
 
 
+@pytest.mark.parametrize(
+    ("problems", "studies", "spread", "methods"),
+    [
+        (30, 2000, (1, 1), ("expanded", "robust", "score")),
+        (30, 2000, (4, 1), ("score",)),  # most problems easy: the mean leans, and only the score interval follows
+        (500, 1000, (1, 1), ("bootstrap", "expanded", "robust", "score")),
+        (500, 1000, (4, 1), ("bootstrap", "expanded", "robust", "score")),
+    ],
+)
+def test_an_interval_holds_the_truth_as_often_as_it_says(problems, studies, spread, methods):
+    draw, repeats = np.random.default_rng(problems), 16
+    rates = draw.beta(*spread, studies * problems)
+    frame = pd.DataFrame(  # a problem's repeats are one sum to every method
+        {
+            "study": np.repeat(np.arange(studies), problems),
+            "problem_id": np.tile(np.arange(problems), studies),
+            "share": draw.binomial(repeats, rates) / repeats,
+        }
+    )
+    truth = spread[0] / sum(spread)
+    for method in methods:
+        result = stats.mean_ci(frame, "share", "study", draws=600, method=method)
+        assert _coverage(result, truth) == pytest.approx(0.95, abs=0.015), method
+    error = np.sqrt(result["mean"] * (1 - result["mean"]) / (problems * repeats))  # as if rows were independent
+    alone = result.assign(ci_low=result["mean"] - 1.96 * error, ci_high=result["mean"] + 1.96 * error)
+    assert _coverage(alone, truth) < 0.75
+
+
+@pytest.mark.parametrize("method", stats.METHODS)
+def test_repeats_are_one_sum_to_every_method(method):
+    rows = sample(25, 16, seed=3)
+    shares = rows.assign(share=rows["status"].eq("correct")).groupby(["model", "problem_id"], as_index=False)[["share"]]
+    names = ["mean", "ci_low", "ci_high"]
+    by_row = stats.accuracy(rows, "model", method=method)[names]
+    assert np.allclose(by_row, stats.mean_ci(shares.mean(), "share", "model", method=method)[names])
+
+
+def test_the_robust_interval_is_that_of_problem_means_when_problems_are_alike():
+    frame = sample(30, 16, seed=8)
+    means = frame["status"].eq("correct").groupby(frame["problem_id"]).mean()
+    half = 2.045230 * means.std(ddof=1) / np.sqrt(30)  # Student's t, 29 degrees of freedom
+    row = stats.accuracy(frame, "model", method="robust").iloc[0]
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx([means.mean() - half, means.mean() + half], abs=1e-6)
+
+
+def test_the_score_interval_of_single_rows_is_wilsons_with_t_for_z():
+    frame = pd.DataFrame({"problem_id": range(40), "correct": [True] * 30 + [False] * 10, "model": "m"})
+    row = stats.accuracy(frame, "model", method="score").iloc[0]
+    t, trials = 2.022691, 39  # 39 degrees of freedom; p (1 - p) over an error with divisor C - 1
+    centre, half = 0.75 + t**2 / (2 * trials), t * np.sqrt(0.75 * 0.25 / trials + t**2 / (4 * trials**2))
+    expected = np.array([centre - half, centre + half]) / (1 + t**2 / trials)
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", stats.METHODS)
+def test_intervals_widen_when_problems_are_few_and_stay_null_for_one(method):
+    widths = []
+    for problems in (8, 40, 200):
+        row = stats.accuracy(sample(problems, 4, seed=6), "model", method=method).iloc[0]
+        widths.append(row["ci_high"] - row["ci_low"])
+    assert widths == sorted(widths, reverse=True)
+    assert stats.accuracy(sample(1, 4, seed=6), "model", method=method)["ci_low"].isna().all()
+
+
 def _coverage(result, truth):
     return (result["ci_low"].le(truth) & result["ci_high"].ge(truth)).mean()
 
@@ -114,6 +178,13 @@ def test_no_rows_give_no_groups():
     assert list(result.columns) == ["model", "mean", "ci_low", "ci_high", "n", "n_clusters", *schema.STATUSES]
 
 
+@pytest.mark.parametrize("method", stats.METHODS)
+def test_no_columns_make_one_group_of_all_rows(method):
+    frame = sample(30, 4, seed=1)
+    whole, named = (stats.accuracy(frame, by, method=method) for by in ([], "model"))
+    assert whole.equals(named.drop(columns="model"))
+
+
 def test_groups_are_sorted_keep_nulls_and_do_not_depend_on_each_other():
     first, second = sample(30, 4, seed=1, model="b"), sample(20, 4, seed=2, model="a")
     both = pd.concat([first, second]).assign(interrupt=None, position=np.nan)
@@ -144,12 +215,49 @@ def test_pass_at_k_is_unbiased():
     assert stats.pass_at_k(frame, "model", 1)["mean"].item() == stats.accuracy(frame, "model")["mean"].item()
 
 
+def test_avg_at_k_lets_problems_count_alike():
+    rows = [("a", [1, 1, 1, 1]), ("b", [0, 0]), ("c", [1, 0])]
+    frame = pd.DataFrame([{"problem_id": p, "model": "m", "correct": bool(c)} for p, cs in rows for c in cs])
+    row = stats.avg_at_k(frame, "model", 2).iloc[0]
+    assert (row["mean"], row["n"], row["n_clusters"]) == (pytest.approx(0.5), 3, 3)
+    even = sample(20, 16, seed=4)
+    names = ["mean", "ci_low", "ci_high"]
+    assert np.allclose(stats.avg_at_k(even, "model", 16)[names], stats.accuracy(even, "model")[names])
+
+
+def test_pass_at_k_is_not_certain_where_every_problem_is_solved_once():
+    frame = pd.DataFrame({"problem_id": np.repeat(range(20), 2), "correct": [True, False] * 20, "model": "m"})
+    row = stats.pass_at_k(frame, "model", 2).iloc[0]
+    assert (row["mean"], row["ci_high"]) == (1, 1)
+    assert row["ci_low"] == pytest.approx(0.8389, abs=1e-4)  # Wilson, 20 of 20 problems
+
+
+def test_pass_at_k_covers_the_truth():
+    draw = np.random.default_rng(12)
+    studies, problems, repeats, k = 300, 60, 16, 4
+    rates = np.repeat(draw.beta(1, 3, studies * problems), repeats)
+    frame = pd.DataFrame(
+        {
+            "study": np.repeat(np.arange(studies), problems * repeats),
+            "problem_id": np.tile(np.repeat(np.arange(problems), repeats), studies),
+            "correct": draw.random(len(rates)) < rates,
+        }
+    )
+    truth = 1 - np.prod([(3 + i) / (4 + i) for i in range(k)])  # E[(1 - rate)^k] of Beta(1, 3)
+    result = stats.pass_at_k(frame, "study", k, method="score")
+    assert result["mean"].mean() == pytest.approx(truth, abs=0.01)
+    assert 0.91 <= _coverage(result, truth) <= 0.98
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda f: stats.accuracy(f, ["model", "interrupt"]), "missing columns: interrupt"),
         (lambda f: stats.mean_ci(f, "tokens", "model"), "missing columns: tokens"),
         (lambda f: stats.pass_at_k(f, "model", 2), "pass@2: problem .* has 1 samples"),
+        (lambda f: stats.avg_at_k(f, "model", 4), "avg@4: problem .* has 1 samples"),
+        (lambda f: stats.accuracy(f, "model", method="exact"), "method 'exact': expected one of bootstrap, "),
+        (lambda f: stats.mean_ci(f.assign(x=2), "x", "model", method="score"), "column x: a value outside 0 to 1"),
         (lambda f: stats.accuracy(f.assign(problem_id=None), "model"), "column problem_id: null"),
         (lambda f: stats.status_counts(f.assign(status="right"), "model"), "status 'right': expected one of"),
     ],

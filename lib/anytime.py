@@ -1,0 +1,167 @@
+"""Anytime: what a curve of accuracy by position says in one number, and whether it rises.
+
+Summaries, per model, source, interrupt and unit (`summary`), with full thinking as the end of every curve:
+
+area
+    Mean height of accuracy from the first position to the end of the thought: trapezoids over the study's positions
+    below 1 and full thinking at 1, divided by the width. area_of_full is that over the accuracy of full thinking.
+per_thousand
+    Mean accuracy over positions, per thousand tokens generated for an answer (kept ones too, mean over positions);
+    full_per_thousand is the same of full thinking.
+reach
+    First position, interpolated, at which accuracy is at least `share` of full thinking's; null if no cut of the study
+    gets there (full thinking itself does not count). never is the share of draws in which none does; an upper end that
+    is null means that the interval has no end within the study.
+
+Intervals draw whole problems for all positions and full thinking at once, widened for few problems
+(`clusters.middle`). `rises` holds two tests of whether accuracy rises with the position.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib import clusters, curves, significance
+from lib.curves import Curve
+
+FIGURES = ("area", "area_of_full", "per_thousand", "full_per_thousand", "reach")
+
+
+def summary(
+    grades: pd.DataFrame,
+    share: float = 0.95,
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+    cluster: str = "problem_id",
+) -> pd.DataFrame:
+    """One row per curve: its keys, full (accuracy of full thinking), each of `FIGURES` with _low and _high, never,
+    positions (how many), n (rows cut) and n_clusters.
+
+    A count of tokens has no end at 1, so there area and area_of_full are null. With one problem all intervals are.
+
+    Raises:
+        ValueError: a column is missing, or a row has no cluster.
+    """
+    rows = []
+    for curve in curves.of(grades, cluster):
+        weights = clusters.weights(len(curve.problems), draws, seed)
+        rows.append(curve.key | _figures(curve, weights, share, confidence))
+    columns = [*curves.KEYS, "full", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high"))]
+    return pd.DataFrame(rows, columns=[*columns, "never", "positions", "n", "n_clusters"])
+
+
+def rises(grades: pd.DataFrame, draws: int = 2000, seed: int = 0, cluster: str = "problem_id") -> pd.DataFrame:
+    """Whether accuracy rises with the position: one row per curve, with two tests and Holm's care over all curves.
+
+    trend is the slope of the least-squares line through accuracy, per unit of position. Its p-value, two-sided, is
+    that of Page's test for ordered alternatives (E. B. Page, "Ordered Hypotheses for Multiple Treatments", Journal of
+    the American Statistical Association 58, 1963) with a problem's number of right rows in place of ranks, by
+    permutation: where accuracy does not depend on the position, a problem's positions may change places.
+
+    drop is the largest fall from a position (drop_from) to a later one (drop_to), 0 if accuracy never falls. Its
+    p-value is for "it falls nowhere": the share of draws of whole problems whose largest fall, measured from the
+    curve itself, is at least as large. That is exact for a flat curve and cautious for one that rises.
+
+    Only problems with as many rows at every position count (n_clusters; uneven says how many others there are). A
+    curve of one position or of fewer than two such problems has null tests.
+    """
+    rows = []
+    for curve in curves.of(grades, cluster):
+        even = (curve.n[:, :-1] == curve.n[:, :1]).all(axis=1) & (curve.n[:, 0] > 0)
+        found = _trend(curve, even, draws, seed) | _drop(curve, even, draws, seed)
+        rows.append(curve.key | found | {"n_clusters": int(even.sum()), "uneven": int((~even).sum())})
+    names = ["trend", "trend_p", "drop", "drop_from", "drop_to", "drop_p", "n_clusters", "uneven"]
+    result = pd.DataFrame(rows, columns=[*curves.KEYS, *names])
+    result.insert(6, "trend_p_holm", significance.holm(result["trend_p"]))
+    result.insert(11, "drop_p_holm", significance.holm(result["drop_p"]))
+    return result
+
+
+def area(positions: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Mean height over positions 0 to 1 and a last one at 1: `heights` is ... x (P + 1), full thinking last."""
+    inside = positions < 1
+    x = np.append(positions[inside], 1.0)
+    y = heights[..., np.append(inside, True)]
+    return np.trapezoid(y, x, axis=-1) / (x[-1] - x[0]) if len(x) > 1 else np.full(y.shape[:-1], np.nan)
+
+
+def reach(positions: np.ndarray, heights: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """First position at which `heights` (draws x P) are at least `level` (draws), interpolated; inf if never."""
+    above = heights >= level[:, None] - 1e-12
+    first = above.argmax(axis=1)
+    before, every = np.maximum(first - 1, 0), np.arange(len(heights))
+    low, high = heights[every, before], heights[every, first]
+    part = np.divide(level - low, high - low, out=np.ones_like(level), where=high > low)
+    found = positions[before] + np.where(first > 0, np.clip(part, 0, 1), 0) * (positions[first] - positions[before])
+    found = np.where(above.any(axis=1), found, np.inf)
+    return np.where(np.isnan(level) | np.isnan(heights).any(axis=1), np.nan, found)
+
+
+def _figures(curve: Curve, weights: np.ndarray, share: float, confidence: float) -> dict[str, float]:
+    point = _values(curve, None, share)
+    drawn = _values(curve, weights, share) if len(weights) else {}
+    count = len(curve.problems)
+    result = {"full": curve.accuracy()[-1]}
+    for name in FIGURES:
+        low, high = clusters.middle(drawn[name], confidence, count) if drawn else (np.nan, np.nan)
+        result |= {name: point[name][0], f"{name}_low": low, f"{name}_high": high}
+    if count > 1:  # where every answer is wrong, or right, every draw is the same
+        room = clusters.unseen(count, confidence)
+        result["area_high"] = room if result["area"] == 0 else result["area_high"]
+        result["area_low"] = 1 - room if result["area"] == 1 else result["area_low"]
+    result = {name: np.nan if np.isinf(value) else value for name, value in result.items()}
+    never = np.isinf(drawn["reach"]).mean() if drawn else np.nan
+    return result | {"never": never, "positions": len(curve.positions), **_size(curve)}
+
+
+def _size(curve: Curve) -> dict[str, int]:
+    return {"n": int(curve.n[:, :-1].sum()), "n_clusters": len(curve.problems)}
+
+
+def _values(curve: Curve, weights: np.ndarray | None, share: float) -> dict[str, np.ndarray]:
+    """Every figure, one value for each draw."""
+    heights, tokens = (np.atleast_2d(part(weights)) for part in (curve.accuracy, curve.tokens))
+    cuts, full = heights[:, :-1], heights[:, -1]
+    level = np.where(full > 0, share * full, np.nan)  # where full thinking is never right there is nothing to reach
+    shares = curve.key["unit"] != "tokens"
+    under = area(curve.positions, heights) if shares else np.full(len(heights), np.nan)
+    return {
+        "area": under,
+        "area_of_full": np.divide(under, full, out=np.full_like(full, np.nan), where=full > 0),
+        "per_thousand": 1000 * cuts.mean(axis=1) / tokens[:, :-1].mean(axis=1),
+        "full_per_thousand": 1000 * full / tokens[:, -1],
+        "reach": reach(curve.positions, cuts, level),
+    }
+
+
+def _trend(curve: Curve, even: np.ndarray, draws: int, seed: int) -> dict[str, float]:
+    x, right = curve.positions - curve.positions.mean(), curve.right[even, :-1]
+    if len(x) < 2 or len(right) < 2:
+        return {"trend": np.nan, "trend_p": np.nan}
+    observed = right.sum(axis=0) @ x
+    ranks = np.arange(len(x)) - (len(x) - 1) / 2
+    page = abs(right.sum(axis=0) @ ranks)
+    random = np.random.default_rng(seed)
+    mixed = np.array([abs(random.permuted(right, axis=1).sum(axis=0) @ ranks) for _ in range(draws)])
+    slope = observed / (x @ x) / curve.n[even, 0].sum()
+    return {"trend": slope, "trend_p": (1 + (mixed >= page - 1e-9).sum()) / (1 + draws)}
+
+
+def _drop(curve: Curve, even: np.ndarray, draws: int, seed: int) -> dict[str, float]:
+    count = int(even.sum())
+    if len(curve.positions) < 2 or count < 2:
+        return dict.fromkeys(("drop", "drop_from", "drop_to", "drop_p"), np.nan)
+    part = curve.only(curve.problems[even])
+    heights = part.accuracy()[:-1]
+    largest, begin, end = _largest_fall(heights)
+    drawn = part.accuracy(clusters.weights(count, draws, seed))[:, :-1] - heights
+    falls = (np.maximum.accumulate(drawn, axis=1) - drawn).max(axis=1) * np.sqrt(count / (count - 1))
+    p = (1 + (falls >= largest - 1e-9).sum()) / (1 + draws) if largest > 0 else 1.0
+    where = (curve.positions[begin], curve.positions[end]) if largest > 0 else (np.nan, np.nan)
+    return {"drop": largest, "drop_from": where[0], "drop_to": where[1], "drop_p": p}
+
+
+def _largest_fall(heights: np.ndarray) -> tuple[float, int, int]:
+    falls = np.maximum.accumulate(heights) - heights
+    end = int(falls.argmax())
+    return float(falls[end]), int(heights[: end + 1].argmax()), end
