@@ -85,12 +85,12 @@ def names(folder: Path | None = None) -> pd.DataFrame:
     return frame.assign(rows=_numbers(frame, "rows", file))
 
 
-def figures(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `frame` that figures show and that count: of two computations or versions, the one that stands.
+def figures(frame: pd.DataFrame, standing: tuple[str, ...] = ("stands",)) -> pd.DataFrame:
+    """The rows of `frame` that figures show, of the given standing; values that were in % are shares.
 
-    Stale numbers, which have no later version, are left out too. Values are shares where they were %.
+    By default stale numbers are left out too: no later figure shows them, but they come from data that was replaced.
     """
-    kept = frame[frame["figure"].ne(TEXT) & frame["standing"].eq("stands")]
+    kept = frame[frame["figure"].ne(TEXT) & frame["standing"].isin(standing)]
     scale = kept["unit"].map(SCALE)
     return kept.assign(**{name: kept[name] * scale for name in ("value", "ci_low", "ci_high")})
 
