@@ -202,7 +202,7 @@ def _checked(file: Path, known: pd.DataFrame) -> pd.DataFrame:
 def _refuse(file: Path, bad: pd.Series, what: str, got: pd.Series | None = None) -> None:
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
-        told = "" if got is None else f", got {got.iloc[i]!r}"
+        told = "" if got is None else f", got {got.iloc[i]}"
         raise ReportedError(f"{paths.show(file)}:{i + 2}: {what}{told}")
 
 

@@ -35,7 +35,7 @@ def judge(evidence: Evidence, said: Sequence[Statement] | None = None) -> pd.Dat
 
     verdict is holds, does not hold or cannot say; judged_on tells what it was judged on. model, benchmark, measure,
     effect (shares, or ratios), ci_low, ci_high (95 %) and bound are of the comparison that decides: the one nearest to
-    failing, or nearest to holding where some one is said to meet its bound. p is one-sided, of the verdict (if it cannot
+    failing, or nearest to holding where only some are said to meet theirs. p is one-sided, of the verdict (if it cannot
     be said, of the statement's holding). met of comparisons, in the part of the statement that decides, have an effect
     on the right side of their bound, surely or not. A verdict is about what is there; why says it in words, with what
     is missing.

@@ -19,6 +19,7 @@ from lib.reported import FULL, REVISED
 
 Cell = tuple[str, str, str, float | None, str]  # model, benchmark, interrupt (our name), position, metric
 COUNTED = ("accuracy", "answer_chars", "reasoning_chars", "chars", "new_error", "attributed", "leaking_right")
+CELLS = ["model", "interrupt", "position"]
 MODES = ["leakage", "panic", "self_doubt"]
 
 
@@ -77,7 +78,7 @@ def of_study(
     its number of problems, Beta(right + 1/2, wrong + 1/2), instead.
     """
     known = reported.names() if known is None else known
-    rows = _rows(reported.canonical(grades, known))
+    rows = _rows(reported.canonical(grades.reset_index(drop=True), known))
     if labels is not None:
         rows = _labelled(rows, reported.canonical(labels, known))
     evidence = Evidence("study", {})
@@ -86,9 +87,7 @@ def of_study(
         evidence.clusters[benchmark] = part["problem_id"].nunique()
         rng = np.random.default_rng([seed, crc32(benchmark.encode())])
         weights = _weights(evidence.clusters[benchmark], draws, rng)
-        for metric in COUNTED:
-            if metric in part.columns:
-                _count(evidence, part, metric, weights, rng)
+        _count(evidence, part, weights, rng)
     _relate(evidence)
     return evidence
 
@@ -121,16 +120,15 @@ def _weights(clusters: int, draws: int, rng: np.random.Generator) -> np.ndarray:
     return np.vstack([np.ones((1, clusters)), drawn])
 
 
-def _count(evidence: Evidence, rows: pd.DataFrame, metric: str, weights: np.ndarray, rng: np.random.Generator) -> None:
-    """Add the means of one metric for all cells of one benchmark."""
-    cells = ["model", "interrupt", "position"]
-    groups = rows.dropna(subset=metric).groupby(["problem_id", *cells], dropna=False)[metric].agg(["sum", "size"])
-    wide = groups.unstack(cells, fill_value=0).reindex(sorted(rows["problem_id"].unique()), fill_value=0)
-    sums, sizes = wide["sum"], wide["size"].reindex(columns=wide["sum"].columns)
+def _count(evidence: Evidence, rows: pd.DataFrame, weights: np.ndarray, rng: np.random.Generator) -> None:
+    """Add the means of all metrics for all cells of one benchmark."""
+    metrics = [name for name in COUNTED if name in rows.columns]
+    groups = rows.groupby(["problem_id", *CELLS], dropna=False)[metrics]
+    sums, sizes = (wide.unstack(CELLS, fill_value=0) for wide in (groups.sum(), groups.count()))
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (weights @ sums.to_numpy(float)) / (weights @ sizes.to_numpy(float))
     problems = (sizes > 0).sum().to_numpy()
-    for i, (model, interrupt, position) in enumerate(sums.columns):
+    for i, (metric, model, interrupt, position) in enumerate(sums.columns):
         values = means[:, i]
         if metric == "accuracy" and values[0] in (0, 1) and len(values) > 1:
             right = values[0] * problems[i]

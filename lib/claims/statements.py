@@ -39,11 +39,8 @@ def load(file: Path | None = None) -> list[Statement]:
         raise reported.ReportedError(f"{shown}: cannot be read ({reason}), expected statements") from error
     if not isinstance(entries, dict) or not entries:
         raise reported.ReportedError(f"{shown}: expected statements under their numbers")
-    return [_statement(key, entries[key], shown) for key in sorted(entries, key=str.zfill if _texts(entries) else None)]
-
-
-def _texts(entries: dict) -> bool:
-    return any(isinstance(key, str) for key in entries)
+    said = [_statement(key, entry, shown) for key, entry in entries.items()]
+    return sorted(said, key=lambda one: one.id)
 
 
 def _statement(key: Any, entry: Any, shown: str) -> Statement:
