@@ -184,6 +184,8 @@ def size_matters_for_updates(ask: Ask) -> list[Part]:
     updates, others = [], []
     for family in ask.bounds["families"]:
         small, *larger = [name for name in family if name in ask.models] or [None]
+        if not larger:
+            ask.missing.append(f"two of {', '.join(family)}")
         for large in larger:
             for benchmark in ask.benchmarks:
                 for interrupt, x in ((i, x) for i in (GUIDED, END, HASTE) for x in GRID):
