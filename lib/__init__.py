@@ -7,7 +7,7 @@ The modules stand in layers; each imports only from the layers above it in this 
 1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` and `tiny_code`
    (generated problems), `lines` (JSON Lines in), `programs` (code in answers, tests, comparison of outputs), `replies`
    (JSON in replies), `controls` (news that is wrong or known, of a problem's own words), `clusters` (rows summed by
-   problem, and how far means of problems spread)
+   problem, and how far means of problems spread), `reported` (the published numbers, and our rows beside them)
 2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
    our own models think about generated problems)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
@@ -17,8 +17,8 @@ The modules stand in layers; each imports only from the layers above it in this 
    what callers need of layers 2 and 3); `stated` (where the answer stands in a text), `algebra` (whether expressions
    are equal), `published` (the looser rules of others), `decisions` (a person's word on updates)
 5. `problems` (all sources in); `interrupts`, `updates`, `answers`, `failures`, `uptake`, `stats` (means), `paired`
-   (differences on the same problems), `curves` (accuracy and tokens by position): logic, tokens, text and frames in and
-   out; they never import each other
+   (differences on the same problems), `curves` (accuracy and tokens by position), `claims` (the published statements,
+   judged on a study): logic, tokens, text and frames in and out; they never import each other
 6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay),
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
    model-written programs); `anytime` (a curve in one number, and whether it rises), `compute` (interrupts at equal

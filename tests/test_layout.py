@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # a module imports only from the rows above its own
 LAYERS = [
     {"paths", "schema", "families", "confined", "significance"},
-    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls", "clusters"},
+    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls", "clusters", "reported"},
     {"params", "tokens", "notation", "tiny_thought"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
-    {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves"},
+    {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves", "claims"},
     {"plan", "engine", "workers", "sandbox", "anytime", "compute"},
     {"parts", "panels"},
     {"run", "grade", "figures", "notebook", "review"},
@@ -56,13 +56,14 @@ TREE = [
         f"lib/{module}.py"
         for layer in LAYERS
         for module in sorted(layer)
-        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm")
+        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims")
     ),
     "lib/engine/__init__.py",
     "lib/sandbox/__init__.py",
     "lib/tiny_code/__init__.py",
     "lib/confined/__init__.py",
     "lib/grm/__init__.py",
+    "lib/claims/__init__.py",
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",

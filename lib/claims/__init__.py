@@ -1,0 +1,108 @@
+"""Claims: the statements of the paper, judged on a study and on the published figures by the same functions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib import reported
+from lib.claims import checks
+from lib.claims.ask import Ask, ask
+from lib.claims.effects import FAILS, HOLDS, UNSURE, Finding, find
+from lib.claims.evidence import Evidence, of_published, of_study
+from lib.claims.statements import Statement, load
+
+__all__ = ["FAILS", "HOLDS", "UNSURE", "Evidence", "Statement", "judge", "load", "of_published", "of_study", "overview"]
+__all__ += ["table"]
+
+COLUMNS = ["id", "statement", "figure", "evidence", "judged_on", "verdict", "model", "benchmark", "measure", "effect"]
+COLUMNS += ["ci_low", "ci_high", "bound", "p", "test", "comparisons", "met", "why"]
+
+
+def table(grades: pd.DataFrame, labels: pd.DataFrame | None = None, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Every statement judged on a study (tables grades and labels of all its models) and on the published figures.
+
+    Returns two rows per statement, study first, with the columns of `judge`.
+    """
+    study = of_study(grades, labels, draws=draws, seed=seed)
+    said = load()
+    both = [judge(study, said), judge(of_published(reported.load()), said)]
+    return pd.concat(both).sort_values("id", kind="stable", ignore_index=True)
+
+
+def judge(evidence: Evidence, said: Sequence[Statement] | None = None) -> pd.DataFrame:
+    """One row per statement, by number.
+
+    verdict is holds, does not hold or cannot say; judged_on tells what it was judged on. model, benchmark, measure,
+    effect (shares, or ratios), ci_low, ci_high (95 %) and bound are of the comparison that decides: the one nearest to
+    failing, or nearest to holding where only some are said to meet theirs. p is one-sided, of the verdict (if it cannot
+    be said, of the statement's holding). met of comparisons, in the part of the statement that decides, have an effect
+    on the right side of their bound, surely or not. A verdict is about what is there; why says it in words, with what
+    is missing.
+
+    Raises:
+        reported.ReportedError: a statement names a test that is not there.
+    """
+    rows = [_row(statement, evidence) for statement in (load() if said is None else said)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def overview(judged: pd.DataFrame) -> pd.DataFrame:
+    """A row per statement, to be read: what the figures say, what the study says, its effect with interval, and why."""
+    wide = judged.set_index(["id", "evidence"]).unstack("evidence")
+    ours = judged[judged["evidence"].eq("study")].set_index("id")
+    return pd.DataFrame(
+        {
+            "statement": ours["statement"],
+            "published": wide["verdict"]["published"],
+            "here": ours["verdict"],
+            "effect": ours.apply(_effect, axis=1),
+            "judged on": ours["judged_on"],
+            "why": ours["why"],
+        }
+    )
+
+
+def _row(statement: Statement, evidence: Evidence) -> dict:
+    asked, judged_on = ask(statement, evidence)
+    finding = Finding(UNSURE, judged_on) if asked is None else _found(asked)
+    one = finding.deciding
+    low, high = one.interval if one else (np.nan, np.nan)
+    return {
+        "id": statement.id,
+        "statement": statement.statement,
+        "figure": statement.figure,
+        "evidence": evidence.name,
+        "judged_on": judged_on if asked else "nothing",
+        "verdict": finding.verdict,
+        "model": one.model if one else None,
+        "benchmark": one.benchmark if one else None,
+        "measure": one.what if one else None,
+        "effect": float(one.effect[0]) if one else np.nan,
+        "ci_low": low,
+        "ci_high": high,
+        "bound": one.bound if one else np.nan,
+        "p": finding.p if evidence.name == "study" else np.nan,
+        "test": finding.test,
+        "comparisons": finding.comparisons,
+        "met": finding.met,
+        "why": finding.why,
+    }
+
+
+def _found(asked: Ask) -> Finding:
+    name = asked.statement.test
+    test = getattr(checks, name, None)
+    if test is None or name.startswith("_"):
+        raise reported.ReportedError(f"statement {asked.statement.id}: test: no function {name} in lib.claims.checks")
+    finding = find(test(asked), asked.missing, asked.evidence.name)
+    if asked.evidence.stale & set(asked.used):
+        why = f"{finding.why}; partly from code results of 10 October 2025, which were replaced elsewhere"
+        return Finding(**(vars(finding) | {"why": why}))
+    return finding
+
+
+def _effect(row: pd.Series) -> str:
+    if pd.isna(row["effect"]):
+        return ""
+    return f"{row['effect']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})"

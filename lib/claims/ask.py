@@ -1,0 +1,93 @@
+"""Asking: what a statement speaks of in some evidence, and how its test gets means and notes comparisons."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lib.claims.effects import Comparison, Part
+from lib.claims.evidence import Evidence
+from lib.claims.statements import Statement
+from lib.reported import FULL
+
+GRID = (0.1, 0.3, 0.5, 0.7, 0.9)  # the published positions
+MISSING = np.array([np.nan])
+
+
+@dataclass
+class Ask:
+    """A statement put to evidence: the models and benchmarks to judge it on, and which means were missing or used."""
+
+    statement: Statement
+    evidence: Evidence
+    models: list[str]
+    benchmarks: list[str]
+    missing: list[str] = field(default_factory=list)
+    used: list[tuple] = field(default_factory=list)
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """The bounds of the statement."""
+        return self.statement.bounds
+
+    def cells(self) -> Iterator[tuple[str, str]]:
+        """Every model with every benchmark."""
+        return ((model, benchmark) for model in self.models for benchmark in self.benchmarks)
+
+    def mean(
+        self, cell: tuple[str, str], interrupt: str, position: float | None, metric: str = "accuracy"
+    ) -> np.ndarray:
+        """A mean with its draws; null, and noted as missing, where there is none."""
+        key = (*cell, interrupt, position, metric)
+        if key in self.evidence.means and np.isfinite(self.evidence.means[key][0]):
+            self.used.append(key)
+            return self.evidence.means[key]
+        place = "" if position is None else f" at {position:g}"
+        self.missing.append(f"{metric} of {interrupt}{place} for {cell[0]} on {cell[1]}")
+        return MISSING
+
+    def full(self, cell: tuple[str, str], metric: str = "accuracy") -> np.ndarray:
+        """The mean with full thinking."""
+        return self.mean(cell, FULL, None, metric)
+
+    def part(self, *comparisons: Comparison | None, every: bool = True) -> Part:
+        """A part of the statement: those of `comparisons` that there are."""
+        return Part([one for one in comparisons if one is not None], every)
+
+    def at_least(self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float) -> Comparison | None:
+        """That an effect is at least a bound; None where a mean in it is missing."""
+        return self._compare(what, cell, effect, bound, True)
+
+    def at_most(self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float) -> Comparison | None:
+        """That an effect is at most a bound; None where a mean in it is missing."""
+        return self._compare(what, cell, effect, bound, False)
+
+    def _compare(
+        self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float, at_least: bool
+    ) -> Comparison | None:
+        if not np.isfinite(effect[0]):
+            return None
+        clusters = self.evidence.clusters.get(cell[1], 0)
+        return Comparison(what, *cell, effect, bound, at_least, clusters)
+
+
+def ask(statement: Statement, evidence: Evidence) -> tuple[Ask | None, str]:
+    """The statement put to the evidence, and what it is judged on; None where that has none of what it names."""
+    figure_models = evidence.shown.get(statement.figure, evidence.models)
+    models = [name for name in statement.models or figure_models if name in figure_models]
+    if not models:
+        return None, f"about {_listed(statement.models)}, none of which is here"
+    named = [name for name in evidence.tasks if name in statement.benchmarks]
+    if named or not statement.benchmarks:
+        absent = [name for name in (*statement.models, *statement.benchmarks) if name not in (*models, *named)]
+        told = "what it names" + (f", but for {_listed(absent)}" if absent else "")
+        return Ask(statement, evidence, models, named or list(evidence.tasks)), told
+    other = [name for name, task in evidence.tasks.items() if statement.elsewhere in (task, "any")]
+    if not other:
+        return None, f"about {_listed(statement.benchmarks)}, and nothing here can stand in for that"
+    return Ask(statement, evidence, models, other), f"{_listed(other)} in place of {_listed(statement.benchmarks)}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)
