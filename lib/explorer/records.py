@@ -29,8 +29,9 @@ class Case:
 class Piece:
     """A part of a record; `kind` is kept, inserted, after (new thinking) or answer, or whole (an uncut thought).
 
-    `text` is None where the record cannot have this part. `tokens` counts its generated or inserted tokens. `opener` is
-    the number of characters at its start that were written for the model.
+    `text` is None where the record cannot have this part. `tokens` counts its generated or inserted tokens, in
+    kept with the mark that opens the thought. `opener` is the number of characters at its start that were written for
+    the model.
     """
 
     kind: str

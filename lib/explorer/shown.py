@@ -45,7 +45,10 @@ STYLE = (
     ".mt-ex u{text-decoration:underline dashed #D55E00}.mt-ex small{opacity:.8}"
     ".mt-ex ul{margin:4px 0;padding-left:1.3em}"
     ".mt-ex h3,.mt-ex h4,.mt-ex p{margin:6px 0}.mt-ex input{width:100%;margin:6px 0}.mt-ex button{padding:6px 12px}"
-    + "".join(f".mt-ex .{kind}{{border-color:{told[1]};border-left-style:{told[2]}}}" for kind, told in KINDS.items())
+    + "".join(
+        f".mt-ex .{kind}{{background:{told[1]}1a;border-color:{told[1]};border-left-style:{told[2]}}}"
+        for kind, told in KINDS.items()
+    )
 )
 
 
