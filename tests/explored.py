@@ -115,7 +115,7 @@ def rows(spoil=""):
     return [first, second, revised], made
 
 
-def write(spoil="", judgements=(), drop=(), **grade):
+def write(spoil="", judgements=(), drop=(), ungraded=(), **grade):
     """Store the tables of the FAKE study where `lib.paths` has its outputs; `grade` goes into every row of grades."""
     traces, made = rows(spoil)
     traces = [row for row in traces if row["trace_id"] not in drop]
@@ -128,7 +128,11 @@ def write(spoil="", judgements=(), drop=(), **grade):
         ("updates", None, [row | {"update": "It is 5.", "valid": True} for row in news]),
         ("traces", MODEL.name, traces),
         ("continuations", MODEL.name, made),
-        ("grades", MODEL.name, [graded(row, **grade) for row in (*traces, *made)]),
+        (
+            "grades",
+            MODEL.name,
+            [graded(row, **grade) for row in (*traces, *made) if row["trace_id"] not in ungraded or row in made],
+        ),
     ]:
         tables.write(frame(name, content), name, "fake", model)
     if judgements:
@@ -138,4 +142,8 @@ def write(spoil="", judgements=(), drop=(), **grade):
 def judgement(name="p0~original~0~speed_up~0.5", **told):
     known = {"continuation_id": name, "rubric": "manners@1.0.0#abc", "criterion": "hasty", "draw": 0, "status": "ok"}
     known |= {"verdict": "yes", "value": 1.0, "reason": "It says so.", "evidence": "is 8", "view": "answer"}
-    return known | {"start": 3, "end": 7, "model": MODEL.name, "problem_id": "p0", "judge": "j", "attempts": 1} | told
+    return (
+        known
+        | {"start": 3, "end": 7, "model": MODEL.name, "problem_id": "p0", "judge": "j", "attempts": 1, "why": None}
+        | told
+    )

@@ -145,6 +145,12 @@ def test_a_case_that_is_not_there_is_named(outputs, wrong):
         Reader(STUDY, MODEL.name).record(wrong)
 
 
+def test_a_trace_that_is_lost_is_named(outputs):
+    write(drop=["p0~original~0"])
+    with pytest.raises(tables.TableError, match=r"traces of study fake, .*: no row p0~original~0, expected one"):
+        record()
+
+
 def test_failure_modes_stand_beside_the_grade(outputs):
     write(equals_revised=True)
     html = shown.step(record("update_then_end_thinking", "p0~revised~0").steps[0])
@@ -156,7 +162,7 @@ def test_failure_modes_stand_beside_the_grade(outputs):
 @pytest.mark.parametrize(
     ("grade", "there", "absent"),
     [
-        ({"status": "correct", "extracted": "8"}, ["✓ correct", "read 8", "gold 8"], ["✗", "reason", "old"]),
+        ({"status": "correct", "extracted": "8"}, ["✓ correct", "read 8", "gold 8"], ["✗", "reason", "· old"]),
         ({"status": "no_answer"}, ["✗ no_answer"], ["read", "✓"]),
         ({"status": "ungradable", "reason": "too slow"}, ["✗ ungradable", "reason too slow"], ["✓"]),
         ({"gold": None, "revised_gold": "9", "equals_revised": True}, ["old 9", "answers the old"], ["gold"]),
@@ -183,7 +189,7 @@ def test_judgements_stand_with_their_step_and_without_a_judge_there_are_none(out
     assert Read(shown.step(record().steps[1])).marks == []
 
 
-# what is quoted: the view, its place, the words, and what is marked in ["kept": "a b a", "after": "b c", "answer": "9 c"]
+# the view that is quoted, from where to where, the words, and what is marked in kept "a b a", after "b c", answer "9 c"
 @pytest.mark.parametrize(
     ("view", "start", "end", "quote", "marked"),
     [
@@ -384,7 +390,7 @@ def test_twelve_cases_of_long_thoughts_fit_and_say_what_is_left_out(outputs, mon
     assert 200_000 < len(html.encode()) <= pages.MOST
     left_out = re.search(r"\[… ([\d,]+) characters left out …\]", html)
     assert int(left_out[1].replace(",", "")) > 30_000
-    with pytest.raises(ValueError, match="page of 300 cases: .* expected 400,000; choose fewer cases"):
+    with pytest.raises(ValueError, match=r"page of 300 cases: .* expected 400,000; choose fewer cases"):
         explorer.page(STUDY, [case()] * 300)
 
 
@@ -477,7 +483,7 @@ def test_moving_the_slider_changes_what_was_kept_and_a_choice_keeps_the_position
 
 def test_where_nothing_turned_wrong_there_is_nowhere_to_go(outputs):
     pytest.importorskip("ipywidgets")
-    write(drop=["p0~original~0", "p1~original~0"])
+    write(ungraded=["p0~original~0", "p1~original~0"])
     widget = browser.Browser(STUDY, [MODEL.name])
     assert widget.before.disabled and widget.after.disabled and "0 of 8" in widget.told.value
 

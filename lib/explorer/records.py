@@ -168,4 +168,10 @@ class Reader:
         return Step(FULL, pieces, self._row("grades", trace["trace_id"]))
 
     def _row(self, table: str, name: str) -> dict[str, Any]:
-        return self.table(table).loc[name].to_dict()
+        rows = self.table(table)
+        if name not in rows.index:
+            where = f"study {self.study.name}, model {self.model}"
+            raise tables.TableError(
+                f"{table} of {where}: no row {name}, expected one; run {tables.MADE_BY[table]} again"
+            )
+        return rows.loc[name].to_dict()

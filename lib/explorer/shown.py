@@ -85,7 +85,8 @@ def step(one: Step, most: int | None = None) -> str:
 
 def escape(text: str) -> str:
     """Text as HTML that shows just this text."""
-    return html.escape("".join(char if _is_plain(char) else f"⟨U+{ord(char):04X}⟩" for char in text))
+    hidden = {ord(char): f"⟨U+{ord(char):04X}⟩" for char in set(text) if not _is_plain(char)}  # long texts have few
+    return html.escape(text.translate(hidden) if hidden else text)
 
 
 def passage(text: str, spans: Iterable[tuple[int, int, str]], most: int | None = None) -> str:
