@@ -258,7 +258,7 @@ PLACES = [
     "extracted",
     "gold",
 ]
-PLACES += ["revised_gold", "verdict", "criterion", "rubric", "evidence", "why", "judged", "trace_id"]
+PLACES += ["revised_gold", "verdict", "criterion", "rubric", "evidence", "why", "judged", "title"]
 
 
 @pytest.mark.parametrize("most", [None, 9])
@@ -271,8 +271,8 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(place, text, most):
     judged |= {"reason": told["judged"], "status": told["status"], "view": "answer", "start": 0, "end": len(text)}
     grade = {name: told[name] for name in ("status", "reason", "extracted", "gold", "revised_gold")}
     one = Step(told["at"], pieces, grade, (told["mode"],), (judged,))
-    made = Record(case(trace=told["trace_id"]), told["problem"], (one, one))
-    is_shortened = most and place not in ("at", "mode", "status", "verdict", "criterion", "rubric", "trace_id")
+    made = Record(case(), told["title"], told["problem"], (one, one))
+    is_shortened = most and place not in ("at", "mode", "status", "verdict", "criterion", "rubric", "title")
     assert_harmless(pages.fragment([made], most), *([] if is_shortened or place == "rubric" else [text]))
 
 
@@ -363,8 +363,10 @@ def test_what_is_right_by_luck_or_never_is_of_neither_kind():
 
 
 def long_record(n):
-    text = "".join(chr(97 + i % 26) for i in range(n))
-    return Record(case(), "problem", tuple(step(Piece("kept", text, n), Piece("answer", "8", 1)) for _ in range(6)))
+    text = ("It is 5 + 3, so 8. " * n)[:n]
+    return Record(
+        case(), "A title", "problem", tuple(step(Piece("kept", text, n), Piece("answer", "8", 1)) for _ in range(6))
+    )
 
 
 def test_a_page_loads_nothing_and_has_no_fixed_width(outputs):
@@ -385,7 +387,8 @@ def test_without_a_script_all_positions_stand_stacked_and_controls_that_would_do
 
 
 def test_twelve_cases_of_long_thoughts_fit_and_say_what_is_left_out(outputs, monkeypatch):
-    monkeypatch.setattr(Reader, "record", lambda self, one: long_record(40_000))
+    told = long_record(40_000)
+    monkeypatch.setattr(Reader, "record", lambda self, one: told)
     html = explorer.page(STUDY, [case()] * 12)
     assert 200_000 < len(html.encode()) <= pages.MOST
     left_out = re.search(r"\[… ([\d,]+) characters left out …\]", html)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib import failures, interrupts, markup, params, paths, schema, tables
 from lib.grm import items
-from lib.settings import Study
+from lib.settings import Model, Study
 
 MODES = ("leakage", "panic", "self_doubt")
 CUT = ["continuation_id", "trace_id", "interrupt", "position", "unit"]
@@ -56,6 +56,7 @@ class Record:
     """A case with what the model was asked; the last step is the uninterrupted run, where there is one."""
 
     case: Case
+    title: str  # names model, interrupt and trace
     problem: str
     steps: tuple[Step, ...]
 
@@ -114,7 +115,13 @@ class Reader:
             raise ValueError(f"{case}: no such case in study {self.study.name}, expected one of model {self.model}")
         steps = [self._step(row) for row in rows.to_dict("records")]
         problem = self._item(self._row("continuations", rows["continuation_id"].iloc[0]))["problem"]
-        return Record(case, problem, (*steps, *self._full(rows["continuation_id"].iloc[0])))
+        titles = (self.markup.title, interrupt_title(case.interrupt), case.trace_id)
+        return Record(case, " · ".join(titles), problem, (*steps, *self._full(rows["continuation_id"].iloc[0])))
+
+    @cached_property
+    def markup(self) -> Model:
+        """The model, whose markup cuts the records."""
+        return params.load_model(self.model)
 
     def _step(self, place: Mapping[str, Any]) -> Step:
         name = place["continuation_id"]
@@ -146,8 +153,7 @@ class Reader:
         if isinstance(row["parent_id"], str):
             trace["token_ids"] = self._row("continuations", row["parent_id"])["token_ids"]
         known = [frame[frame["problem_id"].eq(problem)] for frame in map(self.table, ("problems", "updates"))]
-        model = params.load_model(self.model)
-        return items.items(pd.DataFrame([trace]), pd.DataFrame([row]), *known, model).iloc[0].to_dict()
+        return items.items(pd.DataFrame([trace]), pd.DataFrame([row]), *known, self.markup).iloc[0].to_dict()
 
     def _full(self, name: str) -> list[Step]:
         """The uninterrupted run on the original problem that errors are new against."""
@@ -159,8 +165,8 @@ class Reader:
         return [self._whole(self._row("traces", row_id)) for row_id in grades["row_id"][is_same]]
 
     def _whole(self, trace: Mapping[str, Any]) -> Step:
-        model = params.load_model(self.model)
-        thought = markup.decode(trace["token_ids"][slice(*markup.split(trace["token_ids"], model).reasoning)], model)
+        ids = trace["token_ids"]
+        thought = markup.decode(ids[slice(*markup.split(ids, self.markup).reasoning)], self.markup)
         pieces = (
             Piece("whole", thought.strip(), trace["reasoning_tokens"]),
             Piece("answer", trace["answer"].strip() if trace["ended"] else None, trace["answer_tokens"]),
@@ -175,3 +181,9 @@ class Reader:
                 f"{table} of {where}: no row {name}, expected one; run {tables.MADE_BY[table]} again"
             )
         return rows.loc[name].to_dict()
+
+
+def interrupt_title(name: str) -> str:
+    """Title of an interrupt; a step between two others has the whole one's, with its place."""
+    whole, _, place = name.partition(".")
+    return params.load_interrupt(whole).title + (f", step {place}" if place else "")

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from lib import params
 from lib.explorer.records import FULL, Piece, Record, Step
 from lib.grm import fence
 
@@ -59,17 +58,8 @@ def style() -> str:
 
 def heading(record: Record, most: int | None = None) -> str:
     """HTML of what a case is about: model, interrupt, trace, and the problem as the model first saw it."""
-    case = record.case
-    titles = f"{params.load_model(case.model).title} · {interrupt_title(case.interrupt)} · {case.trace_id}"
-    return (
-        f"<h3>{escape(titles)}</h3><p><b>What the model was asked</b></p><pre>{passage(record.problem, (), most)}</pre>"
-    )
-
-
-def interrupt_title(name: str) -> str:
-    """Title of an interrupt; a step between two others has the whole one's, with its place."""
-    whole, _, place = name.partition(".")
-    return params.load_interrupt(whole).title + (f", step {place}" if place else "")
+    asked = passage(record.problem, (), most)
+    return f"<h3>{escape(record.title)}</h3><p><b>What the model was asked</b></p><pre>{asked}</pre>"
 
 
 def step(one: Step, most: int | None = None) -> str:
