@@ -27,7 +27,8 @@ The modules stand in layers; each imports only from the layers above it in this 
 8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
    (the generative reward model: a judge that reads traces by rubrics)
-10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked)
+10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked), `explorer` (traces to
+    read, position by position)
 11. `verdicts` (what a study's judgements say), `forecast` (what a study would run)
 """
 

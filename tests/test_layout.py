@@ -29,7 +29,7 @@ LAYERS = [
     {"parts", "panels"},
     {"run", "grade", "figures", "notebook", "review"},
     {"augment", "solutions", "grm"},
-    {"judging", "marked"},
+    {"judging", "marked", "explorer"},
     {"verdicts", "forecast"},
 ]
 
@@ -56,7 +56,7 @@ TREE = [
         f"lib/{module}.py"
         for layer in LAYERS
         for module in sorted(layer)
-        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims")
+        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims", "explorer")
     ),
     "lib/engine/__init__.py",
     "lib/sandbox/__init__.py",
@@ -64,6 +64,7 @@ TREE = [
     "lib/confined/__init__.py",
     "lib/grm/__init__.py",
     "lib/claims/__init__.py",
+    "lib/explorer/__init__.py",
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",

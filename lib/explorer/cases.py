@@ -1,0 +1,61 @@
+"""Cases worth a look: for each interrupt some that turned wrong and some that stayed right, drawn by a seed."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from lib import params, plan
+from lib.explorer.records import Case, Reader
+from lib.settings import Study
+
+KEYS = ["interrupt", "trace_id"]
+
+
+def settings_of(study: Study | str) -> Study:
+    """A study, or the one of this name; raises `lib.params.ParamsError` if there is none."""
+    return params.load_study(study) if isinstance(study, str) else study
+
+
+def chosen(
+    study: Study | str, models: Sequence[str] | None = None, each: int = 1, seed: int | None = None
+) -> list[Case]:
+    """For each interrupt up to `each` cases that turned wrong and `each` that stayed right, as far as there are any.
+
+    A case turned wrong if it is right with full thinking and at some position is not; it stayed right if it is right
+    with full thinking and at every position. What is neither, such as a problem that the model never solves, is not
+    drawn.
+
+    Args:
+        study: whose tables are read, or its name.
+        models: from which to draw, together; None takes all of the study.
+        each: most cases of either kind, per interrupt.
+        seed: which ones are drawn; None takes the study's.
+
+    Returns:
+        Cases in the study's order of interrupts, those that turned wrong first. The draw of a case does not depend on
+        which others there are.
+
+    Raises:
+        ParamsError: no such study.
+        TableError: a table is missing or broken.
+    """
+    own = settings_of(study)
+    models = list(models) if models is not None else list(own.models)
+    told = pd.concat([kinds(Reader(own, model).places).assign(model=model) for model in models], ignore_index=True)
+    drawn_by = own.seed if seed is None else seed
+    names = zip(told["model"], told["trace_id"], told["interrupt"], strict=True)
+    told["draw"] = [plan.seed_of(drawn_by, "explorer", *name) for name in names]
+    order = {name: i for i, name in enumerate(dict.fromkeys(told["interrupt"]))}
+    told = told[told["kind"].notna()].assign(which=told["interrupt"].map(order))
+    told = told.sort_values(["which", "kind", "draw"], ascending=[True, False, True], kind="stable")
+    taken = told.groupby(["which", "kind"]).head(each)
+    return [Case(*row) for row in taken[["model", "trace_id", "interrupt"]].itertuples(index=False)]
+
+
+def kinds(places: pd.DataFrame) -> pd.DataFrame:
+    """One row per case, in the order of `Reader.places`: interrupt, trace_id, kind (turned, stayed or null)."""
+    is_right = places["status"].eq("correct") & places["oracle_correct"].fillna(False).astype(bool)
+    cases = places[KEYS].assign(turned=places["new_error"], stayed=is_right).groupby(KEYS, sort=False)
+    told = cases.agg({"turned": "any", "stayed": "all"}).reset_index()
+    kind = pd.Series(None, index=told.index, dtype=object).mask(told["stayed"], "stayed").mask(told["turned"], "turned")
+    return told[KEYS].assign(kind=kind)

@@ -1,0 +1,174 @@
+"""A record as HTML: its parts in four colours that also differ by number, name and border, with quotes marked.
+
+Texts may be written by a model: everything is escaped and nothing of it is rendered, and characters that nobody sees
+are shown by their number.
+"""
+
+import html
+import unicodedata
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from lib.explorer.records import FULL, Piece, Record, Step
+from lib.grm import fence
+
+# Okabe and Ito's colours, told apart with every common colour blindness; each has a contrast of 3 or more against
+# white and against the dark of a notebook, and a border of its own for those who see none of them.
+KINDS = {  # class: sign and heading, colour, border
+    "kept": ("① Kept thought", "#0072B2", "solid"),
+    "inserted": ("② Inserted", "#D55E00", "dashed"),
+    "after": ("③ New thought", "#009E73", "double"),
+    "answer": ("④ Answer", "#CC79A7", "dotted"),
+    "whole": ("① Whole thought", "#0072B2", "solid"),
+}
+ABSENT = {
+    "after": "(none could come: the interrupt closed the thinking)",
+    "answer": "(none: the thinking never ended)",
+}
+EMPTY = "(nothing)"
+SIGNS = {"correct": "✓"}  # all else counts as not correct
+TOLD = {"reason": "reason", "failed_test": "failed test", "extracted": "read", "gold": "gold", "revised_gold": "old"}
+LEFT_OUT = "[… {} characters left out …]"
+PLAIN = "\n\t"
+HIDDEN = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+
+STYLE = (
+    ".mt-ex{max-width:60em;line-height:1.4;overflow-wrap:anywhere}.mt-ex [hidden]{display:none!important}"
+    ".mt-ex pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;background:none;color:inherit;padding:0;"
+    "font:.9em/1.4 ui-monospace,monospace;unicode-bidi:isolate;text-align:left}"
+    ".mt-ex .p{border:0 solid;border-left-width:6px;padding:2px 0 2px 10px;margin:6px 0}"
+    ".mt-ex mark{background:rgba(230,159,0,.35);color:inherit;font-weight:bold;text-decoration:underline}"
+    ".mt-ex u{text-decoration:underline dashed #D55E00}.mt-ex small{opacity:.8}"
+    ".mt-ex ul{margin:4px 0;padding-left:1.3em}"
+    ".mt-ex h3,.mt-ex h4,.mt-ex p{margin:6px 0}.mt-ex input{width:100%;margin:6px 0}.mt-ex button{padding:6px 12px}"
+    + "".join(
+        f".mt-ex .{kind}{{background:{told[1]}1a;border-color:{told[1]};border-left-style:{told[2]}}}"
+        for kind, told in KINDS.items()
+    )
+)
+
+
+def style() -> str:
+    """The style that everything here needs, once per page."""
+    return f"<style>{STYLE}</style>"
+
+
+def heading(record: Record, most: int | None = None) -> str:
+    """HTML of what a case is about: model, interrupt, trace, and the problem as the model first saw it."""
+    asked = passage(record.problem, (), most)
+    return f"<h3>{escape(record.title)}</h3><p><b>What the model was asked</b></p><pre>{asked}</pre>"
+
+
+def step(one: Step, most: int | None = None) -> str:
+    """HTML of a record at one position; `most` characters of each part are shown, None shows all."""
+    where = "Full thinking, original problem" if one.at == FULL else f"Cut at X = {one.at}"
+    found = [_quote(judgement, one.pieces) for judgement in one.judgements]
+    parts = "".join(
+        _piece(piece, [(start, end, why) for place, start, end, why in filter(None, found) if place == i], most)
+        for i, piece in enumerate(one.pieces)
+    )
+    return f"<h4>{escape(where)}</h4>{_grade(one, most)}{parts}{_judgements(one.judgements, most)}"
+
+
+def escape(text: str) -> str:
+    """Text as HTML that shows just this text."""
+    hidden = {ord(char): f"⟨U+{ord(char):04X}⟩" for char in set(text) if not _is_plain(char)}  # long texts have few
+    return html.escape(text.translate(hidden) if hidden else text)
+
+
+def passage(text: str, spans: Iterable[tuple[int, int, str]], most: int | None = None) -> str:
+    """A text as HTML with `spans` (start, end, why) marked; of a longer one its start and its end are shown.
+
+    The end gets two thirds of `most`: it is where a thought was cut, and where an answer is stated.
+    """
+    spans = [span for span in spans if 0 <= span[0] < span[1] <= len(text)]
+    if most is None or len(text) <= most:
+        return _marked(text, spans, 0, len(text))
+    head, tail = most // 3, len(text) - (most - most // 3)
+    left_out = f"<i>{escape(LEFT_OUT.format(f'{tail - head:,}'))}</i>"
+    return f"{_marked(text, spans, 0, head)} {left_out} {_marked(text, spans, tail, len(text))}"
+
+
+def _marked(text: str, spans: list[tuple[int, int, str]], start: int, end: int) -> str:
+    """`text[start:end]` with marks; where quotes overlap, what they share names all that quote it."""
+    edges = {start, end} | {edge for span in spans for edge in span[:2] if start < edge < end}
+    told, shown = sorted(edges), []
+    for a, b in pairwise(told):
+        names = sorted({why for first, last, why in spans if first <= a and b <= last})
+        inner = escape(text[a:b])
+        shown.append(f'<mark title="{escape(", ".join(names))}">{inner}</mark>' if names else inner)
+    return "".join(shown)
+
+
+def _piece(piece: Piece, spans: list[tuple[int, int, str]], most: int | None) -> str:
+    text = piece.text
+    if text is None:
+        body = f"<i>{ABSENT.get(piece.kind, EMPTY)}</i>"
+    elif not text:
+        body = f"<i>{EMPTY}</i>"
+    elif piece.opener:
+        later = [(start - piece.opener, end - piece.opener, why) for start, end, why in spans]
+        opener = f'<u title="written for the model">{escape(text[: piece.opener])}</u>'
+        body = opener + passage(text[piece.opener :], [(max(0, a), b, why) for a, b, why in later], most)
+    else:
+        body = passage(text, spans, most)
+    count = f"{piece.tokens:,} token{'' if piece.tokens == 1 else 's'}"
+    return f'<div class="p {piece.kind}"><b>{KINDS[piece.kind][0]}</b> <small>{count}</small><pre>{body}</pre></div>'
+
+
+def _grade(one: Step, most: int | None) -> str:
+    """Status and failure modes, then what the grade rests on; a long program is not repeated, as it is the answer."""
+    grade = one.grade
+    line = f"<b>{SIGNS.get(grade['status'], '✗')} {escape(str(grade['status']))}</b>"
+    line += "".join(f" · <b>{escape(mode)}</b>" for mode in one.modes)
+    told = {name: grade.get(key) for key, name in TOLD.items()}
+    told = {name: str(value) for name, value in told.items() if not pd.isna(value) and str(value) != ""}
+    if "\n" in told.get("read", "") and told["read"] in str(grade.get("answer")):
+        del told["read"]
+    line += "".join(f" · {name} <code>{passage(text, (), most)}</code>" for name, text in told.items())
+    old = grade.get("equals_revised")
+    return f"<p>{line}{' · answers the old problem' if not pd.isna(old) and old else ''}</p>"
+
+
+def _judgements(judgements: Iterable[Mapping[str, Any]], most: int | None) -> str:
+    rows = "".join(f"<li>{_judgement(judgement, most)}</li>" for judgement in judgements)
+    return f"<p><b>Judgements</b></p><ul>{rows}</ul>" if rows else ""
+
+
+def _judgement(judgement: Mapping[str, Any], most: int | None) -> str:
+    verdict = judgement["verdict"] if isinstance(judgement["verdict"], str) else "no verdict"
+    lost = "" if judgement["status"] == "ok" else f" ({judgement['status']}: it does not count)"
+    rubric = str(judgement["rubric"]).partition("#")[0]
+    line = f"<b>{escape(str(judgement['criterion']))}</b>: {escape(verdict + lost)} <small>{escape(rubric)}</small>"
+    told = [judgement[key] for key in ("reason", "why") if isinstance(judgement[key], str) and judgement[key]]
+    quote = judgement["evidence"]
+    quoted = f" <q>{passage(quote, (), most)}</q>" if isinstance(quote, str) and quote else ""
+    return line + "".join(f" · {passage(text, (), most)}" for text in told) + quoted
+
+
+def _quote(judgement: Mapping[str, Any], pieces: tuple[Piece, ...]) -> tuple[int, int, int, str] | None:
+    """Which piece a judgement quotes, from where to where, and who quotes; None if its words do not stand there.
+
+    A quote of the numbered thinking is looked for in the thinking itself, and marked if it stands there once.
+    """
+    quote, view, why = judgement["evidence"], judgement["view"], str(judgement["criterion"])
+    if not isinstance(quote, str) or not quote or not isinstance(view, str):
+        return None
+    if view == "steps":
+        texts = [(i, one.text) for i, one in enumerate(pieces) if one.kind in ("kept", "after") and one.text]
+        found = [(i, text.find(quote)) for i, text in texts if text.count(quote) == 1]
+        is_once = sum(text.count(quote) for _, text in texts) == 1
+        return (*found[0], found[0][1] + len(quote), why) if is_once else None
+    places = [i for i, one in enumerate(pieces) if one.kind == view]
+    if not places or pd.isna(judgement["start"]) or pd.isna(judgement["end"]):
+        return None
+    start, end = int(judgement["start"]), int(judgement["end"])
+    is_there = 0 <= start < end and (pieces[places[-1]].text or "")[start:end] == quote
+    return (places[-1], start, end, why) if is_there else None
+
+
+def _is_plain(char: str) -> bool:
+    return char in PLAIN or (fence.visible(char) == char and unicodedata.category(char) not in HIDDEN)
