@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # a module imports only from the rows above its own
 LAYERS = [
     {"paths", "schema", "families", "confined"},
-    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"},
+    {"machine", "settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"},
     {"params", "tokens", "notation", "tiny_thought"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats"},
     {"plan", "engine", "workers", "sandbox"},
-    {"parts", "panels"},
+    {"parts", "panels", "provenance"},
     {"run", "grade", "figures", "notebook", "review"},
     {"augment", "solutions", "grm"},
     {"judging", "marked"},
