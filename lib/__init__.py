@@ -3,10 +3,12 @@
 The modules stand in layers; each imports only from the layers above it in this list:
 
 0. `paths` (where things live), `schema` (the columns of every table), `families` (the marks around the thinking of each
-   model family), `confined` (the inside of the sandbox)
+   model family), `confined` (the inside of the sandbox), `sealed` (archives checked and unpacked)
 1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` and `tiny_code`
    (generated problems), `lines` (JSON Lines in), `programs` (code in answers, tests, comparison of outputs), `replies`
-   (JSON in replies), `controls` (news that is wrong or known, of a problem's own words)
+   (JSON in replies), `controls` (news that is wrong or known, of a problem's own words), `machine` (what computes
+   here), `leaks` (what must not leave it in a file), `rederive` (results computed again from stored tables),
+   `differences` (between these and the stored ones)
 2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
    our own models think about generated problems)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
@@ -20,8 +22,9 @@ The modules stand in layers; each imports only from the layers above it in this 
 6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay),
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
    model-written programs)
-7. `parts` (completions on disk as they finish), `panels` (the frame of a figure)
-8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook
+7. `parts` (completions on disk as they finish), `panels` (the frame of a figure), `provenance` (what made each step)
+8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook; `archive` (a study in one
+   file), `verify` (whether its results can be had again)
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
    (the generative reward model: a judge that reads traces by rubrics)
 10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked)

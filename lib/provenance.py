@@ -53,7 +53,11 @@ def of(study: str, model: str | None = None, **overrides: str) -> pd.Series:
     """
     settings = params.load_study(study, **overrides)
     resolved: dict[str, Any] = {"study": settings.as_dict()}
-    resolved["interrupts"] = [params.load_interrupt(name).as_dict() for name in settings.interrupts]
+    chosen = [params.load_interrupt(name) for name in settings.interrupts]
+    resolved["interrupts"] = [part.as_dict() for each in chosen for part in [each, *params.load_steps(each)]]
+    resolved["rubrics"] = {name: params.read("rubrics", name) for name in settings.rubrics}
+    if settings.judge:
+        resolved["judge"] = params.load_model(settings.judge).as_dict()
     told: dict[str, Any] = {"study": study, "parameters": "", "seed": str(settings.seed)}
     if model:
         own = params.load_model(model)

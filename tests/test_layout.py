@@ -19,15 +19,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # a module imports only from the rows above its own
 LAYERS = [
-    {"paths", "schema", "families", "confined"},
-    {"machine", "settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"},
+    {"paths", "schema", "families", "confined", "sealed"},
+    {
+        *("settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls"),
+        *("machine", "leaks", "differences", "rederive"),
+    },
     {"params", "tokens", "notation", "tiny_thought"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats"},
     {"plan", "engine", "workers", "sandbox"},
     {"parts", "panels", "provenance"},
-    {"run", "grade", "figures", "notebook", "review"},
+    {"run", "grade", "figures", "notebook", "review", "archive", "verify"},
     {"augment", "solutions", "grm"},
     {"judging", "marked"},
     {"verdicts", "forecast"},
