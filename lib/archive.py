@@ -63,7 +63,7 @@ def members(study: str) -> dict[str, Path]:
     """The files of a study's archive by the names of its members, in their order; raises as `pack`."""
     settings, folder = params.load_study(study), paths.outputs() / study
     models = {*settings.models, *_thought(folder)}
-    held = {file.relative_to(paths.ROOT).as_posix(): file for file in _parameters(settings, models)}
+    held = {f"params/{file.relative_to(paths.PARAMS).as_posix()}": file for file in _parameters(settings, models)}
     for file in _results(folder):
         held[f"outputs/{study}/{file.relative_to(folder).as_posix()}"] = file
     needed = ["problems", "updates", *(f"{model}/{name}" for model in models for name in ("traces", "continuations"))]
@@ -96,10 +96,10 @@ def _parameters(settings: Study, models: set[str]) -> Iterator[Path]:
 
 def _inside(interrupt: str, wording: str) -> Path:
     file = (paths.ROOT / wording).resolve()
-    if not file.is_relative_to(paths.PARAMS):
+    if not file.is_relative_to(paths.PARAMS.resolve()):
         where = params.location("interrupts", interrupt)
         raise ArchiveError(f"{where}: prompt_file: {wording}: expected a file below params/, as others lack it")
-    return file
+    return paths.PARAMS / file.relative_to(paths.PARAMS.resolve())
 
 
 def _thought(folder: Path) -> set[str]:

@@ -45,8 +45,8 @@ def rederive(study: str, results: Path, parameters: Path, bench: Path) -> Path:
     models = sorted(file.parent.name for file in results.glob("tables/*/continuations.parquet"))
     if not models:
         raise RederiveError(f"{study}: no table of continuations, expected one of each model")
-    for name in ("lib", "notebooks"):
-        shutil.copytree(paths.ROOT / name, bench / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for folder in (paths.ROOT / "lib", paths.NOTEBOOKS):
+        shutil.copytree(folder, bench / folder.name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     shutil.copytree(parameters, bench / "params")
     for model in {*models, *_named(bench, study, results)}:
         _stand_in(bench, model)

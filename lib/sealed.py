@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +18,8 @@ MANIFEST = "manifest.json"
 LARGEST_MANIFEST = 64 * 2**20  # bytes
 # Data and pictures: nothing that any library here would run, such as code or weights beside a tokenizer.
 ENDINGS = {".yaml", ".json", ".csv", ".parquet", ".ipynb", ".pdf", ".svg", ".png", ".html", ".css"}
+# What `zipfile` raises over damage, depending on where it is.
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 PLAIN = re.compile(r"[\w][\w.+-]*")  # a name that is one part of a path, and not hidden
 
 
@@ -49,11 +52,13 @@ def unpack(archive: Path, folder: Path | None = None) -> dict[str, Any]:
             if not faults:
                 faults = [fault for name in manifest["members"] if (fault := _altered(packed, manifest, name))]
             if faults:
-                raise SealedError("\n".join(f"{archive.name}: {fault}" for fault in faults))
+                raise SealedError("\n".join(f"{archive.name}: {_printable(fault)}" for fault in faults))
             for name in manifest["members"] if folder else ():
                 _write(folder / name, _read(packed, manifest, name))
-    except zipfile.BadZipFile as error:
-        raise SealedError(f"{archive.name}: no zip file, or cut short ({error})") from None
+    except SealedError:
+        raise
+    except DAMAGED as error:
+        raise SealedError(f"{archive.name}: no zip file, or cut short ({_printable(str(error))})") from None
     except OSError as error:
         raise SealedError(f"{archive.name}: {error.strerror or error}") from None
     return manifest
@@ -68,10 +73,9 @@ def _manifest(packed: zipfile.ZipFile, file: str) -> dict[str, Any]:
             manifest = json.loads(opened.read(LARGEST_MANIFEST))
         members = manifest["members"].items()
         sound = all(isinstance(told["bytes"], int) and isinstance(told["sha256"], str) for _, told in members)
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, NotImplementedError, zlib.error) as error:
-        raise SealedError(f"{file}: {MANIFEST}: not readable ({str(error)[:80]}), expected JSON with members") from None
-    except zipfile.BadZipFile:
-        raise SealedError(f"{file}: {MANIFEST}: altered, its bytes do not fit its checksum") from None
+    except (*DAMAGED, KeyError, TypeError, AttributeError) as error:
+        reason = _printable(str(error))[:80] or type(error).__name__
+        raise SealedError(f"{file}: {MANIFEST}: not readable ({reason}), expected JSON with members") from None
     if not sound or manifest.get("format") != FORMAT or not PLAIN.fullmatch(str(manifest.get("study", ""))):
         raise SealedError(f"{file}: {MANIFEST}: not readable, expected format {FORMAT!r}, a study and its members")
     return manifest
@@ -81,7 +85,7 @@ def _strange(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
     """Members that no archive of ours has."""
     entries = packed.infolist()
     names = [entry.filename for entry in entries]
-    told = [f"{name!r}: would lie outside the study, expected params/ or outputs/" for name in names if _outside(name)]
+    told = [f"{name}: would lie outside the study, expected params/ or outputs/" for name in names if _outside(name)]
     told += [f"{name}: listed in the manifest, but would lie outside" for name in manifest["members"] if _outside(name)]
     told += [f"{name}: not a kind of file that an archive holds" for name in names if Path(name).suffix not in ENDINGS]
     told += [f"{name}: stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
@@ -89,8 +93,8 @@ def _strange(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.is_dir():
             told.append(f"{entry.filename}: a link or folder, expected a file")
-        if entry.flag_bits & 1:
-            told.append(f"{entry.filename}: locked by a password")
+        if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            told.append(f"{entry.filename}: locked by a password, or packed in a way that this does not read")
     folded = [name.casefold() for name in set(names)]
     told += [f"{name}: differs from another only in capitals" for name in {n for n in folded if folded.count(n) > 1}]
     return told
@@ -114,8 +118,8 @@ def _altered(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> st
     told = manifest["members"][name]
     try:
         data = _read(packed, manifest, name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        return f"{name}: altered or cut short ({error})"
+    except DAMAGED as error:
+        return f"{name}: altered or cut short ({error or type(error).__name__})"
     if len(data) != told["bytes"]:
         return f"{name}: altered, not the {told['bytes']} bytes that the manifest tells"
     return None if checksum(data) == told["sha256"] else f"{name}: altered, its SHA-256 is not the manifest's"
@@ -131,3 +135,8 @@ def _write(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("xb") as opened:
         opened.write(data)
+
+
+def _printable(text: str) -> str:
+    """A text in one line, whatever a hostile name in it holds."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
