@@ -46,7 +46,9 @@ def rederive(study: str, results: Path, parameters: Path, bench: Path) -> Path:
     if not models:
         raise RederiveError(f"{study}: no table of continuations, expected one of each model")
     for folder in (paths.ROOT / "lib", paths.NOTEBOOKS):
-        shutil.copytree(folder, bench / folder.name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        shutil.copytree(
+            folder, bench / folder.name, ignore=shutil.ignore_patterns(".*")
+        )  # compiled modules too: faster
     shutil.copytree(parameters, bench / "params")
     for model in {*models, *_named(bench, study, results)}:
         _stand_in(bench, model)

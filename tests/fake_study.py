@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import params, parts, paths, schema, tables
+from lib import failures, grade, params, parts, paths, schema, stats, tables
 from lib.engine import Completion
 
 STUDY, MODEL = "fake", "fake-lrm"
@@ -45,6 +45,18 @@ def write_tables() -> None:
     tables.write(_frame("continuations", after), "continuations", STUDY, MODEL, params=beside)
     with parts.open(STUDY, MODEL) as store:
         store.add(Completion("0" * 32, np.arange(5, dtype=np.int32), "stop", 0))
+
+
+def write_results() -> None:
+    """The tables and one summary that 05 and 06 would make of them, made without a notebook."""
+    settings, own = params.load_study(STUDY), params.load_model(MODEL).as_dict()
+    traces, after = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations"))
+    grades = grade.rows(traces, after, tables.read("problems", STUDY), tables.read("updates", STUDY))
+    tables.write(grades, "grades", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
+    tables.write(failures.label(grades), "labels", STUDY, params=settings.as_dict())
+    cells = ["model", "source", "interrupt", "unit", "position"]
+    drawn = {"confidence": settings.confidence, "draws": settings.bootstrap, "seed": settings.seed}
+    tables.write_summary(stats.accuracy(grades, by=cells, **drawn), "accuracy", STUDY)
 
 
 def _frame(name: str, rows: list[dict]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Archives of a FAKE study: equal bytes, nothing of this machine in them, and no way in for what is damaged or hostile."""
+"""Archives of a FAKE study: equal bytes, nothing of this machine in them, nothing damaged or hostile unpacked."""
 
 import io
 import json
@@ -113,7 +113,7 @@ LINK = stat.S_IFLNK | 0o777
 def made(
     file: Path, members: dict[str, bytes], listed: dict[str, bytes] | None = None, kinds: dict | None = None
 ) -> Path:
-    """An archive of `members` whose manifest tells of `listed`; `kinds` are modes of members that are no plain files."""
+    """An archive of `members` whose manifest tells of `listed`; `kinds` are modes of those that are no plain files."""
     told = {name: {"bytes": len(data), "sha256": checksum(data)} for name, data in (listed or members).items()}
     manifest = {"format": FORMAT, "study": "fake", "code": {}, "members": told, "provenance": []}
     with zipfile.ZipFile(file, "w") as packed:
