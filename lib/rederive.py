@@ -16,11 +16,13 @@ from pathlib import Path
 import yaml
 
 from lib import paths
+from lib.sealed import PLAIN
 
 FIRST = "05"  # number of the first notebook that computes from stored tables alone
 ALWAYS = ("05_grade", "06_failure_modes")
 INPUTS = ("problems", "updates", "traces", "continuations")
 RECORDED = "recorded"  # folder of what the judge said
+OWN = {"lib", "notebooks", "params", "outputs", RECORDED}  # folders of the bench, where no model may be put
 
 
 class RederiveError(RuntimeError):
@@ -115,20 +117,25 @@ def _stand_in(bench: Path, model: str) -> None:
 
     Nothing from 05 on reads it but a judge's own, and a replay of another judge finds nothing.
     """
-    file = bench / "params" / "models" / f"{model}.yaml"
-    if not file.is_file():
-        raise RederiveError(f"params/models/{model}.yaml: missing, though the study has tables of {model}")
-    values = yaml.safe_load(file.read_bytes())
-    path = str(values.get("path", "")) if isinstance(values, dict) else ""
+    values = yaml.safe_load(_model_file(bench, model).read_bytes())
+    path = Path(str(values.get("path", "")) if isinstance(values, dict) else "")
     here, there = paths.ROOT / path, bench / path
-    if not path.startswith(("models/", "./")) or ".." in Path(path).parts or there.exists():
+    if path.is_absolute() or ".." in path.parts or not path.parts or path.parts[0] in OWN or there.exists():
         return
-    there.parent.mkdir(parents=True, exist_ok=True)
-    if (here / "config.json").is_file():
+    if here.is_dir():
+        there.parent.mkdir(parents=True, exist_ok=True)
         there.symlink_to(here.resolve())
-    else:
-        there.mkdir()
+    elif path.parts[0] == "models":
+        there.mkdir(parents=True)
         (there / "config.json").write_text("{}\n")
+
+
+def _model_file(bench: Path, model: str) -> Path:
+    """The file of a model's parameters; what it is called may come from an archive of others."""
+    file = bench / "params" / "models" / f"{model}.yaml"
+    if not PLAIN.fullmatch(model) or not file.is_file():
+        raise RederiveError(f"params/models/{model}.yaml: missing, though the study names {model} or has its tables")
+    return file
 
 
 def _link_inputs(results: Path, fresh: Path) -> None:
@@ -140,18 +147,18 @@ def _link_inputs(results: Path, fresh: Path) -> None:
 
 
 def _silence(bench: Path, study: str, results: Path) -> None:
-    """Put a replay of what was said in place of every model's engine, so that nothing here can be asked or loaded."""
-    judge = _study(bench, study).get("judge")
+    """Put a replay of what it said in place of the judge, the one model that 05 asks, so that none is loaded."""
+    if not (judge := _study(bench, study).get("judge")):
+        return
+    file = _model_file(bench, str(judge))
+    _stand_in(bench, judge)
     recorded = bench / RECORDED
     recorded.mkdir()
-    for file in results.glob(f"parts/judgements-{judge}-*/*.parquet") if judge else ():
-        (recorded / f"{file.parent.name}-{file.name}").symlink_to(file.resolve())
-    file = bench / "params" / "models" / f"{judge}.yaml"
-    if judge and file.is_file():
-        _stand_in(bench, judge)
-        values = yaml.safe_load(file.read_bytes())
-        values |= {"engine": "replay", "options": (values.get("options") or {}) | {"recorded": RECORDED}}
-        file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    for part in results.glob(f"parts/judgements-{judge}-*/*.parquet"):
+        (recorded / f"{part.parent.name}-{part.name}").symlink_to(part.resolve())
+    values = yaml.safe_load(file.read_bytes())
+    values |= {"engine": "replay", "options": (values.get("options") or {}) | {"recorded": RECORDED}}
+    file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
 def _run(bench: Path, name: str, study: str, model: str | None, more: list[str]) -> None:

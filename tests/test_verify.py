@@ -204,6 +204,42 @@ def test_a_judge_is_replayed_and_no_engine_is_left_that_could_be_opened(tmp_path
     assert yaml.safe_load((paths.PARAMS / "models" / "tiny-lrm-s.yaml").read_bytes()).get("engine") is None
 
 
+@pytest.mark.parametrize("line", ["judge: ../../../params/models/tiny-lrm-s", "models: [../models/tiny-lrm-s]"])
+def test_a_model_is_looked_for_nowhere_else(tmp_path, monkeypatch, line):
+    results = inputs(tmp_path, monkeypatch)
+    file = paths.PARAMS / "studies" / f"{STUDY}.yaml"
+    file.write_text(file.read_text().replace(f"models: [{MODEL}]", "") + line + "\n")
+    before = (paths.PARAMS / "models" / "tiny-lrm-s.yaml").read_bytes()
+    bench = tmp_path / "a" / "bench"
+    bench.mkdir(parents=True)
+    with pytest.raises(RederiveError, match=r"tiny-lrm-s\.yaml: missing, though the study names"):
+        rederive.rederive(STUDY, results, paths.PARAMS, bench)
+    assert (paths.PARAMS / "models" / "tiny-lrm-s.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("models/tiny_lrm/tiny-lrm-s", "link"),
+        ("models/not/here", "stand-in"),
+        ("Qwen/Qwen3-8B", None),  # a hub name
+        ("lib", "own"),
+        ("outputs", None),
+        ("./outputs/tiny", None),
+        ("models/../outputs", None),
+    ],
+)
+def test_a_models_folder_never_lets_a_run_write_into_real_results(tmp_path, path, there):
+    (tmp_path / "params" / "models").mkdir(parents=True)
+    (tmp_path / "params" / "models" / "m.yaml").write_text(f"path: {path}\n")
+    (tmp_path / "lib").mkdir()
+    rederive._stand_in(tmp_path, "m")
+    made = {file for file in tmp_path.rglob("*") if file.is_symlink()}
+    assert made == ({tmp_path / path} if there == "link" else set())
+    assert (tmp_path / path).exists() == (there is not None)
+    assert (tmp_path / path / "config.json").is_file() == (there in ("link", "stand-in"))
+
+
 def test_a_notebook_that_fails_is_told_in_a_line(tmp_path, monkeypatch):
     results = inputs(tmp_path, monkeypatch)
     (results / "tables" / MODEL / "traces.parquet").write_bytes(b"torn")
