@@ -3,11 +3,14 @@
 The modules stand in layers; each imports only from the layers above it in this list:
 
 0. `paths` (where things live), `schema` (the columns of every table), `families` (the marks around the thinking of each
-   model family), `confined` (the inside of the sandbox), `significance` (Student's t, Holm)
+   model family), `confined` (the inside of the sandbox), `significance` (Student's t, Holm), `sealed` (archives
+   checked and unpacked)
 1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` and `tiny_code`
    (generated problems), `lines` (JSON Lines in), `programs` (code in answers, tests, comparison of outputs), `replies`
    (JSON in replies), `controls` (news that is wrong or known, of a problem's own words), `clusters` (rows summed by
-   problem, and how far means of problems spread), `reported` (the published numbers, and our rows beside them)
+   problem, and how far means of problems spread), `reported` (the published numbers, and our rows beside them),
+   `machine` (what computes here), `leaks` (what must not leave it in a file), `rederive` (results computed again from
+   stored tables), `differences` (between these and the stored ones)
 2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
    our own models think about generated problems)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
@@ -23,8 +26,9 @@ The modules stand in layers; each imports only from the layers above it in this 
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
    model-written programs); `anytime` (a curve in one number, and whether it rises), `compute` (interrupts at equal
    tokens)
-7. `parts` (completions on disk as they finish), `panels` (the frame of a figure)
-8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook
+7. `parts` (completions on disk as they finish), `panels` (the frame of a figure), `provenance` (what made each step)
+8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook; `archive` (a study in one
+   file), `verify` (whether its results can be had again)
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
    (the generative reward model: a judge that reads traces by rubrics)
 10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked), `explorer` (traces to

@@ -10,13 +10,12 @@ import os
 import platform
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import __version__, interrupts, params, paths
+from lib import __version__, interrupts, machine, params, paths, provenance
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -33,6 +32,8 @@ class NotebookError(RuntimeError):
 def execute(name: str, study: str, model: str | None = None, **overrides: str) -> Path:
     """Run a notebook through papermill and store it, cleaned of all that differs between equal runs.
 
+    What differs, times and the machine, goes to `outputs/<study>/provenance.json`.
+
     Args:
         name: notebook without its folder and ending, e.g. `03_initial`.
         study: handed to the notebook.
@@ -46,7 +47,8 @@ def execute(name: str, study: str, model: str | None = None, **overrides: str) -
         NotebookError: a cell failed, or the kernel died.
     """
     given = {key: value for key, value in {"study": study, "model": model, **overrides}.items() if value}
-    return _run(name, paths.notebooks(study, model) / f"{name}.ipynb", given)
+    with provenance.step(name, study, model, **overrides):
+        return _run(name, paths.notebooks(study, model) / f"{name}.ipynb", given)
 
 
 def store(name: str) -> Path:
@@ -91,18 +93,8 @@ def clean(book: "NotebookNode") -> "NotebookNode":
 def versions(*names: str) -> pd.Series:
     """Installed versions of the project, of Python and of the packages named; `none` where one is missing."""
     installed = {"midthought": __version__, "python": platform.python_version()}
-    for name in names:
-        installed[name] = _version(name)
+    installed |= {name: machine.version(name) for name in names}
     return pd.Series(installed, name="version")
-
-
-def _version(name: str) -> str:
-    for distribution in (name, f"{name}-cpu"):  # vLLM's build for the CPU has a name of its own
-        try:
-            return metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            continue
-    return "none"
 
 
 def report(study: str) -> str:
@@ -170,7 +162,7 @@ def main() -> None:
     try:
         params.load_study(args.study)
         if args.report:
-            print(report(args.study))
+            print(f"{report(args.study)}\n\n{provenance.report(args.study)}")
             return
         start = time.monotonic()
         print(f"{label} …", file=sys.stderr, flush=True)
@@ -179,7 +171,7 @@ def main() -> None:
         else:
             execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
         print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    except (NotebookError, params.ParamsError, OSError) as error:
+    except (NotebookError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -19,15 +19,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # a module imports only from the rows above its own
 LAYERS = [
-    {"paths", "schema", "families", "confined", "significance"},
-    {"settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls", "clusters", "reported"},
+    {"paths", "schema", "families", "confined", "significance", "sealed"},
+    {
+        *("settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls", "clusters"),
+        *("reported", "machine", "leaks", "differences", "rederive"),
+    },
     {"params", "tokens", "notation", "tiny_thought"},
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves", "claims"},
     {"plan", "engine", "workers", "sandbox", "anytime", "compute"},
-    {"parts", "panels"},
-    {"run", "grade", "figures", "notebook", "review"},
+    {"parts", "panels", "provenance"},
+    {"run", "grade", "figures", "notebook", "review", "archive", "verify"},
     {"augment", "solutions", "grm"},
     {"judging", "marked", "explorer"},
     {"verdicts", "forecast"},

@@ -42,8 +42,9 @@ def study(folders) -> params.Study:
 
 
 def digests(folder) -> dict[str, str]:
-    """Digest of every file but the parts, which are named by the time and written as completions come."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and "parts" not in file.parts)
+    """Digest of every file but the parts, written as completions come, and the provenance, which tells the time."""
+    apart = {"parts", "provenance.json", ".provenance.lock"}
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and not apart & set(file.parts))
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -1,0 +1,141 @@
+"""Archive a study in one file: `python -m lib.archive --study tiny --to tiny.zip`.
+
+It holds what is needed to derive 05 and 06 again without an engine, and to read what was found: parameters, tables,
+completions, summaries, figures, executed notebooks, provenance, and a manifest with a checksum of each. Equal files
+and equal code give equal bytes.
+"""
+
+import argparse
+import json
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from lib import leaks, params, paths, provenance, tables
+from lib.sealed import FORMAT, MANIFEST, checksum
+from lib.settings import Study
+
+DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell: the time of packing is nobody's business
+LEVEL = 6
+KEPT = {
+    "tables": {".parquet", ".json"},
+    "parts": {".parquet"},
+    "summary": {".csv"},
+    "figures": {".pdf", ".svg", ".png"},
+    "notebooks": {".ipynb"},
+    "report": {".html", ".css", ".svg", ".png"},
+}
+UNFINISHED = (".failed.ipynb", ".partial.ipynb")
+
+
+class ArchiveError(ValueError):
+    """A study that cannot be archived; its text is one line per fault."""
+
+
+def pack(study: str, to: Path) -> dict[str, Path]:
+    """Archive a study; `to` appears whole or not at all.
+
+    Returns:
+        The files that it holds, by the names of its members, without the manifest.
+
+    Raises:
+        ParamsError: a file of parameters is missing or not sound.
+        ArchiveError: a table is missing, a file is a link, or one tells of this machine or a secret.
+        TableError: `to` cannot be written.
+    """
+    held = members(study)
+    if faults := [fault for name, file in held.items() for fault in leaks.found(name, file)]:
+        raise ArchiveError("\n".join(faults))
+    sums = {}
+    with tables.atomic(to) as file, zipfile.ZipFile(file, "w") as packed:
+        for name, source in held.items():
+            data = source.read_bytes()
+            sums[name] = {"bytes": len(data), "sha256": checksum(data)}
+            _put(packed, name, data)
+        told = {"format": FORMAT, "study": study, "code": provenance.code(), "members": sums}
+        told["provenance"] = provenance.steps(study)
+        _put(packed, MANIFEST, (json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    return held
+
+
+def members(study: str) -> dict[str, Path]:
+    """The files of a study's archive by the names of its members, in their order; raises as `pack`."""
+    settings, folder = params.load_study(study), paths.outputs() / study
+    models = {*settings.models, *_thought(folder)}
+    held = {f"params/{file.relative_to(paths.PARAMS).as_posix()}": file for file in _parameters(settings, models)}
+    for file in _results(folder):
+        held[f"outputs/{study}/{file.relative_to(folder).as_posix()}"] = file
+    needed = ["problems", "updates", *(f"{model}/{name}" for model in models for name in ("traces", "continuations"))]
+    for name in sorted(needed):
+        if f"outputs/{study}/tables/{name}.parquet" not in held:
+            made_by = tables.MADE_BY[name.rsplit("/", 1)[-1]]
+            raise ArchiveError(f"{paths.show(folder)}/tables/{name}.parquet: no such table, run {made_by} first")
+    if links := [name for name, file in held.items() if file.is_symlink()]:
+        raise ArchiveError(f"{links[0]}: a link, expected a file of its own")
+    return dict(sorted(held.items()))
+
+
+def _parameters(settings: Study, models: set[str]) -> Iterator[Path]:
+    """The files that a study is made of, and those that they name."""
+    yield paths.PARAMS / "studies" / f"{settings.name}.yaml"
+    yield from (paths.PARAMS / "studies" / settings.name).glob("decisions.csv")
+    for name in {*models, settings.writer, settings.solver, settings.judge} - {None}:
+        params.load_model(name)
+        yield paths.PARAMS / "models" / f"{name}.yaml"
+    chosen = [params.load_interrupt(name) for name in settings.interrupts]
+    steps = [part for interrupt in chosen for part in params.load_steps(interrupt)]
+    for name in {interrupt.name for interrupt in [*chosen, *steps]}:
+        yield paths.PARAMS / "interrupts" / f"{name}.yaml"
+        if wording := params.read("interrupts", name).get("prompt_file"):
+            yield _inside(name, wording)
+    yield from (paths.PARAMS / "rubrics" / f"{name}.yaml" for name in settings.rubrics)
+    if settings.writer:
+        yield from (paths.PARAMS / "augment").glob("*.yaml")
+
+
+def _inside(interrupt: str, wording: str) -> Path:
+    file = (paths.ROOT / wording).resolve()
+    if not file.is_relative_to(paths.PARAMS.resolve()):
+        where = params.location("interrupts", interrupt)
+        raise ArchiveError(f"{where}: prompt_file: {wording}: expected a file below params/, as others lack it")
+    return paths.PARAMS / file.relative_to(paths.PARAMS.resolve())
+
+
+def _thought(folder: Path) -> set[str]:
+    """The models that a study has tables of, whether or not it names them now."""
+    return {file.parent.name for file in folder.glob("tables/*/continuations.parquet")}
+
+
+def _results(folder: Path) -> Iterator[Path]:
+    for kind, endings in KEPT.items():
+        for file in (folder / kind).rglob("*"):
+            hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+            if file.is_file() and file.suffix in endings and not hidden and not file.name.endswith(UNFINISHED):
+                yield file
+    yield from folder.glob("provenance.json")
+
+
+def _put(packed: zipfile.ZipFile, name: str, data: bytes) -> None:
+    """Add a member with nothing of the day or the machine about it."""
+    told = zipfile.ZipInfo(name, DAY)
+    told.create_system, told.external_attr = 3, 0o644 << 16
+    told.compress_type = zipfile.ZIP_DEFLATED
+    packed.writestr(told, data, compresslevel=LEVEL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--study", default="tiny")
+    parser.add_argument("--to", type=Path, required=True, help="the file to write, such as tiny.zip")
+    args = parser.parse_args()
+    try:
+        held = pack(args.study, args.to)
+    except (ArchiveError, params.ParamsError, provenance.ProvenanceError, tables.TableError, OSError) as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    print(f"{args.to.name}: {len(held)} files, {args.to.stat().st_size / 2**20:.1f} MiB")
+    print(f"sha256 {checksum(args.to.read_bytes())}")
+
+
+if __name__ == "__main__":
+    main()

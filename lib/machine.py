@@ -1,0 +1,63 @@
+"""The machine: what computes here, what is installed, and what its commands say."""
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lib import paths
+
+
+def described() -> dict[str, Any]:
+    """What computes: system, processor, usable cores, memory in GiB, GPUs; null where the machine does not tell.
+
+    Its name and its user are no part of it.
+    """
+    gpus = said("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
+    return {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": _memory(),
+        "gpus": gpus.splitlines() if gpus else [],
+    }
+
+
+def version(name: str) -> str:
+    """The installed version of a package, `none` where there is none."""
+    for distribution in (name, f"{name}-cpu"):  # vLLM's build for the CPU has a name of its own
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return "none"
+
+
+def said(*command: str) -> str | None:
+    """What a command prints in the repository; null if it is not there, fails, or takes more than ten seconds."""
+    if not shutil.which(command[0]):
+        return None
+    try:
+        done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _processor() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or None
+    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model")))
+    return next(named, platform.processor() or None)
+
+
+def _memory() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None

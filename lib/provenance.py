@@ -1,0 +1,230 @@
+"""Provenance: what made a study's results, step by step.
+
+What two equal runs share stands in `of`, and may be shown in a notebook. Times, the machine and the commit differ
+between them, and are kept in `outputs/<study>/provenance.json` alone.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+
+from lib import __version__, machine, params, paths, tables
+from lib.settings import Model
+
+WHOLE = 256 * 2**20  # bytes up to which a file is hashed whole; of a larger one its size and both ends
+END = 2**20
+PACKAGES = (
+    *("vllm", "torch", "transformers", "tokenizers", "safetensors", "mistral-common"),
+    *("math-verify", "latex2sympy2-extended", "sympy", "antlr4-python3-runtime"),
+    *("numpy", "pandas", "pyarrow", "matplotlib", "papermill", "nbclient", "ipykernel"),
+)
+CODE = ("lib", "notebooks", "params", "models", "pyproject.toml", "locks")  # what a step may depend on
+UNREAD = (".md", ".png", ".svg", ".pdf")  # files beside the weights that no engine reads
+
+
+class ProvenanceError(RuntimeError):
+    """What was kept about a study's steps cannot be read; its text is one line."""
+
+
+def of(study: str, model: str | None = None, **overrides: str) -> pd.Series:
+    """What two equal runs have in common, as texts by name: no time, no machine, no commit.
+
+    Args:
+        study: by name.
+        model: by name; None leaves out what is known of a model.
+        overrides: as `params.load_study` takes them.
+
+    Returns:
+        study, parameters (digest of all that is resolved), seed; of a model its path, revision, engine, threads and
+        files: a digest of their names and contents, null for a model that is on the hub or a server.
+
+    Raises:
+        ParamsError: a study or model without a sound file.
+    """
+    settings = params.load_study(study, **overrides)
+    resolved: dict[str, Any] = {"study": settings.as_dict()}
+    chosen = [params.load_interrupt(name) for name in settings.interrupts]
+    resolved["interrupts"] = [part.as_dict() for each in chosen for part in [each, *params.load_steps(each)]]
+    resolved["rubrics"] = {name: params.read("rubrics", name) for name in settings.rubrics}
+    if settings.judge:
+        resolved["judge"] = params.load_model(settings.judge).as_dict()
+    told: dict[str, Any] = {"study": study, "parameters": "", "seed": str(settings.seed)}
+    if model:
+        own = params.load_model(model)
+        resolved["model"] = own.as_dict()
+        held = files(own)
+        told |= {"model": model, "path": own.path, "revision": own.revision, "engine": own.engine}
+        told |= {"threads": str(own.threads or "all"), "files": digest(held) if held else None}
+    told["parameters"] = digest(resolved)
+    return pd.Series(told, name="provenance", dtype=object)
+
+
+def digest(value: Any) -> str:
+    """The first 16 hexadecimal digits of a SHA-256 over `value` as sorted JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def files(model: Model) -> dict[str, str]:
+    """Digest of each file of a local model by its name, hidden ones and pictures left out; none of another model.
+
+    A digest is a SHA-256 in hexadecimal digits; of a file over 256 MiB it is `ends:` and one over its size and its
+    first and last MiB.
+    """
+    if not model.is_local:
+        return {}
+    folder = Path(model.location)
+    names = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.suffix not in UNREAD)
+    shown = (name for name in names if not any(part.startswith((".", "__")) for part in name.parts))
+    return {name.as_posix(): _content(folder / name) for name in sorted(shown)}
+
+
+def code() -> dict[str, Any]:
+    """The code as it is: version, digest of `lib/` and the notebooks' sources, and what git says.
+
+    `commit` and `clean` (nothing uncommitted among what a step depends on) are null where the folder is no repository
+    of git's, or git is not there.
+    """
+    read = sorted(file for file in (paths.ROOT / "lib").rglob("*") if file.suffix in (".py", ".mplstyle"))
+    held = {file.relative_to(paths.ROOT).as_posix(): _content(file) for file in read}
+    held |= {f"notebooks/{file.name}": digest(_sources(file)) for file in sorted(paths.NOTEBOOKS.glob("*.ipynb"))}
+    commit = status = None
+    if (paths.ROOT / ".git").exists():  # else a repository around this folder would answer
+        commit, status = (
+            machine.said("git", "rev-parse", "HEAD"),
+            machine.said("git", "status", "--porcelain", "--", *CODE),
+        )
+    clean = None if commit is None or status is None else not status
+    return {"version": __version__, "code": digest(held), "commit": commit, "clean": clean}
+
+
+@contextmanager
+def step(name: str, study: str, model: str | None = None, **overrides: str) -> Iterator[None]:
+    """Keep what makes a step and how long it took, once the block has ended well.
+
+    The code is looked at before the block, so that a commit made meanwhile is not taken for it. Of a study or model
+    without a sound file the reason is kept in place of its parameters. A file that cannot be written is told on
+    stderr: the step is done all the same.
+    """
+    begun, before = _now(), code()
+    yield
+    told = {"step": name, "model": model, "started": begun, "ended": _now(), "overrides": overrides, "code": before}
+    told |= _made_from(study, model, overrides) | {"machine": machine.described()}
+    told["packages"] = {"python": platform.python_version()} | {name: machine.version(name) for name in PACKAGES}
+    try:
+        _keep(study, told)
+    except (tables.TableError, OSError) as error:
+        print(f"warning: {error}", file=sys.stderr, flush=True)
+
+
+def location(study: str) -> Path:
+    """Where the provenance of a study's steps is."""
+    return paths.outputs() / study / "provenance.json"
+
+
+def steps(study: str) -> list[dict[str, Any]]:
+    """What was kept about each step, by step and model; empty where nothing was.
+
+    Raises:
+        ProvenanceError: the file is not what `step` writes.
+    """
+    file = location(study)
+    if not file.is_file():
+        return []
+    try:
+        kept = json.loads(file.read_bytes())["steps"]
+        return sorted(kept, key=lambda told: (told["step"], told["model"] or ""))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProvenanceError(
+            f"{paths.show(file)}: not readable ({error}), expected JSON with a list `steps`"
+        ) from error
+
+
+def report(study: str) -> str:
+    """The steps of a study as a table for a terminal; one line that says so where nothing was kept."""
+    rows = []
+    for told in steps(study):
+        own, where = told.get("code", {}), told.get("machine", {})
+        seconds = pd.Timestamp(told["ended"]) - pd.Timestamp(told["started"])
+        state = {True: "", False: " and changes", None: " (no git)"}[own.get("clean")]
+        rows.append(
+            {
+                "step": told["step"],
+                "model": told["model"] or "",
+                "started": told["started"],
+                "seconds": round(seconds.total_seconds()),
+                "parameters": told["made_from"].get("parameters", "unknown"),
+                "code": f"{(own.get('commit') or own.get('version', 'unknown'))[:12]}{state}",
+                "machine": f"{where.get('processor')}, {where.get('cores')} cores, {where.get('memory_gib')} GiB"
+                + "".join(f", {gpu}" for gpu in where.get("gpus", [])),
+            }
+        )
+    if not rows:
+        return f"{paths.show(location(study))}: nothing was kept about the steps of {study}"
+    return "How it was made\n\n" + pd.DataFrame(rows).to_string(index=False)
+
+
+def _made_from(study: str, model: str | None, overrides: dict[str, str]) -> dict[str, Any]:
+    try:
+        told = {"made_from": of(study, model, **_of_study(overrides)).to_dict()}
+        own = params.load_model(model) if model else None
+    except (params.ParamsError, OSError) as error:
+        return {"made_from": {"unknown": str(error)}, "model_files": {}, "model_commit": None}
+    return told | {"model_files": files(own) if own else {}, "model_commit": _fetched(own) if own else None}
+
+
+def _of_study(overrides: dict[str, str]) -> dict[str, str]:
+    """Those parameters of a notebook that replace a study's own."""
+    return {name: overrides[name] for name in ("models", "interrupts", "positions") if overrides.get(name)}
+
+
+def _keep(study: str, told: dict[str, Any]) -> None:
+    """Put a step in place of the same step of a run before; the chains of two models may end at once."""
+    folder = paths.tables(study)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".provenance.lock"):
+        try:
+            others = [old for old in steps(study) if (old["step"], old["model"]) != (told["step"], told["model"])]
+        except ProvenanceError:
+            others = []  # a file that cannot be read is no reason to lose this step too
+        kept = sorted([*others, told], key=lambda one: (one["step"], one["model"] or ""))
+        with tables.atomic(location(study)) as file:
+            file.write((json.dumps({"steps": kept}, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+
+def _content(file: Path) -> str:
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        if size <= WHOLE:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+        first = opened.read(END)
+        opened.seek(-END, os.SEEK_END)
+        return "ends:" + hashlib.sha256(b"%d\0" % size + first + opened.read()).hexdigest()
+
+
+def _sources(notebook: Path) -> list[str]:
+    """The cells of a notebook as they are written; what they show is no code."""
+    return ["".join(cell["source"]) for cell in json.loads(notebook.read_bytes())["cells"]]
+
+
+def _fetched(model: Model) -> str | None:
+    """The commit of a hub model that lies in the cache of this machine, null if none does."""
+    if model.is_local or model.engine != "vllm":
+        return None
+    from huggingface_hub import try_to_load_from_cache  # comes with transformers, and takes its time to import
+
+    found = try_to_load_from_cache(model.path, "config.json", revision=model.revision)
+    return Path(found).parent.name if isinstance(found, str) else None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,142 @@
+"""A sealed archive: whether it holds what its manifest says, and unpacking it without trust in who packed it.
+
+Checksums tell damage. They do not tell who made an archive: for that its own SHA-256 must come another way.
+"""
+
+import hashlib
+import json
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+FORMAT = "midthought archive 1"
+MANIFEST = "manifest.json"
+LARGEST_MANIFEST = 64 * 2**20  # bytes
+# Data and pictures: nothing that any library here would run, such as code or weights beside a tokenizer.
+ENDINGS = {".yaml", ".json", ".csv", ".parquet", ".ipynb", ".pdf", ".svg", ".png", ".html", ".css"}
+# What `zipfile` raises over damage, depending on where it is.
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
+PLAIN = re.compile(r"[\w][\w.+-]*")  # a name that is one part of a path, and not hidden
+
+
+class SealedError(ValueError):
+    """An archive that cannot be trusted; its text is one line per fault."""
+
+
+def checksum(data: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def unpack(archive: Path, folder: Path | None = None) -> dict[str, Any]:
+    """Check an archive, every member of it, and unpack it into an empty folder if one is given.
+
+    Nothing is written before all is checked, and nothing outside the folder, whatever a member is called. A member is
+    read only as far as the manifest says that it goes.
+
+    Returns:
+        The manifest: format, study, code, members (bytes and sha256 by name), provenance.
+
+    Raises:
+        SealedError: not a zip file, cut short, or without a sound manifest; members that are missing, altered,
+            unlisted, named twice, links, locked by a password, or that would lie outside. A line for each.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            manifest = _manifest(packed, archive.name)
+            faults = [*_strange(packed, manifest), *_absent(packed, manifest)]
+            if not faults:
+                faults = [fault for name in manifest["members"] if (fault := _altered(packed, manifest, name))]
+            if faults:
+                raise SealedError("\n".join(f"{archive.name}: {_printable(fault)}" for fault in faults))
+            for name in manifest["members"] if folder else ():
+                _write(folder / name, _read(packed, manifest, name))
+    except SealedError:
+        raise
+    except DAMAGED as error:
+        raise SealedError(f"{archive.name}: no zip file, or cut short ({_printable(str(error))})") from None
+    except OSError as error:
+        raise SealedError(f"{archive.name}: {error.strerror or error}") from None
+    return manifest
+
+
+def _manifest(packed: zipfile.ZipFile, file: str) -> dict[str, Any]:
+    listed = [entry for entry in packed.infolist() if entry.filename == MANIFEST]
+    if len(listed) != 1:
+        raise SealedError(f"{file}: {MANIFEST}: found {len(listed)} times, expected once; not an archive of a study")
+    try:
+        with packed.open(listed[0]) as opened:
+            manifest = json.loads(opened.read(LARGEST_MANIFEST))
+        members = manifest["members"].items()
+        sound = all(isinstance(told["bytes"], int) and isinstance(told["sha256"], str) for _, told in members)
+    except (*DAMAGED, KeyError, TypeError, AttributeError) as error:
+        reason = _printable(str(error))[:80] or type(error).__name__
+        raise SealedError(f"{file}: {MANIFEST}: not readable ({reason}), expected JSON with members") from None
+    if not sound or manifest.get("format") != FORMAT or not PLAIN.fullmatch(str(manifest.get("study", ""))):
+        raise SealedError(f"{file}: {MANIFEST}: not readable, expected format {FORMAT!r}, a study and its members")
+    return manifest
+
+
+def _strange(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
+    """Members that no archive of ours has."""
+    entries = packed.infolist()
+    names = [entry.filename for entry in entries]
+    told = [f"{name}: would lie outside the study, expected params/ or outputs/" for name in names if _outside(name)]
+    told += [f"{name}: listed in the manifest, but would lie outside" for name in manifest["members"] if _outside(name)]
+    told += [f"{name}: not a kind of file that an archive holds" for name in names if Path(name).suffix not in ENDINGS]
+    told += [f"{name}: stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    for entry in entries:
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG) or entry.is_dir():
+            told.append(f"{entry.filename}: a link or folder, expected a file")
+        if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            told.append(f"{entry.filename}: locked by a password, or packed in a way that this does not read")
+    folded = [name.casefold() for name in set(names)]
+    told += [f"{name}: differs from another only in capitals" for name in {n for n in folded if folded.count(n) > 1}]
+    return told
+
+
+def _outside(name: str) -> bool:
+    """Whether a member would lie elsewhere than below params/ or outputs/, read as any system might read its name."""
+    first, *others = name.split("/")
+    if name == MANIFEST:
+        return False
+    return first not in ("params", "outputs") or not others or not all(PLAIN.fullmatch(part) for part in others)
+
+
+def _absent(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
+    names, listed = set(packed.namelist()) - {MANIFEST}, set(manifest["members"])
+    missing = [f"{name}: missing, though the manifest lists it" for name in sorted(listed - names)]
+    return missing + [f"{name}: not in the manifest" for name in sorted(names - listed)]
+
+
+def _altered(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> str | None:
+    told = manifest["members"][name]
+    try:
+        data = _read(packed, manifest, name)
+    except DAMAGED as error:
+        return f"{name}: altered or cut short ({error or type(error).__name__})"
+    if len(data) != told["bytes"]:
+        return f"{name}: altered, not the {told['bytes']} bytes that the manifest tells"
+    return None if checksum(data) == told["sha256"] else f"{name}: altered, its SHA-256 is not the manifest's"
+
+
+def _read(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> bytes:
+    """A member, and no more than a byte over what it should be: a small file can unpack to a very large one."""
+    with packed.open(name) as opened:
+        return opened.read(manifest["members"][name]["bytes"] + 1)
+
+
+def _write(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("xb") as opened:
+        opened.write(data)
+
+
+def _printable(text: str) -> str:
+    """A text in one line, whatever a hostile name in it holds."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

@@ -1,0 +1,258 @@
+"""Verification of a FAKE study: results derived again are equal, and each difference is told in one line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from fake_study import MODEL, STUDY, write_params, write_results, write_tables
+
+from lib import archive, differences, paths, rederive, sealed, tables, verify
+from lib.rederive import RederiveError
+from lib.sealed import SealedError
+
+
+def inputs(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Parameters and tables 01 to 04 of the FAKE study; the folder of its outputs."""
+    patch.setattr(paths, "PARAMS", folder / "params")
+    patch.setenv(paths.OUTPUTS_VARIABLE, str(folder / "outputs"))
+    write_params(folder / "params")
+    write_tables()
+    return folder / "outputs" / STUDY
+
+
+@pytest.fixture(scope="module")
+def derived(tmp_path_factory) -> Path:
+    """A folder with the FAKE study: inputs, and results made of them in this process. Not to be changed."""
+    folder = tmp_path_factory.mktemp("derived")
+    with pytest.MonkeyPatch.context() as patch:
+        inputs(folder, patch)
+        write_results()
+    return folder
+
+
+@pytest.fixture
+def results(derived, tmp_path, monkeypatch) -> Path:
+    """A copy of that, in the place of outputs and parameters; the folder of the study's outputs."""
+    shutil.copytree(derived, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(paths, "PARAMS", tmp_path / "params")
+    monkeypatch.setenv(paths.OUTPUTS_VARIABLE, str(tmp_path / "outputs"))
+    return tmp_path / "outputs" / STUDY
+
+
+def test_the_notebooks_give_the_results_of_an_archive_again_and_a_changed_grade_is_told(results, tmp_path):
+    grades = tables.read("grades", STUDY, MODEL)
+    assert len(grades) == 15 and (grades["status"] == "correct").sum() == 3 + 2 * (3 + 1)
+    beside = json.loads((results / "tables" / MODEL / "grades.json").read_bytes())
+    grades.loc[grades["row_id"] == "tiny/0001~original~0", "status"] = "incorrect"
+    tables.write(grades, "grades", STUDY, MODEL, params=beside)
+    archive.pack(STUDY, tmp_path / "fake.zip")
+    names, found = verify.archive(tmp_path / "fake.zip")
+    equal = set(names) - {difference.file for difference in found}
+    assert equal == {
+        "tables/labels.parquet",
+        "tables/labels.json",
+        f"tables/{MODEL}/grades.json",
+        "summary/accuracy.csv",
+    }
+    assert str(found[-1]) == (
+        f'tables/{MODEL}/grades.parquet: row tiny/0001~original~0, column status: stored "incorrect", now "correct"; '
+        "1 rows differ"
+    )
+    assert {difference.told for difference in found[:-1]} == {"derived, but not stored"}  # summaries left out above
+    assert all(difference.file.startswith("summary/") for difference in found[:-1])
+
+
+# what is told of two folders, without a notebook
+
+
+@pytest.fixture
+def other(derived, tmp_path) -> Path:
+    """A second copy of the results, to be changed."""
+    inputs = shutil.ignore_patterns(*(f"{name}.*" for name in rederive.INPUTS))
+    shutil.copytree(derived / "outputs" / STUDY, tmp_path / "other", ignore=inputs)
+    return tmp_path / "other"
+
+
+def told(results: Path, other: Path) -> list[str]:
+    return [str(difference) for difference in differences.between(results, other, rederive.made(results, other))]
+
+
+def test_equal_results_have_no_differences(results, other):
+    assert told(results, other) == []
+    made = rederive.made(results, other)
+    assert {Path(name).stem for name in made if name.startswith("tables")} == {"grades", "labels"}
+    assert any(name.startswith("summary/") for name in made)
+
+
+def rewrite(file: Path, change) -> None:
+    change(pd.read_parquet(file)).to_parquet(file, index=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda rows: rows.iloc[1:], "row tiny/0000~original~0: only stored; 1 such rows"),
+        (
+            lambda rows: pd.concat([rows, rows.iloc[:1].assign(row_id="new")]),
+            "row new: only derived again; 1 such rows",
+        ),
+        (lambda rows: rows.drop(columns="gold"), "column gold: only stored"),
+        (lambda rows: rows.assign(more=1), "column more: only derived again"),
+    ],
+)
+def test_rows_and_columns_that_one_side_lacks_are_told(results, other, change, line):
+    name = f"tables/{MODEL}/grades.parquet"
+    rewrite(other / name, change)
+    assert told(results, other)[0] in (f"{name}: {line}", f"{name}: columns of other types or in another order")
+
+
+def changed(other: Path, **values) -> None:
+    """Write the grades again with other values in their first row."""
+    rows = tables.read("grades", STUDY, MODEL).astype(object)
+    for column, value in values.items():
+        rows.loc[0, column] = value
+    tables.write(rows, "grades", STUDY, MODEL)
+    shutil.copy(paths.tables(STUDY, MODEL) / "grades.parquet", other / "tables" / MODEL / "grades.parquet")
+
+
+def test_walls_of_another_machine_are_told_and_are_no_difference_in_results(derived, results, other):
+    changed(other, sandbox="bubblewrap", reason="wrong answer")
+    stored = derived / "outputs" / STUDY
+    found = differences.between(stored, other, [f"tables/{MODEL}/grades.parquet"])
+    assert [(difference.counts, difference.told) for difference in found] == [
+        (True, 'row tiny/0000~original~0, column reason: stored null, now "wrong answer"; 1 rows differ'),
+        (False, 'row tiny/0000~original~0, column sandbox: stored null, now "bubblewrap"; 1 rows differ'),
+    ]
+
+
+def test_the_same_rows_in_other_bytes_are_no_difference(results, other):
+    name = f"tables/{MODEL}/grades.parquet"
+    rows = differences.pq.ParquetFile(other / name).read()
+    differences.pq.write_table(rows, other / name, compression="none")
+    assert told(results, other) == [f"{name}: the same rows in other bytes (no difference in results)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a,b\n1,2\n3,4\n", None),
+        ("a,b\n1,2\n3,5\n", 'line 3: stored "3,4", now "3,5"; 1 lines differ'),
+        ("a,b\n1,2\n", "3 lines stored, 2 derived again"),
+        (None, "stored, but not derived again"),
+    ],
+)
+def test_a_line_of_a_summary_is_told(results, other, text, line):
+    (results / "summary" / "a.csv").write_text("a,b\n1,2\n3,4\n")
+    if text is not None:
+        (other / "summary" / "a.csv").write_text(text)
+    assert told(results, other) == ([f"summary/a.csv: {line}"] if line else [])
+    if text is None:
+        (derived_alone,) = differences.between(other, results, ["summary/a.csv"])
+        assert str(derived_alone) == "summary/a.csv: derived, but not stored"
+
+
+def test_a_parameter_is_told_and_the_replay_of_a_judge_is_not(results, other):
+    values = json.loads((other / "tables" / "labels.json").read_bytes())
+    judge = {"name": "j", "engine": "vllm", "options": {"dtype": "float32"}}
+    replay = judge | {"engine": "replay", "options": {"dtype": "float32", "recorded": "recorded"}}
+    for folder, own in ((results, judge), (other, replay)):
+        (folder / "tables" / "labels.json").write_text(json.dumps(values | {"judge": own}))
+    assert told(results, other) == []
+    (other / "tables" / "labels.json").write_text(json.dumps(values | {"judge": replay, "seed": 8}))
+    assert told(results, other) == ["tables/labels.json: seed: stored 7, now 8; 1 values differ"]
+
+
+# what cannot be derived
+
+
+def test_a_study_without_tables_is_told(tmp_path, monkeypatch):
+    results = inputs(tmp_path, monkeypatch)
+    shutil.rmtree(results / "tables" / MODEL)
+    with pytest.raises(RederiveError, match=r"^fake: no table of continuations, expected one of each model$"):
+        verify.study(STUDY)
+
+
+def test_an_archive_that_would_run_programs_without_a_sandbox_is_refused(tmp_path, monkeypatch):
+    inputs(tmp_path, monkeypatch)
+    file = paths.PARAMS / "studies" / f"{STUDY}.yaml"
+    file.write_text(file.read_text() + "allow_unsafe: true\n")
+    archive.pack(STUDY, tmp_path / "a.zip")
+    monkeypatch.setattr(rederive, "rederive", lambda *given: pytest.fail("ran"))
+    with pytest.raises(SealedError, match=r"^a.zip: params/studies/fake.yaml: allow_unsafe: expected false, as progr"):
+        verify.archive(tmp_path / "a.zip")
+
+
+def test_a_judge_is_replayed_and_no_engine_is_left_that_could_be_opened(tmp_path, monkeypatch):
+    results = inputs(tmp_path, monkeypatch)
+    said = results / "parts" / f"judgements-tiny-lrm-s-{MODEL}"
+    said.mkdir()
+    shutil.copy(next((results / "parts" / MODEL).glob("*.parquet")), said / "1.parquet")
+    file = paths.PARAMS / "studies" / f"{STUDY}.yaml"
+    file.write_text(file.read_text() + "judge: tiny-lrm-s\nrubrics: {leakage: all}\n")
+    ran = []
+    monkeypatch.setattr(rederive, "_run", lambda bench, *step: ran.append(step))
+    bench = tmp_path / "bench"
+    bench.mkdir()
+    rederive.rederive(STUDY, results, paths.PARAMS, bench)
+    judge = yaml.safe_load((bench / "params" / "models" / "tiny-lrm-s.yaml").read_bytes())
+    assert (judge["engine"], judge["options"]["recorded"]) == ("replay", "recorded")
+    assert len(list((bench / "recorded").glob("*.parquet"))) == 1
+    assert ran == [("05_grade", STUDY, MODEL, []), ("06_failure_modes", STUDY, None, [])]
+    assert yaml.safe_load((paths.PARAMS / "models" / "tiny-lrm-s.yaml").read_bytes()).get("engine") is None
+
+
+@pytest.mark.parametrize("line", ["judge: ../../../params/models/tiny-lrm-s", "models: [../models/tiny-lrm-s]"])
+def test_a_model_is_looked_for_nowhere_else(tmp_path, monkeypatch, line):
+    results = inputs(tmp_path, monkeypatch)
+    file = paths.PARAMS / "studies" / f"{STUDY}.yaml"
+    file.write_text(file.read_text().replace(f"models: [{MODEL}]", "") + line + "\n")
+    before = (paths.PARAMS / "models" / "tiny-lrm-s.yaml").read_bytes()
+    bench = tmp_path / "a" / "bench"
+    bench.mkdir(parents=True)
+    with pytest.raises(RederiveError, match=r"tiny-lrm-s\.yaml: missing, though the study names"):
+        rederive.rederive(STUDY, results, paths.PARAMS, bench)
+    assert (paths.PARAMS / "models" / "tiny-lrm-s.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("models/tiny_lrm/tiny-lrm-s", "link"),
+        ("models/not/here", "stand-in"),
+        ("Qwen/Qwen3-8B", None),  # a hub name
+        ("lib", "own"),
+        ("outputs", None),
+        ("./outputs/tiny", None),
+        ("models/../outputs", None),
+    ],
+)
+def test_a_models_folder_never_lets_a_run_write_into_real_results(tmp_path, path, there):
+    (tmp_path / "params" / "models").mkdir(parents=True)
+    (tmp_path / "params" / "models" / "m.yaml").write_text(f"path: {path}\n")
+    (tmp_path / "lib").mkdir()
+    rederive._stand_in(tmp_path, "m")
+    made = {file for file in tmp_path.rglob("*") if file.is_symlink()}
+    assert made == ({tmp_path / path} if there == "link" else set())
+    assert (tmp_path / path).exists() == (there is not None)
+    assert (tmp_path / path / "config.json").is_file() == (there in ("link", "stand-in"))
+
+
+def test_a_notebook_that_fails_is_told_in_a_line(tmp_path, monkeypatch):
+    results = inputs(tmp_path, monkeypatch)
+    (results / "tables" / MODEL / "traces.parquet").write_bytes(b"torn")
+    with pytest.raises(RederiveError, match=r"^05_grade \(fake/fake-lrm\): TableError: .*traces.parquet: truncated"):
+        verify.study(STUDY)
+
+
+def test_checksums_alone_run_nothing(tmp_path, monkeypatch):
+    inputs(tmp_path, monkeypatch)
+    archive.pack(STUDY, tmp_path / "a.zip")
+    monkeypatch.setattr(rederive, "rederive", lambda *given: pytest.fail("ran"))
+    assert verify.archive(tmp_path / "a.zip", again=False) == ([], [])
+    manifest = sealed.unpack(tmp_path / "a.zip")
+    assert verify.told_of_code(manifest) is None
+    told = verify.told_of_code(manifest | {"code": {"version": "0.0.1", "code": "x", "commit": None}})
+    assert told == "packed with other code: version 0.0.1, commit not known"
