@@ -94,7 +94,7 @@ def items(
     asked = rubrics(study) if study.judge else {}
     wanted = study.judged_sources or study.sources
     taken = assigned(study, asked, continuations[continuations["source"].isin(wanted)])
-    made = cut.items(traces, taken, problems, updates, model)
+    made = cut.items(traces, taken, problems, updates, model, continuations)
     return made.assign(source=taken["source"].to_numpy(), rubrics=taken["rubrics"].to_numpy())
 
 

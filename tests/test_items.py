@@ -26,6 +26,7 @@ def tables(inserted, generated, kept=10, variant="original", closes=False, prefi
         "problem_id": "p",
         "interrupt": "speed_up",
         "position": 0.3,
+        "parent_id": None,
         "kept_tokens": kept,
         "inserted_ids": ids(inserted),
         "token_ids": new,
@@ -98,6 +99,18 @@ def test_a_judge_is_told_outside_the_record_that_a_part_is_empty(plain):
 def test_a_thought_that_never_ends_has_no_answer():
     row = made("\nFaster.\n", "Add 3: 5 + 3 = 8.\nAdd 3")
     assert row["answer"] is None and row["after"].startswith("Add 3: 5 + 3 = 8.")
+
+
+def test_what_led_to_a_second_interrupt_is_kept_with_the_words_of_the_first():
+    generated = "Add 3: 5 + 3 = 8.\n</think>\n\n\\boxed{8}<|im_end|>"
+    traces, first, problems, updates = tables("\nFaster.\n", generated)
+    second = first.assign(continuation_id="d", parent_id="c", kept_tokens=3, inserted_ids=[ids("\nAt once.\n")])
+    row = items.items(traces, second, problems, updates, MODEL, first).iloc[0]
+    alone = items.items(traces, first, problems, updates, MODEL).iloc[0]
+    assert row["kept"] == f"{alone['kept']}\nFaster.\n{markup.decode(ids(generated)[:3], MODEL)}"
+    assert row["inserted"] == "At once." and row["steps"].startswith("1. Start with 5.\n")
+    with pytest.raises(ValueError, match=r"^d: no parent for it"):
+        items.items(traces, second, problems, updates, MODEL)
 
 
 def test_a_revised_trace_shows_the_revised_problem_and_the_original_reference():

@@ -150,8 +150,9 @@ class Reader:
     def _item(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A continuation as `lib.grm.items` cuts it; the second of several interrupts cut what the first gave."""
         trace, problem = self._row("traces", row["trace_id"]), row["problem_id"]
-        if isinstance(row["parent_id"], str):
+        if isinstance(row["parent_id"], str):  # what came before stands in parts of its own
             trace["token_ids"] = self._row("continuations", row["parent_id"])["token_ids"]
+            row = dict(row) | {"parent_id": None}
         known = [frame[frame["problem_id"].eq(problem)] for frame in map(self.table, ("problems", "updates"))]
         return items.items(pd.DataFrame([trace]), pd.DataFrame([row]), *known, self.markup).iloc[0].to_dict()
 
