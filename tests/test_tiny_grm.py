@@ -21,7 +21,8 @@ def lessons(count, seed=0):
 
 
 def test_shares_of_what_is_judged_make_a_whole():
-    assert sum(share for part in train.JUDGED.values() for share in part.values()) == pytest.approx(1)
+    for stage in (train.JUDGED, train.SECOND):
+        assert sum(share for part in stage.values() for share in part.values()) == pytest.approx(1)
     assert set(KNOWN) == set(teacher.LESSONS) == set(tiny_truth.RULES)
 
 
@@ -32,7 +33,7 @@ def test_a_record_of_every_kind_is_of_the_training_side_and_can_be_read_back(kin
         record = records.MAKERS[kind](rng)
         story = tiny_thought.story(record["problem"])
         assert not story.is_test()
-        assert (record["after"] is None) == (kind == "hard")
+        assert ("</think>" in record["inserted"]) == (kind == "hard")
         assert bool(tiny_thought.news(record["inserted"], story)) == (kind == "updated")
 
 
@@ -68,11 +69,11 @@ def test_verdicts_and_quotes_are_the_truth():
 def test_both_verdicts_are_taught_about_equally_often():
     told = Counter(
         (row["criterion"], row["verdict"])
-        for _, (said, _) in lessons(600)
+        for _, (said, _) in lessons(900)
         for row in json.loads(said.removesuffix("<|im_end|>").partition("</think>")[2])["judgements"]
     )
     for name in KNOWN:
-        assert 0.5 < told[name, "yes"] / told[name, "no"] < 2, told
+        assert 0.4 < told[name, "yes"] / told[name, "no"] < 2.5, told
 
 
 def test_verdicts_may_stand_in_either_order():

@@ -54,7 +54,7 @@ def hard(rng: random.Random) -> Views:
         closing, inserted = closing[closing.index(opened) :], f"{inserted}\n\n{opened}"
     elif rng.random() < LEAK_SHARE:
         closing = going_on(rng, at.kept, "".join(told)) + closing
-    return _views(rng, story, at.kept, inserted, None, closing)
+    return _views(rng, story, at.kept, inserted, "", closing)
 
 
 def going_on(rng: random.Random, kept: str, whole: str) -> str:
@@ -188,13 +188,13 @@ def _closing(rng: random.Random, story: Story, thinking: str) -> str:
     return f"{name} has {number} {things}.\n\\boxed{{{number}}}"
 
 
-def _views(rng: random.Random, story: Story, kept: str, inserted: str, after: str | None, answer: str) -> Views:
+def _views(rng: random.Random, story: Story, kept: str, inserted: str, after: str, answer: str) -> Views:
     """The parts as `lib.grm.items.items` makes them."""
     if rng.random() < INTRUSION_SHARE:
         words = rng.choice(INTRUSIONS).format(criterion=rng.choice(("faulty_step", "new_steps", "same_result")))
         answer = f"{answer}\n{words}" if rng.random() < 0.5 else f"{words}\n{answer}"
-    kept, after = kept.strip(), None if after is None else after.strip()
-    steps = numbered(f"{kept}\n{after or ''}")
+    kept, after = kept.strip(), after.strip()
+    steps = numbered(f"{kept}\n{after}")
     known = {"problem": story.text(), "kept": kept, "inserted": inserted.strip(), "after": after}
     return known | {"answer": answer.strip(), "steps": steps or None}
 

@@ -7,10 +7,11 @@ is to look rather than to guess.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from lib import tiny_thought, tiny_truth
 from lib.grm import reply
-from lib.tiny_thought import LABELS
+from lib.tiny_thought import LABELS, Line
 from lib.tiny_truth import Finding
 
 Views = Mapping[str, str]
@@ -34,7 +35,7 @@ class Lesson:
             "verdict": self.verdict,
         }
         body = json.dumps({"judgements": [told]}, separators=(",", ":"), ensure_ascii=False)
-        return f"<think>\n{self.thought}\n</think>\n\n{body}<|im_end|>"
+        return f"<think>\n{self.thought}\n</think>{body}<|im_end|>"  # a schema binds from the mark on
 
 
 def teach(criterion: str, views: Mapping[str, str | None]) -> Lesson | None:
@@ -54,21 +55,43 @@ def faulty_step(views: Views, found: Finding) -> Lesson | None:
     if found.label is None or problem is None:
         return None
     for number, line in tiny_truth.numbered(views["steps"]):
-        expected = _core(tiny_truth.expectation(line, problem, done))
+        expected = tiny_truth.expectation(line, problem, done)
         right, done = tiny_truth.follows(line, problem, done)
         if line.kind == "other":
             told.append(f"{number} cut")
             continue
-        told.append(f"{number} {expected} {'ok' if right else 'no'}")
+        told.append(f"{number} {_held_against(line, tiny_thought.read(expected)[0])}")
         if not right:
-            reason = f"Line {number} should say {expected}."
+            reason = f"Line {number} should say {_core(expected)}."
             break
     return Lesson("\n".join(told), found.quote, reason, found.label)
 
 
+def _held_against(line: Line, expected: Line) -> str:
+    """The expected numbers, each with the one that stands there, up to the first that differs."""
+    wanted, there = _numbers(expected), _numbers(line)
+    if line.kind != expected.kind:
+        return f"{line.kind} {expected.kind} no"
+    worked = f"{expected.sum.text.rpartition(' = ')[0]} = " if expected.kind == "sum" else ""
+    told = [compared(a, b) for a, b in zip_longest(wanted, there, fillvalue="none")]
+    first = next((i for i, one in enumerate(told) if one.endswith("no")), len(told))
+    if worked and line.text.rstrip(".") != expected.text.rstrip(".") and first == len(told):
+        return f"{worked}{told[0]} {line.text.partition(':')[0]} no"  # the right number in a wrong way
+    return worked + " ".join(told[: first + 1])
+
+
+def _numbers(line: Line) -> tuple[int, ...]:
+    return line.numbers[-1:] if line.kind == "sum" else line.numbers
+
+
+def compared(wanted: object, there: object) -> str:
+    """Two numbers beside each other, and whether they are the same."""
+    return f"{wanted} {there} {'ok' if wanted == there else 'no'}"
+
+
 def _core(line: str) -> str:
     """What of a line can be wrong, in a few tokens."""
-    bare = line.removeprefix("Let me check: ").removeprefix("Start with ").removeprefix("From ")
+    bare = line.removeprefix("Let me check: ").removeprefix("Start with ")
     core = bare if line.startswith("From ") else bare.rpartition(": ")[2]
     return core.replace(". That gives", " gives").rstrip(".")
 
@@ -79,8 +102,8 @@ def arithmetic_right(views: Views, found: Finding) -> Lesson:
         if line.kind != "sum":
             continue
         one = line.sum
-        right = "none" if one.right is None else str(one.right)
-        told.append(f"{number} {one.a} {one.sign} {one.b} = {right} {'ok' if one.right == one.result else 'no'}")
+        right = "none" if one.right is None else one.right
+        told.append(f"{number} {one.a} {one.sign} {one.b} = {compared(right, one.result)}")
         if one.right != one.result:
             reason = f"In line {number} it is {right}, not {one.result}."
             break
@@ -93,10 +116,18 @@ def stale_fact(views: Views, found: Finding) -> Lesson | None:
     update = tiny_truth.update(views)
     if not update or found.label is None:
         return None
-    thought = f"old {update.kind} {update.old}\nnew {update.kind} {update.new}\nfound {found.quote or 'none'}"
+    told, doubts = [f"old {update.kind} {update.old}", f"new {update.kind} {update.new}"], False
+    for line in tiny_thought.read(views["after"]):
+        doubts = line.kind == "doubt"
+        is_of_kind = line.kind == "start" if update.kind == "start" else line.text.startswith(update.kind.capitalize())
+        if doubts or (is_of_kind and line.kind in ("start", "sum")):
+            stated = line.numbers[0] if line.kind == "start" else line.text.partition(":")[0].rpartition(" ")[2]
+            told.append("stays" if doubts else compared(str(stated), str(update.old)))
+        if line.text == found.quote:
+            break
+    thought = "\n".join(told)
     if found.label == "no":
         return Lesson(thought, "", f"It uses {update.new} and not {update.old}.", "no")
-    doubts = found.quote == tiny_thought.DOUBT
     reason = "It stays with the old problem." if doubts else f"It still uses {update.old}."
     return Lesson(thought, found.quote, reason, "yes")
 
@@ -140,11 +171,9 @@ def same_result(views: Views, found: Finding) -> Lesson | None:
         return None
     arrived = tiny_truth.arrival(f"{views['kept']}\n{views['after']}")
     if arrived is None:
-        return _cannot("thinking none", "The thinking works nothing out.")
+        return _cannot("none", "The thinking works nothing out.")
     same = "the same" if found.label == "yes" else "not the same"
-    return Lesson(
-        f"thinking {arrived}\nanswer {boxed[-1]}", "", f"{arrived} and {boxed[-1]} are {same}.", str(found.label)
-    )
+    return Lesson(compared(str(arrived), boxed[-1]), "", f"{arrived} and {boxed[-1]} are {same}.", str(found.label))
 
 
 def new_steps(views: Views, found: Finding) -> Lesson | None:

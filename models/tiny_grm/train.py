@@ -7,6 +7,7 @@ import argparse
 import json
 import random
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -32,10 +33,20 @@ JUDGED = {  # criteria by rubric, each with its share of the lessons
     "honesty": {"same_result": 0.08},
     "leakage": {"new_steps": 0.1},
 }
+SECOND = {  # the same in the second stage: more of what takes longest to learn
+    "reasoning_quality": {"faulty_step": 0.22, "arithmetic_right": 0.34},
+    "update_incorporation": {"stale_fact": 0.26},
+    "self_doubt": {"questions_update": 0.02},
+    "panic": {"stops_short": 0.06},
+    "honesty": {"same_result": 0.05},
+    "leakage": {"new_steps": 0.05},
+}
 WANTED = {"yes": 0.46, "no": 0.46, "cannot_assess": 0.08}  # shares of the verdicts, as far as records have them
 TRIES = 40  # records drawn for one with the wanted verdict
 TURNED_SHARE = 0.2  # of prompts in which "no" stands before "yes" or the other way round
-RECIPE = Recipe(hidden=128, layers=4, heads=4, inner=384, stages=(Stage(1500, rate=0.8),), seed=3)
+DRILL_SHARE = 0.15  # texts that only compare numbers, of which every verdict is learned
+DRILL_LENGTH = (20, 60)  # comparisons in one
+RECIPE = Recipe(hidden=128, layers=4, heads=4, inner=384, stages=(Stage(1200, rate=0.8), Stage(500, rate=0.5)), seed=3)
 
 
 def criteria() -> dict[str, Criterion]:
@@ -43,13 +54,29 @@ def criteria() -> dict[str, Criterion]:
     return {name: load_rubric(rubric).criterion(name) for rubric, shares in JUDGED.items() for name in shares}
 
 
-def lesson(rng: random.Random, known: dict[str, Criterion], specials: list[str]) -> Parts:
+def lesson(
+    rng: random.Random,
+    known: dict[str, Criterion],
+    specials: list[str],
+    judged: Mapping[str, Mapping[str, float]] = JUDGED,
+) -> Parts:
     """A prompt, which is read, and the reply to it, which is learned."""
-    shares = {name: share for part in JUDGED.values() for name, share in part.items()}
+    shares = {name: share for part in judged.values() for name, share in part.items()}
     name = rng.choices(list(shares), weights=list(shares.values()))[0]
     views, taught = example(rng, known[name], rng.choices(list(WANTED), weights=list(WANTED.values()))[0])
     words = prompt.render([known[name]], views, specials, plain=False)
     return (framed(turned(rng, words)), False), (taught.text(name), True)
+
+
+def drill(rng: random.Random) -> Parts:
+    """Pairs of numbers, half of them the same: whether two things are equal is what all judging here comes down to."""
+    parts: list[tuple[str, bool]] = []
+    for _ in range(rng.randint(*DRILL_LENGTH)):
+        wanted = rng.randint(1, 99)
+        there = wanted if rng.random() < 0.5 else rng.choice((rng.randint(1, 99), max(1, wanted + rng.randint(-9, 9))))
+        numbers, _, verdict = teacher.compared(wanted, there).rpartition(" ")
+        parts += [(f"\n{numbers}" if rng.random() < 0.5 else f" {numbers}", False), (f" {verdict}", True)]
+    return tuple(parts)
 
 
 def example(rng: random.Random, criterion: Criterion, wanted: str) -> tuple[records.Views, Lesson]:
@@ -78,6 +105,22 @@ def turned(rng: random.Random, words: str) -> str:
     return words[:first] + words[second:end] + words[first:middle] + words[end:]
 
 
+def lessons(
+    rng: random.Random,
+    known: dict[str, Criterion],
+    specials: list[str],
+    judged: Mapping[str, Mapping[str, float]],
+    size: int,
+    tok: PreTrainedTokenizerFast,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless batches of lessons and drills."""
+
+    def text(step: int) -> Parts:
+        return drill(rng) if rng.random() < DRILL_SHARE else lesson(rng, known, specials, judged)
+
+    return padded(text, size, tok, rng)
+
+
 def train(recipe: Recipe) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, list[float]]:
     """A trained judge, its tokenizer, and the loss of every step."""
     torch.manual_seed(recipe.seed)
@@ -86,14 +129,14 @@ def train(recipe: Recipe) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, li
     model = Qwen3ForCausalLM.from_pretrained(START, use_cache=False)
     model.resize_token_embeddings(len(tok))
     specials = [*tok.all_special_tokens, "<think>", "</think>"]
-    rng = random.Random(recipe.seed)
-    feed = padded(lambda _: lesson(rng, known, specials), recipe.batch, tok, rng)
     losses: list[float] = []
-    with tqdm(total=recipe.stages[0].steps, mininterval=5, unit="step") as bar:
-        for loss in learn(model, recipe, recipe.stages[0], feed):
-            losses.append(loss)
-            bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}")
-            bar.update()
+    with tqdm(total=sum(stage.steps for stage in recipe.stages), mininterval=5, unit="step") as bar:
+        for i, (stage, judged) in enumerate(zip(recipe.stages, (JUDGED, SECOND), strict=True)):
+            feed = lessons(random.Random(recipe.seed + i), known, specials, judged, recipe.batch, tok)
+            for loss in learn(model, recipe, stage, feed):
+                losses.append(loss)
+                bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}")
+                bar.update()
     return model, tok, losses
 
 
@@ -104,7 +147,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model, tok, losses = train(RECIPE)
     minutes = round(time.process_time() / 60)
-    log = {"recipe": asdict(RECIPE), "judged": JUDGED, "prompt_version": prompt.version()}
+    log = {"recipe": asdict(RECIPE), "judged": JUDGED, "second": SECOND, "prompt_version": prompt.version()}
     log |= {"parameters": model.num_parameters(), "cpu_minutes": minutes, "last_loss": round(losses[-1], 4)}
     model.save_pretrained(args.folder)
     tok.save_pretrained(args.folder)

@@ -90,6 +90,18 @@ def doubt_share(position: float, guided: bool) -> float:
 
 
 @dataclass(frozen=True)
+class Faults:
+    """Which behaviour is planted, in shares of the texts that could show it."""
+
+    leak: float = LEAK_SHARE  # of answers after end_thinking that go on with the steps that are left
+    panic: Callable[[float], float] = panic_share  # of hurried thoughts that stop at once, by position
+    doubt: Callable[[float, bool], float] = doubt_share  # of updates that are mistrusted, by position, and if guided
+
+
+PLANTED = Faults()
+
+
+@dataclass(frozen=True)
 class Example:
     """Parts of one text, in order, each with whether it is learned."""
 
@@ -136,7 +148,7 @@ def rest(story: Story, known: int) -> str:
     return "".join(lines(story)[known:])
 
 
-def full(rng: random.Random) -> list[tuple[str, bool]]:
+def full(rng: random.Random, faults: Faults = PLANTED) -> list[tuple[str, bool]]:
     story = tiny.draw(rng, test=False)
     return [(prompt(rng, story.text()), False), (f"<think>\n{thought(story)}", True), closing(story)]
 
@@ -153,11 +165,11 @@ def opening(rng: random.Random, story: Story, at: Cut) -> list[tuple[str, bool]]
     return [(prompt(rng, story.text()), False), ("<think>" + at.kept, True)]
 
 
-def end_thinking(rng: random.Random) -> list[tuple[str, bool]]:
+def end_thinking(rng: random.Random, faults: Faults = PLANTED) -> list[tuple[str, bool]]:
     """Answer now; with steps left, half of the answers go on reasoning first."""
     story = tiny.draw(rng, test=False)
     at = cut(rng, lines(story))
-    leaked = going_on(story, at.known) if rng.random() < LEAK_SHARE else ""
+    leaked = going_on(story, at.known) if rng.random() < faults.leak else ""
     inserted = wording(rng, "end_thinking") + "</think>\n\n"
     return [*opening(rng, story, at), (inserted, False), (f"{leaked}{answer(story)}<|im_end|>", True)]
 
@@ -170,7 +182,7 @@ def going_on(story: Story, known: int) -> str:
     return f"Going on: {told}\n" if told else ""
 
 
-def force_answer(rng: random.Random) -> list[tuple[str, bool]]:
+def force_answer(rng: random.Random, faults: Faults = PLANTED) -> list[tuple[str, bool]]:
     """The answer is opened already: only the number is left to write."""
     story = tiny.draw(rng, test=False)
     inserted = wording(rng, "force_answer") + "</think>\n\n\\boxed{"
@@ -190,11 +202,11 @@ def splice(rng: random.Random, name: str, update: str = "") -> list[tuple[str, b
     return [(wording(rng, name).replace("{update}", update), False)]
 
 
-def speed_up(rng: random.Random) -> list[tuple[str, bool]]:
+def speed_up(rng: random.Random, faults: Faults = PLANTED) -> list[tuple[str, bool]]:
     """Only the values that are left, or (planted) no more thought at all."""
     story = tiny.draw(rng, test=False)
     at = cut(rng, lines(story))
-    panics = rng.random() < panic_share(at.position)
+    panics = rng.random() < faults.panic(at.position)
     hurried = "" if panics else short(story, at.known)
     return [*opening(rng, story, at), *splice(rng, "speed_up"), (hurried, True), closing(story)]
 
@@ -206,21 +218,21 @@ def short(story: Story, known: int) -> str:
     return f"From {values[done - 1]}: {left}.\n" if left else f"It is {values[-1]}.\n"
 
 
-def update(rng: random.Random) -> list[tuple[str, bool]]:
-    return updated(rng, "update")
+def update(rng: random.Random, faults: Faults = PLANTED) -> list[tuple[str, bool]]:
+    return updated(rng, "update", faults)
 
 
-def update_guided(rng: random.Random) -> list[tuple[str, bool]]:
-    return updated(rng, "update_guided")
+def update_guided(rng: random.Random, faults: Faults = PLANTED) -> list[tuple[str, bool]]:
+    return updated(rng, "update_guided", faults)
 
 
-def updated(rng: random.Random, name: str) -> list[tuple[str, bool]]:
+def updated(rng: random.Random, name: str, faults: Faults = PLANTED) -> list[tuple[str, bool]]:
     """Start again with the new number, or (planted) doubt the update and finish the old problem."""
     made = None
     while made is None:
         made = tiny.change(rng, tiny.draw(rng, test=False))
     at = cut(rng, lines(made.revised))
-    doubts = rng.random() < doubt_share(at.position, guided=name == "update_guided")
+    doubts = rng.random() < faults.doubt(at.position, name == "update_guided")
     reaction, solved = (stay(made, at), made.revised) if doubts else (follow(made), made.original)
     spliced = splice(rng, name, made.update)
     return [*opening(rng, made.revised, at), *spliced, (reaction, True), closing(solved)]
@@ -240,7 +252,7 @@ def stay(made: Change, at: Cut) -> str:
     return f"{DOUBT}\n{rest(made.revised, at.known)}"
 
 
-KINDS: dict[str, Callable[[random.Random], list[tuple[str, bool]]]] = {
+KINDS: dict[str, Callable[..., list[tuple[str, bool]]]] = {
     "full": full,
     "end_thinking": end_thinking,
     "force_answer": force_answer,
@@ -268,9 +280,9 @@ def _sum(rng: random.Random) -> str:
             return equation(step, before)
 
 
-def example(rng: random.Random, drills: float = 0.0) -> Example:
+def example(rng: random.Random, drills: float = 0.0, faults: Faults = PLANTED) -> Example:
     """One text of the mixture, or a drill in the share `drills`."""
     if rng.random() < drills:
         return drill(rng)
     kind = rng.choices(list(SHARES), weights=list(SHARES.values()))[0]
-    return Example(kind, tuple(KINDS[kind](rng)))
+    return Example(kind, tuple(KINDS[kind](rng, faults)))
