@@ -138,12 +138,13 @@ class Reader:
         before = self._pieces(self._row("continuations", parent))[:-2] if isinstance(parent, str) else []
         item, prefill = self._item(row), (row["prefill"] or "").strip()
         inserted = item["inserted"].removesuffix(prefill).rstrip()
+        was_closed = row["ended"] and not row["answer_start"]  # the model did not close its thinking, the splice did
         opener = len(prefill) if (item["answer"] or "").startswith(prefill) else 0
         return [
             *before,
             Piece("kept", item["kept"], row["kept_tokens"]),
             Piece("inserted", inserted, len(row["inserted_ids"])),
-            Piece("after", item["after"], row["reasoning_tokens"]),
+            Piece("after", None if was_closed else item["after"], row["reasoning_tokens"]),
             Piece("answer", item["answer"], row["answer_tokens"], opener),
         ]
 
