@@ -4,9 +4,9 @@ Texts are written by models: everything is escaped and nothing of it is rendered
 shown by their number, as they may turn the order of what stands around them.
 """
 
-import html as escaping
 import unicodedata
 from collections.abc import Mapping
+from html import escape as entities
 from typing import Any
 
 import pandas as pd
@@ -50,10 +50,10 @@ def html(item: Mapping[str, Any], judgement: Mapping[str, Any], criterion: Crite
     heading = f"{item['item_id']} · {criterion.id}: {verdict}{scored}"
     told = [("question", criterion.question)] + [(name, _text(judgement.get(name))) for name in TOLD]
     lines = "".join(
-        f"<pre style='{BOX}'><b>{name.capitalize()}</b> {_shown(text)}</pre>" for name, text in told if text
+        f"<pre style='{BOX}'><b>{name.capitalize()}</b> {escape(text)}</pre>" for name, text in told if text
     )
     views = "".join(_part(view, item, judgement) for view in VIEWS if view in criterion.views)
-    return f"<details{' open' if is_open else ''}><summary>{_shown(heading)}</summary>{lines}{views}</details>"
+    return f"<details{' open' if is_open else ''}><summary>{escape(heading)}</summary>{lines}{views}</details>"
 
 
 def page(judgements: pd.DataFrame, items: pd.DataFrame, rubric: Rubric) -> str:
@@ -87,6 +87,12 @@ def sample(judgements: pd.DataFrame, items: pd.DataFrame, n: int, seed: int) -> 
     return known.loc[sorted(turns.sort_values(["turn", "again"], kind="stable").index[:n])]
 
 
+def escape(text: str) -> str:
+    """Text as HTML that shows just this text, characters that nobody sees by their number."""
+    hidden = {ord(char): f"⟨U+{ord(char):04X}⟩" for char in set(text) if not _is_plain(char)}  # long texts have few
+    return entities(text.translate(hidden) if hidden else text)
+
+
 def _part(view: str, item: Mapping[str, Any], judgement: Mapping[str, Any]) -> str:
     """A view under its heading."""
     text = item[view]
@@ -96,8 +102,8 @@ def _part(view: str, item: Mapping[str, Any], judgement: Mapping[str, Any]) -> s
         body = f"<i>{EMPTY}</i>"
     else:
         start, end = _span(view, text, judgement)
-        quote = f"<mark style='{MARK}'>{_shown(text[start:end])}</mark>" if end else ""
-        body = f"{_shown(text[:start])}{quote}{_shown(text[end:])}"
+        quote = f"<mark style='{MARK}'>{escape(text[start:end])}</mark>" if end else ""
+        body = f"{escape(text[:start])}{quote}{escape(text[end:])}"
     heading = f"<summary><b>{VIEWS[view].capitalize()}</b></summary>"
     return f"<details open>{heading}<pre style='{BOX};{PART}'>{body}</pre></details>"
 
@@ -112,10 +118,6 @@ def _span(view: str, text: str, judgement: Mapping[str, Any]) -> tuple[int, int]
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""  # a table's null comes as NaN
-
-
-def _shown(text: str) -> str:
-    return escaping.escape("".join(char if _is_plain(char) else f"⟨U+{ord(char):04X}⟩" for char in text))
 
 
 def _is_plain(char: str) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from explored import BOX, MODEL, STUDY, judgement, write
 
-from lib import explorer, markup, tables
+from lib import explorer, marked, markup, tables
 from lib.explorer import browser, pages, shown
 from lib.explorer.cases import kinds
 from lib.explorer.records import FULL, Case, Piece, Reader, Record, Step
@@ -233,7 +233,7 @@ def test_a_judgement_that_failed_does_not_count():
 
 
 def plain(text):
-    return "".join(char if shown._is_plain(char) else f"⟨U+{ord(char):04X}⟩" for char in text)
+    return "".join(char if marked._is_plain(char) else f"⟨U+{ord(char):04X}⟩" for char in text)
 
 
 def assert_harmless(html, *texts):

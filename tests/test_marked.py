@@ -135,7 +135,7 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(text, place):
 
 
 def marked_text(text):
-    return Reader(f"<mark>{marked._shown(text)}</mark>").text
+    return Reader(f"<mark>{marked.escape(text)}</mark>").text
 
 
 @pytest.mark.parametrize(("changes", "message"), [({"item_id": "i9"}, "item_id"), ({"criterion": "kind"}, "criterion")])

@@ -43,6 +43,7 @@ class Browser:
         self.interrupt = widgets.Dropdown(description="Interrupt")
         self.problem = widgets.Dropdown(description="Problem")
         self.trace = widgets.Dropdown(description="Trace")
+        self.columns = ((self.interrupt, "interrupt"), (self.problem, "problem_id"), (self.trace, "trace_id"))
         self.position = widgets.SelectionSlider(options=[FULL], description="Cut at X")
         self.before, self.after = (widgets.Button(description=text) for text in ("◀ turned wrong", "turned wrong ▶"))
         self.told, self.shown = widgets.Label(), widgets.HTML()
@@ -66,11 +67,7 @@ class Browser:
             return
         with self._moving():
             rows = self.places
-            for widget, column in (
-                (self.interrupt, "interrupt"),
-                (self.problem, "problem_id"),
-                (self.trace, "trace_id"),
-            ):
+            for widget, column in self.columns:
                 _offer(widget, list(dict.fromkeys(rows[column])))
                 rows = rows[rows[column].eq(widget.value)]
             _offer(self.position, [*rows["at"], FULL])
@@ -100,12 +97,7 @@ class Browser:
         row = self.places.loc[lost[at % len(lost)]]
         with self._moving():
             rows = self.places
-            for widget, column in (
-                (self.interrupt, "interrupt"),
-                (self.problem, "problem_id"),
-                (self.trace, "trace_id"),
-                (self.position, "at"),
-            ):
+            for widget, column in (*self.columns, (self.position, "at")):
                 options = list(dict.fromkeys(rows[column]))
                 _offer(widget, [*options, FULL] if widget is self.position else options, row[column])
                 rows = rows[rows[column].eq(row[column])]

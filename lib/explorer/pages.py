@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from lib.explorer import shown
 from lib.explorer.cases import settings_of
 from lib.explorer.records import Case, Reader, Record
+from lib.marked import escape
 from lib.settings import Study
 
 MOST = 400_000  # bytes of a page
@@ -77,15 +78,14 @@ def document(made: str, title: str = "Interrupted thoughts") -> str:
     viewport = "<meta name='viewport' content='width=device-width,initial-scale=1'>"
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{viewport}"
-        f"<meta name='color-scheme' content='light dark'><title>{shown.escape(title)}</title></head>"
+        f"<meta name='color-scheme' content='light dark'><title>{escape(title)}</title></head>"
         f"<body style='font-family:system-ui,sans-serif'>{made}</body></html>"
     )
 
 
 def _case(record: Record, most: int | None) -> str:
     steps = "".join(
-        f'<section class="mt-step" data-at="{shown.escape(one.at)}">{shown.step(one, most)}</section>'
-        for one in record.steps
+        f'<section class="mt-step" data-at="{escape(one.at)}">{shown.step(one, most)}</section>' for one in record.steps
     )
     slider = f"<input type='range' min='0' max='{len(record.steps) - 1}' value='0' step='1'>"
     return (

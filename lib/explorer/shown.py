@@ -4,8 +4,6 @@ Texts may be written by a model: everything is escaped and nothing of it is rend
 are shown by their number.
 """
 
-import html
-import unicodedata
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from lib.explorer.records import FULL, Piece, Record, Step
-from lib.grm import fence
+from lib.marked import escape
 
 # Okabe and Ito's colours, told apart with every common colour blindness; each has a contrast of 3 or more against
 # white and against the dark of a notebook, and a border of its own for those who see none of them.
@@ -32,8 +30,6 @@ EMPTY = "(nothing)"
 SIGNS = {"correct": "✓"}  # all else counts as not correct
 TOLD = {"reason": "reason", "failed_test": "failed test", "extracted": "read", "gold": "gold", "revised_gold": "old"}
 LEFT_OUT = "[… {} characters left out …]"
-PLAIN = "\n\t"
-HIDDEN = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
 
 STYLE = (
     ".mt-ex{max-width:60em;line-height:1.4;overflow-wrap:anywhere}.mt-ex [hidden]{display:none!important}"
@@ -71,12 +67,6 @@ def step(one: Step, most: int | None = None) -> str:
         for i, piece in enumerate(one.pieces)
     )
     return f"<h4>{escape(where)}</h4>{_grade(one, most)}{parts}{_judgements(one.judgements, most)}"
-
-
-def escape(text: str) -> str:
-    """Text as HTML that shows just this text."""
-    hidden = {ord(char): f"⟨U+{ord(char):04X}⟩" for char in set(text) if not _is_plain(char)}  # long texts have few
-    return html.escape(text.translate(hidden) if hidden else text)
 
 
 def passage(text: str, spans: Iterable[tuple[int, int, str]], most: int | None = None) -> str:
@@ -168,7 +158,3 @@ def _quote(judgement: Mapping[str, Any], pieces: tuple[Piece, ...]) -> tuple[int
     start, end = int(judgement["start"]), int(judgement["end"])
     is_there = 0 <= start < end and (pieces[places[-1]].text or "")[start:end] == quote
     return (places[-1], start, end, why) if is_there else None
-
-
-def _is_plain(char: str) -> bool:
-    return char in PLAIN or (fence.visible(char) == char and unicodedata.category(char) not in HIDDEN)
