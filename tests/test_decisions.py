@@ -1,10 +1,10 @@
 """A person's word on updates, and the pages on which pairs are read."""
 
 import re
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from reading import text_of
 
 from lib import decisions, paths, problems, review, updates
 from lib.decisions import DecisionError
@@ -101,21 +101,6 @@ def test_only_accept_and_reject_can_be_recorded(params_folder, made):
 
 
 # pages
-
-
-def text_of(markup):
-    """What a browser shows, and the tags."""
-    shown, tags = [], []
-
-    class Reader(HTMLParser):
-        def handle_data(self, data):
-            shown.append(data)
-
-        def handle_starttag(self, tag, attrs):
-            tags.append(tag)
-
-    Reader().feed(markup)
-    return "".join(shown), tags
 
 
 def test_what_differs_is_marked_and_the_texts_stay_whole(asked, made):

@@ -1,11 +1,11 @@
 """Labelling by people: what they are asked, blind to the judge, and how their labels get into the study."""
 
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 from manners import RUBRIC
+from reading import text_of
 
 from lib import paths
 from lib.grm import labelling, people, prompt
@@ -25,21 +25,6 @@ def made(n=60, answer="12"):
     rows = [{"item_id": f"i{i:02}", "problem_id": f"p{i // 2}", "problem": "What?", "answer": answer} for i in range(n)]
     frame = pd.DataFrame(rows).assign(reference="12", interrupt=["stop", "hurry"] * (n // 2))
     return frame.assign(position=[0.9 if i < 4 else 0.1 for i in range(n)])
-
-
-def text_of(markup):
-    """What a browser shows, and the tags."""
-    shown, tags = [], []
-
-    class Reader(HTMLParser):
-        def handle_data(self, data):
-            shown.append(data)
-
-        def handle_starttag(self, tag, attrs):
-            tags.append(tag)
-
-    Reader().feed(markup)
-    return "".join(shown), set(tags)
 
 
 def test_items_are_drawn_equally_from_each_interrupt_position_and_verdict():
@@ -98,7 +83,7 @@ def test_what_a_model_wrote_is_shown_and_not_run():
     worded = [replace(one, question=HOSTILE, applies=HOSTILE) for one in RUBRIC.criteria]
     rubric = replace(RUBRIC, criteria=tuple(worded))
     shown, tags = text_of(labelling.page(frame, rubric, labelling.chosen(frame, rubric, 2, seed=1)))
-    assert tags <= {"details", "summary", "div", "p", "b", "pre", "ul", "li", "i"}
+    assert set(tags) <= {"details", "summary", "div", "p", "b", "pre", "ul", "li", "i"}
     assert shown.count("<script>alert(1)</script>") == 2 * (1 + 2 + 2) + 2 * 3 * 2 + 3 * 2
     assert labelling.page(frame, rubric, labelling.chosen(frame, rubric, 0, seed=1)) == "There is nothing to label."
 
