@@ -65,7 +65,9 @@ def label(
     rows["leakage_published"] = kind.eq("hard") & rows["mean_answer_ratio"].ge(limits.leakage_length)
     is_soft_error = kind.eq("soft") & rows["new_error"] & rows["answer_tokens"].gt(0)
     rows["panic_published"] = is_soft_error & _used_less(rows, limits)
-    rows["panic"] = is_soft_error & rows["status"].ne("censored") & (_used_less(rows, limits) | _no_thought(rows, limits))
+    rows["panic"] = (
+        is_soft_error & rows["status"].ne("censored") & (_used_less(rows, limits) | _no_thought(rows, limits))
+    )
     rows["self_doubt"] = kind.eq("update") & rows["new_error"] & _doubts(rows)
     return rows.rename(columns={"row_id": "continuation_id"})[schema.TABLES["labels"].names()]
 

@@ -17,8 +17,8 @@ PLAIN = {"system": None, "unit": "share"} | dict.fromkeys(THOUGHTS)
 
 # ", not 14" is a contrast and no doubt; "no longer" is none either
 DOUBT = (
-    r"(?:n['\u2019]t|(?<!, )\bnot\b|\bno\b(?! longer)|\b(?:never|ignor\w+|disregard\w*|doubt\w*|unsure|suspicious|trick\w*"
-    r"|confus\w+|contradict\w*|conflict\w*|inconsisten\w+))\b"
+    r"(?:n['\u2019]t|(?<!, )\bnot\b|\bno\b(?! longer)|\b(?:never|ignor\w+|disregard\w*|doubt\w*|unsure|suspicious"
+    r"|trick\w*|confus\w+|contradict\w*|conflict\w*|inconsisten\w+))\b"
 )
 QUESTIONS_UPDATE = re.compile(rf"{DOUBT}[^.\n]{{0,60}}\bupdate|\bupdate\b[^.\n]{{0,60}}{DOUBT}", re.IGNORECASE)
 

@@ -204,7 +204,7 @@ LABELS = _table(
     ("answer_tokens", "int", "tokens of the answer after the interrupt"),
     ("oracle_answer_tokens", "int", "tokens of the full-thinking answer"),
     ("answer_token_ratio", "float", "answer_tokens over oracle_answer_tokens"),
-    ("works_on", "bool", "hard interrupts: the answer computes, ponders in comments or starts over beyond the full one"),
+    ("works_on", "bool", "hard interrupts: the answer computes, comments or starts over more than the full one"),
     ("answer_sums", "int", "sums written out in the answer, each once"),
     ("oracle_answer_sums", "int", "the same in the full-thinking answer"),
     ("unseen_sums", "int", "those of answer_sums that the kept thinking lacks; null if that was not looked at"),

@@ -2,7 +2,7 @@ r"""Working: what a text does, in counts that need no model: sums, comments in p
 
 | count | what is one |
 |---|---|
-| sum | numbers joined by + - * / with their result, such as `12 + 3 = 15` or `\frac{1}{3} \times 9 = 3`, not in a program |
+| sum | numbers joined by signs, with their result: `12 + 3 = 15`, `\frac{1}{3} \times 9 = 3`; not in a program |
 | comment | a line of a fenced program that has one |
 | restart | "wait", "hmm", "actually", "alternatively" and the like, said outside programs or in their comments |
 
@@ -20,20 +20,23 @@ SPELLED = [  # LaTeX and typography, as plain signs
     (re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{[^{}]{0,60}\}"), " "),
     (re.compile(r"\\times|\\cdot|[×·]"), "*"),
     (re.compile(r"\\div|÷"), "/"),
-    (re.compile(r"[−–]"), "-"),  # noqa: RUF001
+    (re.compile(r"[−–]"), "-"),
     (re.compile(r"\\approx|≈"), "="),
     (re.compile(r"\\(?:left|right|quad|boxed|[ ,;!()\[\]%])|[${}&*]{2}|[${}&]"), " "),
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),
 ]
 # limits on repeats keep the search linear in texts made to slow it down
 _TERM = r"\(?[ \t]{0,3}(?<![\d.])\d{1,15}(?:\.\d{1,15})?%?\)?(?:[ \t][A-Za-z]{1,15})?\)?"
-SUM = re.compile(rf"{_TERM}(?:[ \t]{{0,3}}[-+*/][ \t]{{0,3}}{_TERM}){{1,12}}[ \t]{{0,3}}=[ \t]{{0,3}}-?\d{{1,15}}(?:\.\d{{1,15}})?")
+SUM = re.compile(
+    rf"{_TERM}(?:[ \t]{{0,3}}[-+*/][ \t]{{0,3}}{_TERM}){{1,12}}[ \t]{{0,3}}=[ \t]{{0,3}}-?\d{{1,15}}(?:\.\d{{1,15}})?"
+)
 RESTART = re.compile(
-    r"\b(?:wait|hmm+|hold on|scratch that|on second thought|actually|alternatively|let me (?:re)?(?:check|think|try|consider)"
-    r"|(?:try|start|check) again|start over|that(?:'s| is) (?:not right|wrong))\b",
+    r"\b(?:wait|hmm+|hold on|scratch that|on second thought|actually|alternatively|start over|(?:try|start|check) again"
+    r"|let me (?:re)?(?:check|think|try|consider)|that(?:'s| is) (?:not right|wrong))\b",
     re.IGNORECASE,
 )
 RESULT = re.compile(r"\\boxed[ ]?\{[^\n}]{0,200}|^####.*$|\banswer is\b[^\n.]{0,200}", re.MULTILINE | re.IGNORECASE)
+CONTRAST = re.compile(r"\b(?:not|instead of|rather than|no longer)\s+[\w.,]{1,20}", re.IGNORECASE)
 WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]\w+")
 
 
@@ -76,17 +79,22 @@ def facts(old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
 def takes_up(thought: str | None, only_old: frozenset[str], only_new: frozenset[str]) -> str | None:
     """Which of two statements a thought works with, by what only one of them holds: `old`, `new`, `both` or None.
 
-    Numbers in its sums decide where they can, as a thought may name what it does not use; else all that it says.
+    Numbers decide where the statements differ in any, words elsewhere; and where the thought holds sums, the numbers
+    that these start from, as a thought may name what it does not use, and come to one by chance. What is only ruled
+    out, as 29 in "18, not 29", is not counted.
     """
     if not isinstance(thought, str):
         return None
-    in_sums = {number for one in sums(thought) for number in re.findall(r"\d+(?:\.\d+)?", one.partition("=")[0])}
+    thought = CONTRAST.sub("", thought)
     said = {word.lower() for word in WORD.findall(thought)}
-    for used in (in_sums, said):
-        is_old, is_new = bool(used & only_old), bool(used & only_new)
-        if is_old or is_new:
-            return "both" if is_old and is_new else "old" if is_old else "new"
-    return None
+    if numbers := {fact for fact in only_old | only_new if fact[0].isdigit()}:
+        written = sums(thought)
+        used = {number for one in written for number in WORD.findall(one.partition("=")[0])} if written else said
+        said = used & numbers
+    is_old, is_new = bool(said & only_old), bool(said & only_new)
+    if is_old and is_new:
+        return "both"
+    return "old" if is_old else "new" if is_new else None
 
 
 def _apart(text: str) -> tuple[str, str]:
