@@ -9,8 +9,8 @@ Leakage (hard interrupts)
     Published: reasoning goes on in the answer; told only by a ratio of mean answer lengths, in characters, which
     `summary` gives against both published baselines; `leakage_published` is that measure on one row.
     Here, per row: the answer is `leakage_length` times as long as the full-thinking answer to the same problem, and as
-    the mean of these, in characters or in tokens; or it *works on*: it has more sums or comments, starts over more
-    often, or computes more behind its result than the full-thinking answer does. Right answers leak too, so no new
+    the mean of these, in characters or in tokens; or it *works on*: it has so many times as many
+    sums or comments, starts over more often, or computes more behind its result. Right answers leak too, so no new
     error is asked for.
 Panic (soft interrupts)
     Published: a new error after thinking was closed with less than 1 % of the remaining budget used; the unit of the
@@ -128,17 +128,22 @@ def _longer(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
 
 
 def _works_on(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
-    """Works in the answer, beyond what the full-thinking one does; an unknown one is taken to end with its result."""
-    known = rows["oracle_answer_chars"].notna()
+    """Works in the answer, beyond what full-thinking ones do; an unknown one is taken to end with its result."""
     sums = rows["unseen_sums"].fillna(rows["answer_sums"])  # where the kept thinking is known, only what it lacks
     enough = rows["unseen_sums"].isna().map({True: limits.leakage_sums, False: limits.leakage_unseen_sums})
-    computes = sums.ge(enough) & sums.ge(limits.leakage_working * rows["oracle_answer_sums"].fillna(0))
-    comments, full = rows["answer_comments"], rows["oracle_answer_comments"].fillna(0)
-    ponders = comments.ge(limits.leakage_comments) & comments.ge(limits.leakage_working * full)
+    computes = sums.ge(enough) & _more(rows, sums, "answer_sums", limits)
+    comments = rows["answer_comments"]
+    ponders = comments.ge(limits.leakage_comments) & _more(rows, comments, "answer_comments", limits)
     again = rows["answer_restarts"] - rows["oracle_answer_restarts"].fillna(0)
     late = rows["after_result"] - rows["oracle_after_result"].fillna(0)
     beyond = again.ge(limits.leakage_restarts) | late.ge(limits.leakage_after_result)
-    return (known & (computes | ponders) | beyond).fillna(False).astype(bool)
+    return (computes | ponders | beyond).fillna(False).astype(bool)
+
+
+def _more(rows: pd.DataFrame, counts: pd.Series, name: str, limits: Thresholds) -> pd.Series:
+    """So many times as many as in the full-thinking answer, and as in the mean of these; False where it is missing."""
+    own, mean = (limits.leakage_working * rows[f"{which}_{name}"] for which in ("oracle", "mean"))
+    return (counts.ge(own) & counts.ge(mean)).fillna(False).astype(bool)
 
 
 def _used_less(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:

@@ -11,7 +11,8 @@ import pandas as pd
 from lib.working import Working, facts, takes_up, working
 
 SAME_SAMPLE = ["model", "problem_id", "sample", "system"]
-COUNTS = ("sums", "comments", "restarts")
+LENGTHS = ["answer_chars", "answer_tokens"]
+COUNTS = ["answer_sums", "answer_comments", "answer_restarts", "after_result"]
 THOUGHTS = ("kept", "reasoning", "asked", "problem")  # columns that `with_thoughts` adds
 PLAIN = {"system": None, "unit": "share"} | dict.fromkeys(THOUGHTS)
 
@@ -57,8 +58,8 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     rows["remaining_share"] = _share(rows["reasoning_tokens"], rows["remaining_tokens"])
     rows["answer_ratio"] = _share(rows["answer_chars"], rows["oracle_answer_chars"])
     rows["answer_token_ratio"] = _share(rows["answer_tokens"], rows["oracle_answer_tokens"])
-    rows["mean_answer_ratio"] = _share(rows["answer_chars"], rows["mean_chars"])
-    rows["mean_token_ratio"] = _share(rows["answer_tokens"], rows["mean_tokens"])
+    rows["mean_answer_ratio"] = _share(rows["answer_chars"], rows["mean_answer_chars"])
+    rows["mean_token_ratio"] = _share(rows["answer_tokens"], rows["mean_answer_tokens"])
     rows["full_answer_ratio"] = _share(rows["answer_chars"], rows["full_chars"])
     rows = _counted(rows)
     texts = rows["reasoning"].fillna("") + "\n" + rows["answer"].fillna("")
@@ -81,41 +82,35 @@ def _complete(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_full(rows: pd.DataFrame, oracle: pd.DataFrame) -> pd.DataFrame:
-    """Add oracle_*, and the means of full-thinking answers: of those that are there, and of all runs (`full`)."""
+    """Add oracle_*, mean_* of the full-thinking answers that are there, and full_chars, the mean of all runs."""
     if (twice := oracle.duplicated(SAME_SAMPLE)).any():
         raise ValueError(f"trace {oracle['row_id'][twice].iloc[0]}: stands twice, expected once per model")
-    lengths = {"answer_chars": "mean_chars", "answer_tokens": "mean_tokens"}
+    oracle = oracle[[*SAME_SAMPLE, "source", "correct", *LENGTHS, "answer"]].join(_counts(oracle["answer"]))
     groups = ["model", "source"]
-    answered = oracle[oracle["answer_chars"].gt(0)].groupby(groups)[list(lengths)].mean().rename(columns=lengths)
+    answered = oracle[oracle["answer_chars"].gt(0)].groupby(groups)[[*LENGTHS, "answer_sums", "answer_comments"]]
     whole = oracle.groupby(groups)["answer_chars"].mean().rename("full_chars")
-    own = ["correct", "answer_chars", "answer_tokens", "answer"]
+    own = ["correct", *LENGTHS, *COUNTS]
     full = oracle[[*SAME_SAMPLE, *own]].rename(columns={name: f"oracle_{name}" for name in own})
-    rows = rows.merge(full, on=SAME_SAMPLE, how="left").join(answered, on=groups).join(whole, on=groups)
+    rows = rows.merge(full, on=SAME_SAMPLE, how="left")
+    rows = rows.join(answered.mean().astype(float).add_prefix("mean_"), on=groups).join(whole, on=groups)
     return rows.astype({"oracle_correct": "boolean"})
 
 
 def _counted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the counts of `lib.working`, of the answer and the full-thinking one; null where there is no such trace."""
-    texts = {*rows["answer"].dropna(), *rows["oracle_answer"].dropna(), *rows["kept"].dropna()}
-    read = {text: working(text) for text in texts}
-    own, full, kept = (
-        [read.get(text, Working()) for text in rows[name]] for name in ("answer", "oracle_answer", "kept")
-    )
-    is_full = rows["oracle_answer_chars"].notna().to_numpy()
-    columns = {}
-    for name, words, oracle in (("answer_", own, "oracle_answer_"), ("", own, "oracle_")):
-        for count in COUNTS if name else ("after_result",):
-            columns[f"{name}{count}"] = pd.array([_size(one, count) for one in words], dtype="Int64")
-            sizes = [_size(one, count) if known else None for one, known in zip(full, is_full, strict=True)]
-            columns[f"{oracle}{count}"] = pd.array(sizes, dtype="Int64")
-    unseen = [len(set(a.sums) - set(k.sums)) for a, k in zip(own, kept, strict=True)]
-    return rows.assign(**columns, unseen_sums=pd.array(unseen, dtype="Int64")).assign(
-        unseen_sums=lambda frame: frame["unseen_sums"].mask(frame["kept"].isna())
-    )
+    """Add the counts of `lib.working` in the answer, and its sums that the kept thinking lacks; null if unknown."""
+    rows = rows.join(_counts(rows["answer"]))
+    known = {text: set(working(text).sums) for text in rows["kept"].dropna().unique()}
+    pairs = zip(rows["answer"], rows["kept"], strict=True)
+    unseen = [len(set(working(a).sums) - known[kept]) if isinstance(kept, str) else None for a, kept in pairs]
+    return rows.assign(unseen_sums=pd.array(unseen, dtype="Int64"))
 
 
-def _size(one: Working, count: str) -> int:
-    return len(one.sums) if count == "sums" else getattr(one, count)
+def _counts(texts: pd.Series) -> pd.DataFrame:
+    """The counts of `lib.working` in each text, by `COUNTS`; that of sums is how many there are."""
+    read = {text: working(text) for text in texts.dropna().unique()}
+    found = [read.get(text, Working()) for text in texts]
+    sizes = [(len(one.sums), one.comments, one.restarts, one.after_result) for one in found]
+    return pd.DataFrame(sizes, texts.index, COUNTS, dtype="Int64")
 
 
 def _taken_up(row: dict) -> str | None:

@@ -21,7 +21,7 @@ class Thresholds:
     leakage_length: Ratio  # times as long as the full-thinking answer
     leakage_sums: Count  # written out in the answer
     leakage_comments: Count  # inside a program
-    leakage_working: Ratio  # times as many of these as in the full-thinking answer
+    leakage_working: Ratio  # times as many of these as in full-thinking answers
     leakage_unseen_sums: Count  # which the kept thinking is known to lack
     leakage_restarts: Count  # more than in the full-thinking answer
     leakage_after_result: Count  # sums behind the first result, more than in the full-thinking answer

@@ -257,6 +257,13 @@ def test_one_new_sum_is_enough_where_the_kept_thinking_is_known_to_lack_it():
     assert not failures.label(pd.DataFrame(rows).drop(columns="kept"), KINDS)["leakage"].any()
 
 
+def test_sums_are_held_against_the_mean_of_full_answers_too():
+    rows = [trace(), after("end_thinking", answer="1 + 1 = 2, 2 + 10 = 12")]
+    wordy = trace(row_id="tiny/1~original~0", problem_id="tiny/1", answer=FULL_ANSWER + " 3 + 3 = 6, 6 + 6 = 12")
+    assert failures.label(pd.DataFrame(rows), KINDS)["works_on"].tolist() == [True]  # the full answer holds none
+    assert failures.label(pd.DataFrame([wordy, *rows]), KINDS)["works_on"].tolist() == [False]  # the mean holds two
+
+
 def test_an_answer_that_is_longer_in_tokens_alone_leaks_too():
     labels = label(after("end_thinking", answer_tokens=20)).iloc[0]
     assert (labels["answer_ratio"], labels["answer_token_ratio"], labels["leakage"]) == (1, 2, True)
