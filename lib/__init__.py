@@ -7,15 +7,16 @@ The modules stand in layers; each imports only from the layers above it in this 
    checked and unpacked)
 1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` and `tiny_code`
    (generated problems), `lines` (JSON Lines in), `programs` (code in answers, tests, comparison of outputs), `replies`
-   (JSON in replies), `controls` (news that is wrong or known, of a problem's own words), `clusters` (rows summed by
-   problem, and how far means of problems spread), `reported` (the published numbers, and our rows beside them),
-   `machine` (what computes here), `leaks` (what must not leave it in a file), `rederive` (results computed again from
-   stored tables), `differences` (between these and the stored ones)
+   (JSON in replies), `working` (sums and restarts in texts), `controls` (news that is wrong or known, of a problem's
+   own words), `clusters` (rows summed by problem, and how far means of problems spread), `reported` (the published
+   numbers, and our rows beside them), `crossed` (two verdicts on the same rows, in a square), `machine` (what computes
+   here), `leaks` (what must not leave it in a file), `rederive` (results computed again from stored tables),
+   `differences` (between these and the stored ones)
 2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
-   our own models think about generated problems)
+   our own models think about generated problems), `measures` (an answer beside the full-thinking one)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
    `cuts` (where messages, characters and sentences end among ids); `units` (which of them count), `latex` (LaTeX to
-   expressions), `tiny_truth` (what is so of their records)
+   expressions), `tiny_truth` (what is so of their records), `thresholds` (from where on a row is a failure)
 4. `released` (the published benchmark of updates in); `markup` (where reasoning and answer stand among ids; passes on
    what callers need of layers 2 and 3); `stated` (where the answer stands in a text), `algebra` (whether expressions
    are equal), `published` (the looser rules of others), `decisions` (a person's word on updates)

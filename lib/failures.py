@@ -2,70 +2,72 @@
 
 The published definitions are those of Wu et al., "Are Large Reasoning Models Interruptible?" (arXiv
 2510.11713). Its shares are of *new errors*: samples that were correct with full thinking and are not after
-the interrupt. Full thinking is the uninterrupted trace of the original problem, same model and sample. As in
-accuracy, whatever is not correct counts as an error, censored and ungradable rows too; `status` tells which.
+the interrupt. As in accuracy, whatever is not correct counts as an error, censored and ungradable rows too; `status`
+tells which. Thresholds stand in `params/failure_modes.yaml`, each with its origin.
 
 Leakage (hard interrupts)
-    Published: reasoning goes on in the answer; told only by a ratio of mean answer lengths, in characters.
-    Here, per row: the answer has at least `LEAKAGE_RATIO` times the characters of the full-thinking answer to
-    the same problem, and of the model's mean full-thinking answer (over traces that have one). Right answers
-    leak too, so no new error is asked for.
+    Published: reasoning goes on in the answer; told only by a ratio of mean answer lengths, in characters, which
+    `summary` gives against both published baselines; `leakage_published` is that measure on one row.
+    Here, per row: the answer is `leakage_length` times as long as the full-thinking answer to the same problem, and as
+    the mean of these, in characters or in tokens; or it *works on*: it has so many times as many
+    sums or comments, starts over more often, or computes more behind its result. Right answers leak too, so no new
+    error is asked for.
 Panic (soft interrupts)
-    Published: a new error after thinking was closed with less than 1 % of the remaining budget used; the
-    unit of the budget is not stated. Here: the same in tokens, where remaining is what the uninterrupted
-    trace still had after the cut. As 1 % of a short thought is less than a token, up to `PANIC_TOKENS` tokens
-    count as well.
+    Published: a new error after thinking was closed with less than 1 % of the remaining budget used; the unit of the
+    budget is not stated. `panic_published`: the same in tokens, of what the uninterrupted trace still had after the
+    cut. Here: thinking of up to `panic_tokens` tokens counts as well, as 1 % of a short thought is less than one; and
+    the answer was not cut by the token limit.
 Self-doubt (updates)
     Published: the model mistrusts the update, or keeps to the old problem; how that was told is not stated.
-    Here: a new error whose answer is that of the revised (old) problem, or whose text questions the update.
+    Here: a new error whose answer is that of the revised (old) problem, whose thinking works with facts of the old
+    problem alone, or that questions the update in words and does not work with the new facts alone.
 
-What this misses: after `force_answer` even a leaking answer may be shorter than a full one; and doubt that is
-only thought, not answered, is seen only if the frame has a column `reasoning` with the text after the cut.
+The kept and the new thinking are read only where `with_thoughts` has put them beside the grades. Without them, a sum
+that merely repeats what was thought cannot be told from a new one, and doubt that is only thought goes unseen.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
-from lib import params, schema
+from lib import params, schema, thresholds
+from lib.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measured, with_thoughts
+from lib.thresholds import Thresholds
 
-LEAKAGE_RATIO = 2.0  # ours: the paper draws ratios of means (1.7 to 10.3) and no threshold
-PANIC_SHARE = 0.01  # published, by secondary sources: "less than 1 % of the remaining reasoning budget"
-PANIC_TOKENS = 1  # ours: thinking of at most so many tokens, if more of it was left, is none at all
-
-DOUBT = (
-    r"(?:n['\u2019]t|\b(?:no|not|never|ignor\w+|disregard\w*|doubt\w*|unsure|suspicious|trick\w*|confus\w+"
-    r"|contradict\w*|conflict\w*|inconsisten\w+))\b"
-)
-QUESTIONS_UPDATE = re.compile(rf"{DOUBT}[^.\n]{{0,60}}\bupdate|\bupdate\b[^.\n]{{0,60}}{DOUBT}", re.IGNORECASE)
-
-PLAIN = {"system": None, "unit": "share"}
-SAME_SAMPLE = ["model", "problem_id", "sample", "system"]
+__all__ = ["MODES", "QUESTIONS_UPDATE", "SAME_SAMPLE", "kind_of", "label", "summary", "with_thoughts"]
+MODES = ("leakage", "panic", "self_doubt")
+PUBLISHED = ("leakage_published", "panic_published")
 
 
-def label(frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> pd.DataFrame:
+def label(
+    frame: pd.DataFrame, kinds: Mapping[str, str] | None = None, limits: Thresholds | None = None
+) -> pd.DataFrame:
     """Label every continuation in `frame`: the table `labels`, in the order of the continuations.
 
-    `frame` is the table grades of one or more models, with both traces and continuations. `kinds` tells for
-    each interrupt whether it is hard, soft or update; by default its file in `params/interrupts` does. A rule
-    that is not for the kind of a row gives False, and so do all where the full-thinking trace is missing
-    (`oracle_correct` is null there).
+    `frame` is the table grades of one or more models, with both traces and continuations, with or without the columns
+    of `with_thoughts`. `kinds` tells for each interrupt whether it is hard, soft or update; by default its file in
+    `params/interrupts` does. `limits` are by default those of `params/failure_modes.yaml`. A rule that is not for the
+    kind of a row gives False. Where the full-thinking trace is missing (`oracle_correct` is null), there is no new
+    error, and an answer leaks only by the mean length or by starting over.
 
     Raises:
         ValueError: a full-thinking trace stands twice.
-        params.ParamsError: an interrupt has no file, and no entry in `kinds`.
+        params.ParamsError: an interrupt has no file, and no entry in `kinds`; or the thresholds are not sound.
     """
-    frame = _complete(frame)
-    traces = frame[frame["kind"].eq("trace")]
-    rows = _with_traces(frame[frame["kind"].eq("continuation")], traces)
+    limits = limits or thresholds.load()
+    rows = measured(frame)
     if kinds is None:
         kinds = {name: kind_of(name) for name in rows["interrupt"].unique()}
     kind = rows["interrupt"].map(kinds)
     rows["new_error"] = rows["oracle_correct"].fillna(False).astype(bool) & rows["status"].ne("correct")
-    rows["leakage"] = kind.eq("hard") & _leaks(rows)
-    rows["panic"] = kind.eq("soft") & rows["new_error"] & _stopped_thinking(rows)
+    rows["works_on"] = kind.eq("hard") & _works_on(rows, limits)
+    rows["leakage"] = kind.eq("hard") & _longer(rows, limits) | rows["works_on"]
+    rows["leakage_published"] = kind.eq("hard") & rows["mean_answer_ratio"].ge(limits.leakage_length)
+    is_soft_error = kind.eq("soft") & rows["new_error"] & rows["answer_tokens"].gt(0)
+    rows["panic_published"] = is_soft_error & _used_less(rows, limits)
+    rows["panic"] = (
+        is_soft_error & rows["status"].ne("censored") & (_used_less(rows, limits) | _no_thought(rows, limits))
+    )
     rows["self_doubt"] = kind.eq("update") & rows["new_error"] & _doubts(rows)
     return rows.rename(columns={"row_id": "continuation_id"})[schema.TABLES["labels"].names()]
 
@@ -77,39 +79,36 @@ def summary(
 
     n rows, n_oracle of them correct with full thinking; new_errors among these, attributed (to leakage, panic
     or self-doubt) among those. new_error_rate and attributed_rate are shares of n_oracle, attributed_share is
-    one of new_errors (null if there are none). leakage, panic and self_doubt count flagged rows. answer_chars
-    and oracle_answer_chars are means over rows that have a full-thinking answer, length_ratio is their ratio.
+    one of new_errors (null if there are none). leakage, panic, self_doubt and what ends in _published count flagged
+    rows. answer_chars and oracle_answer_chars are means over rows that have a full-thinking answer, length_ratio is
+    their ratio. The published ratios of means: length_ratio_answered is over answers that are there, against the
+    model's mean of such full-thinking answers; length_ratio_all is over all rows, against that of all full-thinking
+    runs, where a run without an answer counts as 0 characters. Groups should not mix models or sources.
     """
     by = list(by)
     both = labels["oracle_answer_chars"].fillna(0).gt(0)
+    flags = [*MODES, *PUBLISHED]
     counted = labels[by].assign(
         n=1,
         n_oracle=labels["oracle_correct"].fillna(False).astype(int),
         new_errors=labels["new_error"].astype(int),
-        attributed=(labels["new_error"] & labels[["leakage", "panic", "self_doubt"]].any(axis=1)).astype(int),
-        **{mode: labels[mode].astype(int) for mode in ("leakage", "panic", "self_doubt")},
+        attributed=(labels["new_error"] & labels[list(MODES)].any(axis=1)).astype(int),
+        **{mode: labels[mode].astype(int) for mode in flags},
     )
     lengths = labels[[*by, "answer_chars", "oracle_answer_chars"]][both]
+    ratios = labels[by].assign(
+        length_ratio_answered=labels["mean_answer_ratio"].where(labels["answer_chars"].gt(0)),
+        length_ratio_all=labels["full_answer_ratio"],
+    )
     result = counted.groupby(by, dropna=False).sum()
-    result = result.join(lengths.groupby(by, dropna=False).mean().astype(float)).reset_index()
+    result = result.join(lengths.groupby(by, dropna=False).mean().astype(float))
+    result = result.join(ratios.groupby(by, dropna=False).mean().astype(float)).reset_index()
     return result.assign(
         new_error_rate=_share(result["new_errors"], result["n_oracle"]),
         attributed_rate=_share(result["attributed"], result["n_oracle"]),
         attributed_share=_share(result["attributed"], result["new_errors"]),
         length_ratio=_share(result["answer_chars"], result["oracle_answer_chars"]),
     )
-
-
-def _complete(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with the columns that a table of plain shares can do without."""
-    frame = frame.assign(**{name: value for name, value in PLAIN.items() if name not in frame.columns})
-    if "remaining_tokens" in frame.columns:
-        return frame
-    traces = frame[frame["kind"].eq("trace")]
-    lengths = dict(zip(zip(traces["model"], traces["row_id"], strict=True), traces["reasoning_tokens"], strict=True))
-    origin = zip(frame["model"], frame["row_id"].str.rsplit("~", n=2).str[0], strict=True)
-    thought = np.array([lengths.get(trace, np.nan) for trace in origin], dtype=float)
-    return frame.assign(remaining_tokens=thought - np.floor(frame["position"].astype(float) * thought + 1e-9))
 
 
 def kind_of(name: str) -> str:
@@ -119,41 +118,47 @@ def kind_of(name: str) -> str:
     return params.load_steps(interrupt)[int(place) - 1].kind if place else interrupt.kind
 
 
-def _with_traces(rows: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
-    """Add what the rules need of the full-thinking trace (oracle_*), and the ratios of lengths."""
-    oracle = traces[traces["variant"].eq("original")]
-    if (twice := oracle.duplicated(SAME_SAMPLE)).any():
-        raise ValueError(f"trace {oracle['row_id'][twice].iloc[0]}: stands twice, expected once per model")
-    answered = oracle[oracle["answer_chars"].gt(0)].groupby(["model", "source"])["answer_chars"].mean()
-    measured = oracle.rename(columns={"correct": "oracle_correct", "answer_chars": "oracle_answer_chars"})
-    measured = measured[[*SAME_SAMPLE, "oracle_correct", "oracle_answer_chars"]]
-    rows = rows.merge(measured, on=SAME_SAMPLE, how="left")
-    rows = rows.join(answered.rename("mean_answer_chars"), on=["model", "source"])
-    rows["oracle_correct"] = rows["oracle_correct"].astype("boolean")
-    rows["remaining_share"] = _share(rows["reasoning_tokens"], rows["remaining_tokens"])
-    rows["answer_ratio"] = _share(rows["answer_chars"], rows["oracle_answer_chars"])
-    rows["mean_answer_ratio"] = _share(rows["answer_chars"], rows["mean_answer_chars"])
-    texts = rows["answer"].fillna("")
-    if "reasoning" in rows.columns:
-        texts = rows["reasoning"].fillna("") + "\n" + texts
-    rows["questions_update"] = texts.map(lambda text: QUESTIONS_UPDATE.search(text) is not None).astype(bool)
-    return rows
+def _longer(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
+    """Longer than the full-thinking answer, if there is one, and than the mean; in characters or in tokens."""
+    longer = {}
+    for own, mean in (("answer_ratio", "mean_answer_ratio"), ("answer_token_ratio", "mean_token_ratio")):
+        is_own = rows[own].isna() | rows[own].ge(limits.leakage_length)
+        longer[own] = is_own & rows[mean].ge(limits.leakage_length)
+    return longer["answer_ratio"] | longer["answer_token_ratio"]
 
 
-def _leaks(rows: pd.DataFrame) -> pd.Series:
-    own = rows["answer_ratio"].isna() | rows["answer_ratio"].ge(LEAKAGE_RATIO)
-    return own & rows["mean_answer_ratio"].ge(LEAKAGE_RATIO)
+def _works_on(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
+    """Works in the answer, beyond what full-thinking ones do; an unknown one is taken to end with its result."""
+    sums = rows["unseen_sums"].fillna(rows["answer_sums"])  # where the kept thinking is known, only what it lacks
+    enough = rows["unseen_sums"].isna().map({True: limits.leakage_sums, False: limits.leakage_unseen_sums})
+    computes = sums.ge(enough) & _more(rows, sums, "answer_sums", limits)
+    comments = rows["answer_comments"]
+    ponders = comments.ge(limits.leakage_comments) & _more(rows, comments, "answer_comments", limits)
+    again = rows["answer_restarts"] - rows["oracle_answer_restarts"].fillna(0)
+    late = rows["after_result"] - rows["oracle_after_result"].fillna(0)
+    beyond = again.ge(limits.leakage_restarts) | late.ge(limits.leakage_after_result)
+    return (computes | ponders | beyond).fillna(False).astype(bool)
 
 
-def _stopped_thinking(rows: pd.DataFrame) -> pd.Series:
-    """Closed the thinking almost at once, although there was more to think, and went on to answer."""
-    used, remaining = rows["reasoning_tokens"], rows["remaining_tokens"]
-    early = used.le(PANIC_TOKENS) & used.lt(remaining) | used.lt(PANIC_SHARE * remaining)
-    return early & rows["answer_tokens"].gt(0) & rows["status"].ne("censored")
+def _more(rows: pd.DataFrame, counts: pd.Series, name: str, limits: Thresholds) -> pd.Series:
+    """So many times as many as in the full-thinking answer, and as in the mean of these; False where it is missing."""
+    own, mean = (limits.leakage_working * rows[f"{which}_{name}"] for which in ("oracle", "mean"))
+    return (counts.ge(own) & counts.ge(mean)).fillna(False).astype(bool)
+
+
+def _used_less(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
+    return rows["reasoning_tokens"].lt(limits.panic_share * rows["remaining_tokens"])
+
+
+def _no_thought(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
+    """Thinking of so few tokens that it is none, although more was left."""
+    used = rows["reasoning_tokens"]
+    return used.le(limits.panic_tokens) & used.lt(rows["remaining_tokens"])
 
 
 def _doubts(rows: pd.DataFrame) -> pd.Series:
-    return rows["equals_revised"].fillna(False).astype(bool) | rows["questions_update"]
+    stuck = rows["equals_revised"].fillna(False).astype(bool) | rows["takes_up"].eq("old")
+    return stuck | (rows["questions_update"] & rows["takes_up"].ne("new").fillna(True).astype(bool))
 
 
 def _share(part: pd.Series, whole: pd.Series) -> pd.Series:

@@ -1,11 +1,12 @@
 """The rules of the failure modes, on rows made to meet or just miss them."""
 
+import dataclasses
 import json
 
 import pandas as pd
 import pytest
 
-from lib import failures, grade, schema, tables
+from lib import failures, grade, schema, tables, thresholds
 
 KINDS = {"end_thinking": "hard", "force_answer": "hard", "speed_up": "soft", "update": "update"}
 TRACE = {
@@ -222,3 +223,112 @@ def test_takes_what_grade_rows_gives():
     updates = pd.DataFrame({"problem_id": [], "update_id": [], "revised_tests": [], "revised_answer": []}, dtype="str")
     labels = failures.label(grade.rows(traces, cut, problems, updates))
     assert labels[MODES].to_numpy().tolist() == [[True, False, True, False]]
+
+
+FULL_ANSWER = r"First 1 + 1 = 2, then 2 + 10 = 12. The answer is \boxed{12}."
+WORKING = [  # interrupt, answer, kept thinking, whether it works on
+    ("end_thinking", r"1 + 1 = 2, 2 + 10 = 12. \boxed{12}", None, False),  # no more than the full answer
+    ("end_thinking", r"3 + 1 = 4, 4 + 2 = 6, 6 + 2 = 8, 8 + 4 = 12. \boxed{12}", None, True),
+    ("end_thinking", r"3 + 1 = 4, 4 + 2 = 6, 6 + 2 = 8, 8 + 4 = 12. \boxed{12}", "3+1=4, 4+2=6", False),  # two are old
+    ("end_thinking", r"3 + 1 = 4, 4 + 2 = 6, 6 + 2 = 8, 8 + 4 = 12. \boxed{12}", "Start with 3.", True),
+    ("end_thinking", r"Wait. Hmm. \boxed{12}", None, True),
+    ("end_thinking", r"Actually it is \boxed{12}", None, False),
+    ("end_thinking", "```python\n# let me see\n# or so\nprint(12)\n```", None, True),
+    ("end_thinking", "```python\n# adds\nprint(12)\n```", None, False),
+    ("force_answer", r"\boxed{12} as 7 + 2 = 9 and 9 + 3 = 12", None, True),
+    ("force_answer", r"\boxed{12} as 7 + 5 = 12", None, False),
+    ("speed_up", r"Wait. Hmm. Wait. \boxed{12}", None, False),
+]
+
+
+@pytest.mark.parametrize(("interrupt", "answer", "kept", "works"), WORKING)
+def test_an_answer_leaks_by_what_it_does_however_short_it_is(interrupt, answer, kept, works):
+    rows = [trace(answer=FULL_ANSWER), after(interrupt, answer=answer, kept=kept, answer_chars=20)]
+    labels = failures.label(pd.DataFrame(rows), KINDS).iloc[0]
+    assert (labels["works_on"], labels["leakage"], labels["leakage_published"]) == (works, works, False)
+
+
+def test_one_new_sum_is_enough_where_the_kept_thinking_is_known_to_lack_it():
+    rows = [trace(), after("end_thinking", answer="5 + 7 = 12"), after("end_thinking", 0.5, answer="5 + 7 = 12")]
+    rows[1]["kept"], rows[2]["kept"] = "Start with 5.", "5+7=12"
+    labels = failures.label(pd.DataFrame(rows), KINDS)
+    assert labels["unseen_sums"].tolist() == [1, 0]
+    assert labels["leakage"].tolist() == [True, False]
+    assert not failures.label(pd.DataFrame(rows).drop(columns="kept"), KINDS)["leakage"].any()
+
+
+def test_sums_are_held_against_the_mean_of_full_answers_too():
+    rows = [trace(), after("end_thinking", answer="1 + 1 = 2, 2 + 10 = 12")]
+    wordy = trace(row_id="tiny/1~original~0", problem_id="tiny/1", answer=FULL_ANSWER + " 3 + 3 = 6, 6 + 6 = 12")
+    assert failures.label(pd.DataFrame(rows), KINDS)["works_on"].tolist() == [True]  # the full answer holds none
+    assert failures.label(pd.DataFrame([wordy, *rows]), KINDS)["works_on"].tolist() == [False]  # the mean holds two
+
+
+def test_an_answer_that_is_longer_in_tokens_alone_leaks_too():
+    labels = label(after("end_thinking", answer_tokens=20)).iloc[0]
+    assert (labels["answer_ratio"], labels["answer_token_ratio"], labels["leakage"]) == (1, 2, True)
+
+
+# used of 700 tokens that were left, status -> published, ours
+@pytest.mark.parametrize(
+    ("left", "used", "status", "flags"),
+    [
+        (700, 6, "incorrect", (True, True)),
+        (700, 7, "incorrect", (False, False)),
+        (7, 1, "incorrect", (False, True)),  # 1 % is less than a token
+        (7, 0, "incorrect", (True, True)),
+        (700, 6, "censored", (True, False)),  # an error to the paper; here nobody knows what the answer would be
+        (700, 6, "correct", (False, False)),
+    ],
+)
+def test_the_published_panic_stands_beside_ours(left, used, status, flags):
+    labels = label(after("speed_up", status=status, reasoning_tokens=used, remaining_tokens=left)).iloc[0]
+    assert (labels["panic_published"], labels["panic"]) == flags
+
+
+ASKED, STATED = "Mia has 33 cups and finds 29 more.", "Mia has 33 cups and finds 18 more."
+THOUGHTS = [  # new thinking, whether a new error counts as doubt
+    ("33 + 29 = 62.", True),
+    ("33 + 18 = 52.", False),
+    ("The update says 18, not 29. 33 + 18 = 52.", False),
+    ("I am not sure about this update. I stay with the problem.", True),
+    ("I was not sure about this update, but 33 + 18 = 52.", False),  # words alone are no doubt if it is taken up
+    ("No update was given. 33 + 29 = 62.", True),
+    ("Hm.", False),
+]
+
+
+@pytest.mark.parametrize(("thought", "doubts"), THOUGHTS)
+def test_doubt_is_what_the_thinking_does_before_what_it_says(thought, doubts):
+    rows = [trace(), after("update", reasoning=thought, asked=ASKED, problem=STATED)]
+    assert failures.label(pd.DataFrame(rows), KINDS)["self_doubt"].tolist() == [doubts]
+
+
+def test_thoughts_are_put_beside_the_grades_of_one_model():
+    grades = pd.DataFrame([trace(), after("update"), after("speed_up")])
+    items = pd.DataFrame({"item_id": [grades["row_id"][1]], "kept": ["k"], "after": ["a"], "problem": [ASKED]})
+    problems = pd.DataFrame({"problem_id": ["tiny/0"], "problem": [STATED]})
+    told = failures.with_thoughts(grades, items, problems)
+    assert told.loc[1, ["kept", "reasoning", "asked", "problem"]].tolist() == ["k", "a", ASKED, STATED]
+    assert told.loc[[0, 2], ["kept", "reasoning", "asked"]].isna().all(axis=None)
+    with pytest.raises(ValueError, match="rows of 2 models, expected those of one"):
+        failures.with_thoughts(grades.assign(model=["a", "b", "b"]), items, problems)
+    with pytest.raises(ValueError, match=r"stands twice, expected once"):
+        failures.with_thoughts(grades, pd.concat([items, items]), problems)
+
+
+def test_the_published_ratio_of_means_is_given_against_both_baselines():
+    silent = trace(row_id="tiny/1~original~0", problem_id="tiny/1", answer_chars=0)
+    rows = [after("end_thinking", answer_chars=120), after("end_thinking", problem_id="tiny/1", answer_chars=0)]
+    row = failures.summary(label(silent, *rows)).iloc[0]
+    # 40 characters where there is an answer, 20 over all runs
+    assert (row["length_ratio_answered"], row["length_ratio_all"]) == (3, 3)
+    assert (row["length_ratio"], row["leakage_published"]) == (3, 1)
+    row = failures.summary(label(silent, rows[0])).iloc[0]
+    assert (row["length_ratio_answered"], row["length_ratio_all"]) == (3, 6)
+
+
+def test_other_thresholds_can_be_given():
+    strict = dataclasses.replace(thresholds.load(), leakage_length=5.0)
+    rows = pd.DataFrame([trace(), after("end_thinking", answer_chars=160)])
+    assert [failures.label(rows, KINDS, limits)["leakage"].item() for limits in (None, strict)] == [True, False]

@@ -22,10 +22,10 @@ LAYERS = [
     {"paths", "schema", "families", "confined", "significance", "sealed"},
     {
         *("settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls", "clusters"),
-        *("reported", "machine", "leaks", "differences", "rederive"),
+        *("reported", "machine", "leaks", "differences", "rederive", "working", "crossed"),
     },
-    {"params", "tokens", "notation", "tiny_thought"},
-    {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"},
+    {"params", "tokens", "notation", "tiny_thought", "measures"},
+    {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth", "thresholds"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves", "claims"},
     {"plan", "engine", "workers", "sandbox", "anytime", "compute"},
