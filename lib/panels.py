@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -101,11 +102,16 @@ def in_order(values: pd.Series, known: Mapping[str, str]) -> list[str]:
 
 def legend(figure: Figure, handles: list[Artist]) -> None:
     """One legend above the panels; the figure grows by the rows it needs beyond one."""
-    entry = 0.55 + CHARACTER * max(len(handle.get_label()) for handle in handles)
-    columns = max(1, min(len(handles), int(figure.get_figwidth() / entry)))
+    widths = [0.55 + CHARACTER * len(handle.get_label()) for handle in handles]
+    columns = next(n for n in range(len(handles), 0, -1) if n == 1 or _row(widths, n) <= figure.get_figwidth())
     rows = math.ceil(len(handles) / columns)
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows - 1))
     figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+
+
+def _row(widths: Sequence[float], columns: int) -> float:
+    """Width of a legend of so many columns, which are filled from top to bottom."""
+    return sum(max(part) for part in np.array_split(widths, columns))
 
 
 def log_axis(ax: Axes, values: pd.Series) -> None:
