@@ -76,8 +76,8 @@ def areas(summary: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
         for place, (i, model) in enumerate(shown):
             own = rows[rows["model"].eq(model)].drop_duplicates("interrupt").set_index("interrupt").reindex(names)
             y = np.arange(len(names)) + marks.dodge(place, len(shown))
-            marks.across(ax, own["area"], y, own["area_low"], own["area_high"], clip_on=False, **marks.look(i))
-            ax.plot(own["full"], y, clip_on=False, **marks.look(i, filled=False))
+            marks.across(ax, own["area"], y, own["area_low"], own["area_high"], **marks.look(i))
+            marks.dots(ax, own["full"], y, **marks.look(i, filled=False))
         ax.set_title(panels.SOURCES.get(source, source) if len(axes) > 1 else "")
         ax.set_ylabel("")
         marks.slots(ax, [panels.title(name) for name in names])
@@ -131,7 +131,7 @@ def _forest(ax: Axes, own: pd.DataFrame, value: str, scale: float, i: int, shift
     ax.hlines(y, own["ci_low"] * scale, own["ci_high"] * scale, color=panels.colour(i), linewidth=0.9)
     for is_filled in (False, True):
         some = (proven == is_filled).to_numpy()
-        ax.plot((own[value] * scale)[some], y[some], **marks.look(i, is_filled), zorder=3)
+        marks.dots(ax, (own[value] * scale)[some], y[some], **marks.look(i, is_filled))
 
 
 def _zero(ax: Axes, labels: list[str]) -> None:
@@ -154,8 +154,8 @@ def _shaded(ax: Axes, rows: pd.DataFrame, i: int, shade: bool) -> None:
     if shade:
         ax.fill_between(x, 0, y, color=panels.colour(i), alpha=0.15, linewidth=0)
     ax.plot(x, y, color=panels.colour(i))
-    ax.plot(x[:-1], y[:-1], **marks.look(i))
-    ax.plot(x[-1:], y[-1:], clip_on=False, **marks.look(i, filled=False))
+    marks.dots(ax, x[:-1], y[:-1], **marks.look(i))
+    marks.dots(ax, x[-1:], y[-1:], **marks.look(i, filled=False))
 
 
 def _told(ax: Axes, value: float | None, x: float, i: int) -> None:

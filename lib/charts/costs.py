@@ -15,8 +15,9 @@ COLUMNS = [*panels.KEYS, "tokens", "accuracy"]
 def spending(grades: pd.DataFrame) -> pd.DataFrame:
     """Means behind `accuracy_by_cost`, from the table grades.
 
-    Returns model, source, interrupt, unit, position, tokens (a mean), accuracy (a share). Tokens are all that were generated for an answer (`curves.spent`). Each curve ends in full thinking on its own
-    problems, with a null position.
+    Returns model, source, interrupt, unit, position, tokens (a mean), accuracy (a share). Tokens are all that were
+    generated for an answer (`curves.spent`). Each curve ends in full thinking on its own problems, with a null
+    position.
 
     Raises:
         ValueError: a column is missing, or a row has no problem.
@@ -59,5 +60,5 @@ def _line(ax: Axes, rows: pd.DataFrame, i: int) -> None:
     ax.plot(cut["tokens"], cut["accuracy"], color=panels.colour(i), linewidth=0.9, alpha=0.7)
     sizes = [2 + 2.2 * place / max(1, len(cut) - 1) for place in range(len(cut))]  # later cuts are larger
     for size, x, y in zip(sizes, cut["tokens"], cut["accuracy"], strict=True):
-        ax.plot([x], [y], clip_on=False, **marks.look(i) | {"markersize": size})
-    ax.plot(full["tokens"], full["accuracy"], clip_on=False, zorder=4, **marks.look(i, filled=False))
+        marks.dots(ax, [x], [y], **marks.look(i) | {"markersize": size})
+    marks.dots(ax, full["tokens"], full["accuracy"], zorder=4, **marks.look(i, filled=False))

@@ -1,6 +1,6 @@
 """Counterparts: the figures of the paper, its points as hollow marks, and ours, where there are any, as filled ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -31,6 +31,11 @@ class Paper:
     models: tuple[str, ...] = FAMILIES
     by_position: bool = True
 
+    @property
+    def is_share(self) -> bool:
+        """Whether its numbers are shares, not lengths in characters."""
+        return not self.label.startswith("characters")
+
 
 RATES, HARD = ("new_error_rate", "attributed_rate"), ("end_thinking", "force_answer")
 UPDATES = ("update", "update_guided", "update_guided_speed_up", "update_user")
@@ -40,7 +45,7 @@ PAPER: Mapping[str, Paper] = {  # by the name under which a figure is saved
     "paper_soft_accuracy": Paper(("accuracy",), "accuracy", ("speed_up", "speed_up_user")),
     "paper_soft_length": Paper(("remaining_ratio",), "length, of what remained", ("speed_up",)),
     "paper_update_accuracy": Paper(("accuracy",), "accuracy", UPDATES),
-    "paper_update_length": Paper(("total_ratio",), "length in all, of a full run", ("update_guided", "update_user")),
+    "paper_update_length": Paper(("total_ratio",), "length, of a full run", ("update_guided", "update_user")),
     "paper_size_accuracy": Paper(("accuracy",), "accuracy", HARD, SIZES),
     "paper_size_length": Paper(("answer_chars",), CHARACTERS, HARD, SIZES),
     "paper_size_relative": Paper(
@@ -63,21 +68,22 @@ def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.Dat
     Raises:
         ReportedError: a frame of ours lacks a column.
     """
-    frames = {metric: _beside(paper, published, metric, ours.get(metric)) for metric in paper.metrics}
+    frames = {metric: joined(paper, published, metric, ours.get(metric)) for metric in paper.metrics}
     shown = _shown(paper, pd.concat(frames.values()))
     if paper.by_position:
         figure = _by_position(paper, frames[paper.metrics[0]], shown)
         by_shape = {}
     else:
-        figure, by_shape = _dots(paper, frames, shown)
+        figure, by_shape = _dots(paper, frames, [model for _, model in shown])
     theirs, own = marks.told("Wu et al.", filled=False), marks.told("ours", filled=True)
     has_ours = any(frame["mean"].notna().any() for frame in frames.values())
-    told = [marks.told(label, True, shape) for label, shape in by_shape.items()] if len(by_shape) > 1 else []
-    panels.legend(figure, [*marks.names(shown), *told, theirs, *([own] if has_ours else [])])
+    told = marks.names([(i, label) for label, i in by_shape.items()]) if len(by_shape) > 1 else []
+    by_colour = marks.names(shown) if paper.by_position else []
+    panels.legend(figure, [*by_colour, *told, theirs, *([own] if has_ours else [])])
     return figure
 
 
-def _beside(paper: Paper, published: pd.DataFrame, metric: str, ours: pd.DataFrame | None) -> pd.DataFrame:
+def joined(paper: Paper, published: pd.DataFrame, metric: str, ours: pd.DataFrame | None) -> pd.DataFrame:
     """Rows of the figure, ours and the paper's, in the cells whose benchmark and interrupt the paper shows."""
     if ours is None:
         columns = ["model", "source", "interrupt", "unit", "position", "mean", "ci_low", "ci_high", "n"]
@@ -102,21 +108,33 @@ def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]
     cut = frame[frame["interrupt"].isin(paper.interrupts)].rename(columns={"benchmark": "source"}).assign(unit="share")
     figure, axes = panels.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
     full = frame[frame["interrupt"].eq(reported.FULL)].set_index(["model", "benchmark"])
-    is_share = paper.label != CHARACTERS
     for (benchmark, interrupt), ax in axes.items():
         rows = cut[cut["interrupt"].eq(interrupt) & cut["source"].eq(benchmark)]
         for i, model in shown:
             _pair(ax, rows[rows["model"].eq(model)].sort_values("position"), i)
-            if (model, benchmark) in full.index and pd.notna(value := full.at[(model, benchmark), "published"]):
+            if (
+                len(rows)
+                and (model, benchmark) in full.index
+                and pd.notna(value := full.at[(model, benchmark), "published"])
+            ):
                 ax.axhline(value, color=panels.colour(i), linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
         ax.set_xticks(sorted(cut["position"].unique()))
-        if is_share:
+        if rows.empty:
+            ax.text(0.5, 0.4, "no numbers", transform=ax.transAxes, ha="center", color="0.4")
+    for (benchmark, _), ax in axes.items():  # when all is drawn, as the panels of a benchmark share an axis
+        ax.set_xlim(cut["position"].min() - 0.05, cut["position"].max() + 0.05)
+        ax.set_ylim(bottom=0)
+        if paper.is_share:
             marks.percent(ax.yaxis)
         if "accuracy" in paper.metrics:
-            ax.set_ylim(-0.03, 1.03)
-        else:
-            ax.set_ylim(bottom=0)
+            ax.set_ylim(_floor(cut[cut["source"].eq(benchmark)]), 1.02)
     return figure
+
+
+def _floor(rows: pd.DataFrame) -> float:
+    """Where an axis of accuracies begins: at 0, or below the least of them if all are high."""
+    least = rows[["mean", "published"]].min(axis=None)
+    return -0.03 if least < 0.4 else np.floor(10 * (least - 0.05)) / 10
 
 
 def _pair(ax: Axes, rows: pd.DataFrame, i: int) -> None:
@@ -126,44 +144,37 @@ def _pair(ax: Axes, rows: pd.DataFrame, i: int) -> None:
     band = [theirs[name].to_numpy(float) for name in ("published_low", "published_high")]
     ax.fill_between(theirs["position"], *band, color=colour, alpha=0.12, linewidth=0)
     ax.plot(theirs["position"], theirs["published"], color=colour, linewidth=0.8, alpha=0.8)
-    ax.plot(theirs["position"], theirs["published"], clip_on=False, **marks.look(i, filled=False))
-    marks.upright(ax, own["position"], own["mean"], own["ci_low"], own["ci_high"], clip_on=False, **marks.look(i))
+    marks.dots(ax, theirs["position"], theirs["published"], **marks.look(i, filled=False))
+    marks.upright(ax, own["position"], own["mean"], own["ci_low"], own["ci_high"], **marks.look(i))
     ax.plot(own["position"], own["mean"], color=colour, linewidth=1.2)
 
 
-def _dots(
-    paper: Paper, frames: Mapping[str, pd.DataFrame], shown: list[tuple[int, str]]
-) -> tuple[Figure, dict[str, str]]:
-    """A panel per benchmark and a slot per model; a metric, or an interrupt, has a marker of its own."""
+def _dots(paper: Paper, frames: Mapping[str, pd.DataFrame], models: Sequence[str]) -> tuple[Figure, dict[str, int]]:
+    """A panel per benchmark, a slot per model; metrics, or interrupts, have a colour and marker each, as told."""
     frame = pd.concat(frames.values()).pipe(lambda rows: rows[rows["interrupt"].isin(paper.interrupts)])
-    kind = "metric" if len(paper.metrics) > 1 else "interrupt"
-    kinds = list(paper.metrics if kind == "metric" else paper.interrupts)
+    published = set(frame.loc[frame["published"].notna(), "position"].fillna(-1))
+    frame = frame[frame["position"].fillna(-1).isin(published)]
+    kind, kinds = ("metric", paper.metrics) if len(paper.metrics) > 1 else ("interrupt", paper.interrupts)
     benchmarks = panels.in_order(frame["benchmark"], {name: name for name in BENCHMARKS})
-    height = ROOM + SLOT * len(shown) * 1.3
-    figure, grid = plt.subplots(
-        1, len(benchmarks), figsize=(panels.PAGE, height), sharey=True, sharex=True, squeeze=False
-    )
-    models = [model for _, model in shown]
+    size = (panels.PAGE, ROOM + SLOT * len(models) * 1.3)
+    figure, grid = plt.subplots(1, len(benchmarks), figsize=size, sharey=True, sharex=True, squeeze=False)
     for benchmark, ax in zip(benchmarks, grid[0], strict=True):
         rows = frame[frame["benchmark"].eq(benchmark)]
-        for shape, one in enumerate(kinds):
+        for i, one in enumerate(kinds):
             own = rows[rows[kind].eq(one)].drop_duplicates("model").set_index("model").reindex(models)
-            for y, (i, model) in enumerate(shown):
-                _dot(ax, own.loc[model], y, i, shape)
+            _sides(ax, own, i)
         marks.slots(ax, models)
         ax.set_title(benchmark)
-        ax.locator_params(axis="x", nbins=3)
-        ax.set_xlim(left=0)
+        ax.locator_params(axis="x", nbins=4)
         if paper.metrics == RATES:
             marks.percent(ax.xaxis)
+    grid[0, 0].set_xlim(left=0)
     figure.supxlabel(paper.label, fontsize=plt.rcParams["axes.labelsize"])
-    return figure, {NAMES.get(one) or panels.title(one): panels.marker(i) for i, one in enumerate(kinds)}
+    return figure, {NAMES.get(one) or panels.title(one): i for i, one in enumerate(kinds)}
 
 
-def _dot(ax: Axes, row: pd.Series, y: float, i: int, shape: int) -> None:
-    sides = (("published", "published_low", "published_high", -0.15), ("mean", "ci_low", "ci_high", 0.15))
-    for value, low, high, shift in sides:
-        values = np.asarray(row[[value, low, high]], dtype=float)
-        if np.isfinite(values[0]):
-            how = marks.look(i, value == "mean", shape)
-            marks.across(ax, values[:1], [y + shift], values[1:2], values[2:], clip_on=False, zorder=3, **how)
+def _sides(ax: Axes, own: pd.DataFrame, i: int) -> None:
+    """The published points of all models, a little above the middle of their slots, and ours, a little below."""
+    y = np.arange(len(own))
+    marks.across(ax, own["published"], y - 0.15, own["published_low"], own["published_high"], **marks.look(i, False))
+    marks.across(ax, own["mean"], y + 0.15, own["ci_low"], own["ci_high"], **marks.look(i))

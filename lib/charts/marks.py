@@ -26,20 +26,28 @@ def look(i: int, filled: bool = True, shape: int | None = None) -> dict[str, obj
     return shown | {"markeredgecolor": colour, "markeredgewidth": 0.9, "markersize": SIZE, "linestyle": "none"}
 
 
+def dots(ax: Axes, x: Sequence[float], y: Sequence[float], **how) -> None:
+    """Points without intervals, not cut at the edge of the panel; a null has none. `how` is from `look`."""
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    known = np.isfinite(x) & np.isfinite(y)
+    if known.any():  # what is drawn of no point at all would take the room of the whole layout
+        ax.plot(x[known], y[known], **({"clip_on": False, "zorder": 3} | how))
+
+
 def across(
     ax: Axes, x: Sequence[float], y: Sequence[float], low: Sequence[float], high: Sequence[float], **how
 ) -> None:
-    """Points with horizontal intervals; a null has no mark, a null end no interval. `how` is from `look`."""
+    """Points with horizontal intervals; a null end has no interval."""
     ax.hlines(y, np.asarray(low, float), np.asarray(high, float), color=how["color"], linewidth=0.9)
-    ax.plot(np.asarray(x, float), y, **how)
+    dots(ax, x, y, **how)
 
 
 def upright(
     ax: Axes, x: Sequence[float], y: Sequence[float], low: Sequence[float], high: Sequence[float], **how
 ) -> None:
-    """Points with vertical intervals, as `across`."""
+    """Points with vertical intervals; a null end has no interval."""
     ax.vlines(x, np.asarray(low, float), np.asarray(high, float), color=how["color"], linewidth=0.9)
-    ax.plot(x, np.asarray(y, float), **how)
+    dots(ax, x, y, **how)
 
 
 def names(shown: Sequence[tuple[int, str]]) -> list[Line2D]:

@@ -34,7 +34,7 @@ def mode_rates(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figu
             x = np.arange(len(positions)) + marks.dodge(place, len(shown))
             ends = (own.get(name, own["rate"]) for name in ("ci_low", "ci_high"))
             ax.plot(x, own["rate"], color=panels.colour(i), linewidth=0.7, alpha=0.5)
-            marks.upright(ax, x, own["rate"], *ends, clip_on=False, **marks.look(i))
+            marks.upright(ax, x, own["rate"], *ends, **marks.look(i))
         ax.set_xticks(range(len(positions)), [f"{position:g}" for position in positions])
         ax.set_title(_named(ax.get_title(), mode_of(frame, interrupt)))
         ax.set_ylim(0, max(0.1, 1.08 * frame[["rate", *frame.columns.intersection(["ci_high"])]].max(axis=None)))

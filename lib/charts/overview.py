@@ -87,7 +87,7 @@ def _range(ax: Axes, rows: pd.DataFrame, y: float, i: int) -> None:
         return
     ax.hlines(y, rows["mean"].min(), rows["mean"].max(), color=panels.colour(i), linewidth=1.1, alpha=0.6)
     for value, filled in ((rows["mean"].iloc[-1], True), (rows["mean"].iloc[0], False)):
-        ax.plot([value], [y], **marks.look(i, filled), clip_on=False, zorder=3)
+        marks.dots(ax, [value], [y], **marks.look(i, filled))
 
 
 def _meaning(positions: pd.Series) -> list[Line2D]:

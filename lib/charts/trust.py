@@ -65,13 +65,13 @@ def agreement(frame: pd.DataFrame) -> Figure:
     figure, (left, right) = _two(len(criteria), 2)
     y = np.arange(len(criteria))
     for i, who in enumerate(("rule", "judge")):
-        left.plot(frame[f"{who}_yes"], y, clip_on=False, **marks.look(i))
-        right.plot(frame[f"{who}_right"], y, clip_on=False, **marks.look(i))
+        marks.dots(left, frame[f"{who}_yes"], y, **marks.look(i))
+        marks.dots(right, frame[f"{who}_right"], y, **marks.look(i))
     left.hlines(y, frame["rule_yes"], frame["judge_yes"], color="0.6", linewidth=0.9, zorder=1)
     right.hlines(y, frame["rule_right"], frame["judge_right"], color="0.6", linewidth=0.9, zorder=1)
-    right.plot(frame["agree"], y, clip_on=False, **marks.look(6, filled=False, shape=3))
+    marks.dots(right, frame["agree"], y, **marks.look(6, filled=False, shape=3))
     _slots(left, right, criteria)
-    for ax, label in ((left, "share called so"), (right, "share of verdicts")):
+    for ax, label in ((left, "share called so"), (right, "share right, or the same")):
         ax.set(xlabel=label, xlim=(-0.02, 1.02))
         marks.percent(ax.xaxis)
     same = marks.told("both say the same", filled=False, shape="D")
@@ -96,7 +96,7 @@ def judged_shares(frame: pd.DataFrame) -> Figure:
     for i, name in enumerate(SHARES):
         own = frame[frame["figure"].eq(name)].drop_duplicates("criterion").set_index("criterion").reindex(criteria)
         y = np.arange(len(criteria)) + marks.dodge(i, len(SHARES))
-        marks.across(ax, own["value"], y, own["low"], own["high"], clip_on=False, **marks.look(i, filled=i > 0))
+        marks.across(ax, own["value"], y, own["low"], own["high"], **marks.look(i, filled=i > 0))
     marks.slots(ax, [name.replace("_", " ") for name in criteria])
     ax.set(xlabel="share of answers", xlim=(-0.02, 1.02))
     marks.percent(ax.xaxis)
@@ -122,15 +122,19 @@ def planted_and_detected(frame: pd.DataFrame) -> Figure:
     columns = min(len(modes), 4 if wide else 2)
     rows = -(-len(modes) // columns)
     figure, grid = plt.subplots(
-        rows, columns, figsize=(width, 0.5 + rows * (width / columns + 0.1)), sharex=True, sharey=True, squeeze=False
+        rows,
+        columns,
+        figsize=(width, 0.6 + rows * ((width - 0.55) / columns + 0.2)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
     )
     for mode, ax in zip(modes, grid.flat, strict=False):
         _diagonal(ax, mode.replace("_", " "))
         for i, organism in shown:
             own = frame[frame["mode"].eq(mode) & frame["organism"].eq(organism)]
-            marks.upright(
-                ax, own["planted"], own["detected"], own["ci_low"], own["ci_high"], **marks.look(i), clip_on=False
-            )
+            x = own["planted"] + 0.06 * marks.dodge(i, len(shown))  # side by side, where rates are equal
+            marks.upright(ax, x, own["detected"], own["ci_low"], own["ci_high"], **marks.look(i))
     for ax in list(grid.flat)[len(modes) :]:
         ax.remove()
     figure.supxlabel("rate planted", fontsize=plt.rcParams["axes.labelsize"])
@@ -171,7 +175,7 @@ def _met(ax: Axes, rows: pd.DataFrame, criteria: list[str], name: str, i: int, s
     ax.hlines(y, numbers[f"{name}_low"], numbers[f"{name}_high"], color=panels.colour(i), linewidth=0.9)
     for is_filled in (False, True):
         some = own["standing"].eq(STANDINGS[0]).eq(is_filled).to_numpy()
-        ax.plot(numbers[name][some], y[some], clip_on=False, zorder=3, **marks.look(i, is_filled))
+        marks.dots(ax, numbers[name][some], y[some], zorder=3, **marks.look(i, is_filled))
 
 
 def _pooled(frame: pd.DataFrame) -> pd.DataFrame:
