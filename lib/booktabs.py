@@ -26,7 +26,7 @@ SPECIAL = {  # in text; each needs no package
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
     "\u2212": "$-$",
     "\u00d7": r"$\times$",
     "\u2013": "--",

@@ -55,8 +55,8 @@ def accuracy_by_cost(frame: pd.DataFrame) -> str:
     """Of `charts.accuracy_by_cost`: where an interrupt is both dearer and worse than full thinking."""
     panels.need(frame, [*panels.KEYS, "tokens", "accuracy"])
     keys = ["model", "source", "interrupt"]
-    full = frame[frame["position"].isna()].set_index(keys)[["tokens", "accuracy"]]
-    cut = frame[frame["position"].notna()].join(full, on=keys, rsuffix="_full")
+    full = frame[frame["position"].isna()].set_index(keys)[["tokens", "accuracy"]].add_suffix("_full")
+    cut = frame[frame["position"].notna()].join(full, on=keys)
     worse = cut["accuracy"].lt(cut["accuracy_full"]) & cut["tokens"].gt(cut["tokens_full"])
     cheap = cut["accuracy"].ge(cut["accuracy_full"]) & cut["tokens"].lt(cut["tokens_full"])
     told = (
@@ -176,13 +176,13 @@ def _sentence(parts: Sequence[str]) -> str:
 def _uncounted(frame: pd.DataFrame) -> list[str]:
     """What else than right and wrong there is among the rows, where the frame counts them."""
     counts: Mapping[str, str] = {
-        "no_answer": "without an answer",
-        "censored": "cut by the limit",
-        "ungradable": "ungradable",
+        "no_answer": "have no answer",
+        "censored": "met the limit",
+        "ungradable": "could not be graded",
     }
     found = {told: int(frame[name].sum()) for name, told in counts.items() if name in frame.columns}
     told = [f"{count} {name}" for name, count in found.items() if count]
-    return [f"Of {int(frame['n'].sum())} rows {several(told)}; all count as not right."] if told else []
+    return [f"Of {int(frame['n'].sum())} rows {several(told)}: all count as not right."] if told else []
 
 
 def _of_full(frame: pd.DataFrame, reference: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:

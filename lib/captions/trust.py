@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import panels
 from lib.captions.phrases import percent, place, points, several
-from lib.charts.counterparts import Paper, rows
+from lib.charts.counterparts import Paper, joined
 
 
 def calibration(frame: pd.DataFrame, bar: float) -> str:
@@ -20,7 +20,7 @@ def calibration(frame: pd.DataFrame, bar: float) -> str:
         f"The low end of the balanced accuracy must reach {bar:g}: {len(good)} of {len(known)} criteria may be reported"
     )
     unknown = len(frame) - len(known)
-    told += f"; {unknown} more have no true labels." if unknown else "."
+    told += f"; {unknown} without true labels cannot be judged." if unknown else "."
     if known["kappa"].notna().any():
         best, worst = (known.loc[pick] for pick in (known["kappa"].idxmax(), known["kappa"].idxmin()))
         told += f" Kappa goes from {worst['kappa']:.2f} ({_plain(worst)}) to {best['kappa']:.2f} ({_plain(best)})."
@@ -83,11 +83,12 @@ def planted_and_detected(frame: pd.DataFrame) -> str:
 def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.DataFrame]) -> str:
     """Of `charts.counterpart`: how many numbers of the paper stand there, and how far ours are from them."""
     metric = paper.metrics[0]
-    frame = rows(paper, published, metric, ours.get(metric))
+    frame = joined(paper, published, metric, ours.get(metric))
     frame = frame[frame["interrupt"].isin(paper.interrupts)]
     theirs, both = frame["published"].notna(), frame["published"].notna() & frame["mean"].notna()
     names = several([panels.title(name) for name in paper.interrupts])
-    told = f"Published by Wu et al. (hollow, {theirs.sum()} numbers): {paper.label}, {names[0].lower() + names[1:]}."
+    what = f"{paper.label[:1].upper()}{paper.label[1:]}"
+    told = f"{what}, {names}: {theirs.sum()} numbers published by Wu et al. (hollow)."
     if not both.any():
         return f"{told} Our study has none of these cells."
     pairs = frame[both].rename(columns={"benchmark": "source"})
