@@ -59,7 +59,7 @@ def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Seq
 
 
 def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
-    """New errors by position, as a share of what full thinking had right; hatched: those a mode explains.
+    """New errors by position, as a share of what full thinking had right; dark and hatched: those a mode explains.
 
     `frame`: model, source, interrupt, unit, position, new_error_rate, attributed_rate, as from `failures.summary`.
     """
@@ -73,7 +73,8 @@ def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Fi
             _error_bars(ax, rows[rows["model"].eq(model)], sorted(frame["position"].unique()), i, slot)
         ax.set_ylim(0, max(0.1, 1.05 * frame["new_error_rate"].max()))
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    handles = [Patch(facecolor=panels.colour(i), label=model) for i, model in shown]
+    lines = {"linewidth": 5, "solid_capstyle": "butt", "markeredgecolor": "white", "markeredgewidth": 0.5}
+    handles = [Line2D([], [], color=panels.colour(i), marker=panels.marker(i), label=m, **lines) for i, m in shown]
     explained = Patch(facecolor="white", edgecolor="0.3", hatch="/////", label="explained by a failure mode")
     panels.legend(figure, [*handles, explained])
     return figure
@@ -177,7 +178,9 @@ def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, sl
     place, count = slot
     width = 0.8 / count
     x = np.arange(len(positions)) + place * width
-    look = {"width": 0.9 * width, "color": panels.colour(i)}
-    ax.bar(x, rows["new_error_rate"], **look)
-    ax.bar(x, rows["attributed_rate"], edgecolor="white", hatch="/////", linewidth=0, **look)
+    colour, whole = panels.colour(i), rows["new_error_rate"].where(rows["new_error_rate"] > 0)
+    ax.bar(x, rows["new_error_rate"], width=0.9 * width, color=colour, alpha=0.45)
+    ax.bar(x, rows["attributed_rate"], width=0.9 * width, color=colour, edgecolor="white", hatch="/////", linewidth=0)
+    if whole.notna().any():  # the marker tells the model where there is no colour
+        ax.plot(x, whole, linestyle="none", marker=panels.marker(i), color=colour, markersize=2.2, clip_on=False)
     ax.set_xticks(np.arange(len(positions)), [f"{position:g}" for position in positions])
