@@ -28,10 +28,12 @@ The modules stand in layers; each imports only from the layers above it in this 
    model-written programs); `anytime` (a curve in one number, and whether it rises), `compute` (interrupts at equal
    tokens)
 7. `parts` (completions on disk as they finish), `panels` (the frame of a figure), `provenance` (what made each step)
-8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook; `archive` (a study in one
-   file), `verify` (whether its results can be had again)
+8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook; `charts` (figures that set
+   one thing against another), `booktabs` (frames as tables for LaTeX); `archive` (a study in one file), `verify`
+   (whether its results can be had again)
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
-   (the generative reward model: a judge that reads traces by rubrics)
+   (the generative reward model: a judge that reads traces by rubrics); `captions` (what a figure says, in numbers of
+   its frame)
 10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked), `explorer` (traces to
     read, position by position)
 11. `verdicts` (what a study's judgements say), `forecast` (what a study would run)

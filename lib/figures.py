@@ -20,13 +20,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from lib import panels, paths, tables
-from lib.panels import COLUMN, HEIGHT, KEYS
+from lib.panels import COLUMN, HEIGHT, KEYS, PALETTE
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
-# Okabe and Ito's colours, which people with any colour vision tell apart, less yellow (too light for a line).
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
 PDF_FIELDS, SVG_FIELDS, PNG_FIELDS = ("CreationDate", "Creator", "Producer"), ("Date", "Creator"), ("Software",)
 METADATA = {"pdf": dict.fromkeys(PDF_FIELDS), "svg": dict.fromkeys(SVG_FIELDS), "png": dict.fromkeys(PNG_FIELDS)}
 
@@ -63,12 +59,12 @@ def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Seq
 
 
 def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
-    """New errors by position, as a share of what full thinking had right; hatched: those a mode explains.
+    """New errors by position, as a share of what full thinking had right; dark and hatched: those a mode explains.
 
     `frame`: model, source, interrupt, unit, position, new_error_rate, attributed_rate, as from `failures.summary`.
     """
-    _need(frame, [*KEYS, "new_error_rate", "attributed_rate"])
-    shown = _models(frame, models)
+    panels.need(frame, [*KEYS, "new_error_rate", "attributed_rate"])
+    shown = panels.places(frame, models)
     figure, axes = panels.panels(frame, "new errors")
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
@@ -77,7 +73,8 @@ def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Fi
             _error_bars(ax, rows[rows["model"].eq(model)], sorted(frame["position"].unique()), i, slot)
         ax.set_ylim(0, max(0.1, 1.05 * frame["new_error_rate"].max()))
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    handles = [Patch(facecolor=_colour(i), label=model) for i, model in shown]
+    lines = {"linewidth": 5, "solid_capstyle": "butt", "markeredgecolor": "white", "markeredgewidth": 0.5}
+    handles = [Line2D([], [], color=panels.colour(i), marker=panels.marker(i), label=m, **lines) for i, m in shown]
     explained = Patch(facecolor="white", edgecolor="0.3", hatch="/////", label="explained by a failure mode")
     panels.legend(figure, [*handles, explained])
     return figure
@@ -88,7 +85,7 @@ def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None =
 
     `frame`: model, source, interrupt, unit, position, length_ratio, as from `failures.summary`.
     """
-    _need(frame, [*KEYS, "length_ratio"])
+    panels.need(frame, [*KEYS, "length_ratio"])
     lines = frame[KEYS].assign(mean=frame["length_ratio"], ci_low=np.nan)
     lines["ci_high"] = np.nan
     figure, axes = _by_position(lines, None, models, "answer length ratio")
@@ -100,7 +97,7 @@ def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None =
 
 def thinking_lengths(traces: pd.DataFrame) -> Figure:
     """How long uninterrupted thoughts are, a panel per variant: `traces` has reasoning_tokens and variant."""
-    _need(traces, ["reasoning_tokens", "variant"])
+    panels.need(traces, ["reasoning_tokens", "variant"])
     variants = sorted(traces["variant"].unique())
     bins = np.histogram_bin_edges(traces["reasoning_tokens"], bins=30)
     figure, axes = plt.subplots(len(variants), 1, figsize=(COLUMN, HEIGHT), sharex=True, sharey=True, squeeze=False)
@@ -117,10 +114,11 @@ def slug(name: str, unit: str) -> str:
     return name if unit == "share" else f"{name}_{unit}"
 
 
-def save(figure: Figure, study: str, slug: str) -> None:
+def save(figure: Figure, study: str, slug: str, caption: str = "") -> None:
     """Write a figure as `slug`.pdf, .svg and .png into the study's folder, each whole or not at all.
 
-    Equal figures give equal bytes: no dates, no version, no random ids.
+    Equal figures give equal bytes: no dates, no version, no random ids. A caption (`lib.captions`) goes beside it as
+    `slug`.txt; without one, that of an earlier figure is removed.
 
     Raises:
         tables.TableError: a failed write.
@@ -129,35 +127,49 @@ def save(figure: Figure, study: str, slug: str) -> None:
         for kind, metadata in METADATA.items():
             with tables.atomic(paths.figures(study) / f"{slug}.{kind}") as file:
                 figure.savefig(file, format=kind, metadata=metadata, bbox_inches=None)
+    beside = paths.figures(study) / f"{slug}.txt"
+    if not caption:
+        beside.unlink(missing_ok=True)
+        return
+    with tables.atomic(beside) as file:
+        file.write(f"{caption}\n".encode())
 
 
 def _by_position(
     frame: pd.DataFrame, reference: pd.DataFrame | None, models: Sequence[str] | None, label: str
 ) -> tuple[Figure, list[Axes]]:
     """One line per model in each panel, with its interval as a band."""
-    _need(frame, [*KEYS, "mean", "ci_low", "ci_high"])
-    shown = _models(frame, models)
+    panels.need(frame, [*KEYS, "mean", "ci_low", "ci_high"])
+    shown = panels.places(frame, models)
     figure, axes = panels.panels(frame, label)
     full = {} if reference is None else reference.set_index(["model", "source"])["mean"].to_dict()
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for i, model in shown:
             if (model, source) in full:
-                ax.axhline(full[model, source], color=_colour(i), linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+                _full(ax, full[model, source], i)
             _line(ax, rows[rows["model"].eq(model)], i)
         ax.set_xticks(sorted(frame["position"].unique()))
-    handles = [Line2D([], [], color=_colour(i), marker=MARKERS[i % len(MARKERS)], label=model) for i, model in shown]
+    handles = [Line2D([], [], color=panels.colour(i), marker=panels.marker(i), label=model) for i, model in shown]
     if full:
         handles.append(Line2D([], [], color="0.3", linewidth=0.9, linestyle=(0, (4, 2)), label="full thinking"))
     panels.legend(figure, handles)
     return figure, list(axes.values())
 
 
+def _full(ax: Axes, value: float, i: int) -> None:
+    """Full thinking as a dashed line; the hollow marker at its end tells the model where there is no colour."""
+    colour = panels.colour(i)
+    ax.axhline(value, color=colour, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    hollow = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 0.8, "markersize": 3}
+    ax.plot([1], [value], marker=panels.marker(i), transform=ax.get_yaxis_transform(), clip_on=False, **hollow)
+
+
 def _line(ax: Axes, rows: pd.DataFrame, i: int) -> None:
     rows = rows.sort_values("position")
     x, low, high = (rows[name].to_numpy(float) for name in ("position", "ci_low", "ci_high"))
-    ax.fill_between(x, low, high, color=_colour(i), alpha=0.2, linewidth=0)
-    ax.plot(x, rows["mean"].to_numpy(float), color=_colour(i), marker=MARKERS[i % len(MARKERS)], clip_on=False)
+    ax.fill_between(x, low, high, color=panels.colour(i), alpha=0.2, linewidth=0)
+    ax.plot(x, rows["mean"].to_numpy(float), color=panels.colour(i), marker=panels.marker(i), clip_on=False)
 
 
 def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, slot: tuple[float, int]) -> None:
@@ -166,26 +178,9 @@ def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, sl
     place, count = slot
     width = 0.8 / count
     x = np.arange(len(positions)) + place * width
-    look = {"width": 0.9 * width, "color": _colour(i)}
-    ax.bar(x, rows["new_error_rate"], **look)
-    ax.bar(x, rows["attributed_rate"], edgecolor="white", hatch="/////", linewidth=0, **look)
+    colour, whole = panels.colour(i), rows["new_error_rate"].where(rows["new_error_rate"] > 0)
+    ax.bar(x, rows["new_error_rate"], width=0.9 * width, color=colour, alpha=0.45)
+    ax.bar(x, rows["attributed_rate"], width=0.9 * width, color=colour, edgecolor="white", hatch="/////", linewidth=0)
+    if whole.notna().any():  # the marker tells the model where there is no colour
+        ax.plot(x, whole, linestyle="none", marker=panels.marker(i), color=colour, markersize=2.2, clip_on=False)
     ax.set_xticks(np.arange(len(positions)), [f"{position:g}" for position in positions])
-
-
-def _models(frame: pd.DataFrame, models: Sequence[str] | None) -> list[tuple[int, str]]:
-    """The models that have rows, each with its place in the order of the colours."""
-    present = set(frame["model"])
-    return [(i, model) for i, model in enumerate(models or sorted(present)) if model in present]
-
-
-def _colour(i: int) -> str:
-    return PALETTE[i % len(PALETTE)]
-
-
-def _need(frame: pd.DataFrame, names: list[str]) -> None:
-    if absent := [name for name in names if name not in frame.columns]:
-        raise ValueError(f"figure: missing columns: {', '.join(absent)}")
-    if frame.empty:
-        raise ValueError("figure: nothing to draw, the frame has no rows")
-    if "unit" in names and frame["unit"].nunique() != 1:
-        raise ValueError(f"figure: expected positions of one unit, got {', '.join(sorted(frame['unit'].unique()))}")

@@ -30,8 +30,8 @@ LAYERS = [
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves", "claims"},
     {"plan", "engine", "workers", "sandbox", "anytime", "compute"},
     {"parts", "panels", "provenance"},
-    {"run", "grade", "figures", "notebook", "review", "archive", "verify"},
-    {"augment", "solutions", "grm"},
+    {"run", "grade", "figures", "notebook", "review", "archive", "verify", "charts", "booktabs"},
+    {"augment", "solutions", "grm", "captions"},
     {"judging", "marked", "explorer"},
     {"verdicts", "forecast"},
 ]
@@ -59,7 +59,8 @@ TREE = [
         f"lib/{module}.py"
         for layer in LAYERS
         for module in sorted(layer)
-        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims", "explorer")
+        if module
+        not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims", "explorer", "charts", "captions")
     ),
     "lib/engine/__init__.py",
     "lib/sandbox/__init__.py",
@@ -68,6 +69,8 @@ TREE = [
     "lib/grm/__init__.py",
     "lib/claims/__init__.py",
     "lib/explorer/__init__.py",
+    "lib/charts/__init__.py",
+    "lib/captions/__init__.py",
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",

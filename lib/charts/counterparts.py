@@ -1,0 +1,180 @@
+"""Counterparts: the figures of the paper, its points as hollow marks, and ours, where there are any, as filled ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib import panels, reported
+from lib.charts import marks
+
+BENCHMARKS = ("GSM8K", "MATH500", "AIME 24/25", "LCB v6")  # in the paper's order
+FAMILIES = ("Qwen3-8B", "GPT-OSS-20B", "Magistral-S-1.2")
+SIZES = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B")
+MODELS = (*FAMILIES, "Qwen3-1.7B", "Qwen3-32B")  # order of the colours
+CHARACTERS = "characters of the answer"
+BESIDE = [*reported.CELL, "mean", "ci_low", "ci_high", "published", "published_low", "published_high"]
+SLOT, ROOM = 0.17, 0.75  # inches: of a model, of title and axis
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One published figure: metrics, interrupts and models that it shows; without positions it is one of dots."""
+
+    metrics: tuple[str, ...]
+    label: str
+    interrupts: tuple[str, ...]
+    models: tuple[str, ...] = FAMILIES
+    by_position: bool = True
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its numbers are shares, not lengths in characters."""
+        return not self.label.startswith("characters")
+
+
+RATES, HARD = ("new_error_rate", "attributed_rate"), ("end_thinking", "force_answer")
+UPDATES = ("update", "update_guided", "update_guided_speed_up", "update_user")
+PAPER: Mapping[str, Paper] = {  # by the name under which a figure is saved
+    "paper_hard_accuracy": Paper(("accuracy",), "accuracy", HARD),
+    "paper_hard_length": Paper(("answer_chars",), CHARACTERS, HARD),
+    "paper_soft_accuracy": Paper(("accuracy",), "accuracy", ("speed_up", "speed_up_user")),
+    "paper_soft_length": Paper(("remaining_ratio",), "length, of what remained", ("speed_up",)),
+    "paper_update_accuracy": Paper(("accuracy",), "accuracy", UPDATES),
+    "paper_update_length": Paper(("total_ratio",), "length, of a full run", ("update_guided", "update_user")),
+    "paper_size_accuracy": Paper(("accuracy",), "accuracy", HARD, SIZES),
+    "paper_size_length": Paper(("answer_chars",), CHARACTERS, HARD, SIZES),
+    "paper_size_relative": Paper(
+        ("relative_accuracy",), "accuracy, of full thinking", ("speed_up", "update_guided"), SIZES
+    ),
+    "paper_thinking": Paper(("reasoning_chars",), "characters of reasoning", (reported.FULL,), by_position=False),
+    "paper_leakage": Paper(("answer_chars_answered",), CHARACTERS, (reported.FULL, "end_thinking"), by_position=False),
+    "paper_panic": Paper(RATES, "share of what full thinking had right", ("speed_up",), by_position=False),
+    "paper_self_doubt": Paper(RATES, "share of what full thinking had right", ("update",), by_position=False),
+}
+NAMES = {"new_error_rate": "new errors", "attributed_rate": "explained by the mode", reported.FULL: "full thinking"}
+
+
+def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.DataFrame]) -> Figure:
+    """One figure of the paper, from `PAPER`, with our points beside its own.
+
+    `published` is as from `reported.load`; `ours` has a frame for each metric that a study measured, as
+    `reported.beside` takes it. Only panels that the paper has are drawn.
+
+    Raises:
+        ReportedError: a frame of ours lacks a column.
+    """
+    frames = {metric: joined(paper, published, metric, ours.get(metric)) for metric in paper.metrics}
+    shown = _shown(paper, pd.concat(frames.values()))
+    if paper.by_position:
+        figure = _by_position(paper, frames[paper.metrics[0]], shown)
+        by_shape = {}
+    else:
+        figure, by_shape = _dots(paper, frames, [model for _, model in shown])
+    theirs, own = marks.told("Wu et al.", filled=False), marks.told("ours", filled=True)
+    has_ours = any(frame["mean"].notna().any() for frame in frames.values())
+    told = marks.names([(i, label) for label, i in by_shape.items()]) if len(by_shape) > 1 else []
+    by_colour = marks.names(shown) if paper.by_position else []
+    panels.legend(figure, [*by_colour, *told, theirs, *([own] if has_ours else [])])
+    return figure
+
+
+def joined(paper: Paper, published: pd.DataFrame, metric: str, ours: pd.DataFrame | None) -> pd.DataFrame:
+    """Rows of the figure, ours and the paper's, in the cells whose benchmark and interrupt the paper shows."""
+    if ours is None:
+        columns = ["model", "source", "interrupt", "unit", "position", "mean", "ci_low", "ci_high", "n"]
+        ours = pd.DataFrame(columns=columns).astype(dict.fromkeys(columns[4:], float))
+    frame = reported.beside(ours, published, metric)
+    frame = frame[frame["interrupt"].isin([*paper.interrupts, reported.FULL]) & frame["benchmark"].isin(BENCHMARKS)]
+    frame = frame[frame["model"].isin([*paper.models, *_others(frame)])]
+    shown = frame.loc[frame["published"].notna(), "benchmark"].unique()
+    return frame[frame["benchmark"].isin(shown)].assign(metric=metric)
+
+
+def _others(frame: pd.DataFrame) -> list[str]:
+    """Our models that the paper does not have."""
+    return sorted(set(frame["model"]) - set(MODELS))
+
+
+def _shown(paper: Paper, frame: pd.DataFrame) -> list[tuple[int, str]]:
+    return panels.places(frame, [*MODELS, *_others(frame)])
+
+
+def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]) -> Figure:
+    cut = frame[frame["interrupt"].isin(paper.interrupts)].rename(columns={"benchmark": "source"}).assign(unit="share")
+    figure, axes = panels.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
+    full = frame[frame["interrupt"].eq(reported.FULL)].set_index(["model", "benchmark"])
+    for (benchmark, interrupt), ax in axes.items():
+        rows = cut[cut["interrupt"].eq(interrupt) & cut["source"].eq(benchmark)]
+        for i, model in shown:
+            _pair(ax, rows[rows["model"].eq(model)].sort_values("position"), i)
+            if (
+                len(rows)
+                and (model, benchmark) in full.index
+                and pd.notna(value := full.at[(model, benchmark), "published"])
+            ):
+                ax.axhline(value, color=panels.colour(i), linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+        ax.set_xticks(sorted(cut["position"].unique()))
+        if rows.empty:
+            ax.text(0.5, 0.4, "no numbers", transform=ax.transAxes, ha="center", color="0.4")
+    for (benchmark, _), ax in axes.items():  # when all is drawn, as the panels of a benchmark share an axis
+        ax.set_xlim(cut["position"].min() - 0.05, cut["position"].max() + 0.05)
+        ax.set_ylim(bottom=0)
+        if paper.is_share:
+            marks.percent(ax.yaxis)
+        if "accuracy" in paper.metrics:
+            ax.set_ylim(_floor(cut[cut["source"].eq(benchmark)]), 1.02)
+    return figure
+
+
+def _floor(rows: pd.DataFrame) -> float:
+    """Where an axis of accuracies begins: at 0, or below the least of them if all are high."""
+    least = rows[["mean", "published"]].min(axis=None)
+    return -0.03 if least < 0.4 else np.floor(10 * (least - 0.05)) / 10
+
+
+def _pair(ax: Axes, rows: pd.DataFrame, i: int) -> None:
+    """A model's published line in hollow marks and our line in filled ones."""
+    colour = panels.colour(i)
+    theirs, own = rows[rows["published"].notna()], rows[rows["mean"].notna()]
+    band = [theirs[name].to_numpy(float) for name in ("published_low", "published_high")]
+    ax.fill_between(theirs["position"], *band, color=colour, alpha=0.12, linewidth=0)
+    ax.plot(theirs["position"], theirs["published"], color=colour, linewidth=0.8, alpha=0.8)
+    marks.dots(ax, theirs["position"], theirs["published"], **marks.look(i, filled=False))
+    marks.upright(ax, own["position"], own["mean"], own["ci_low"], own["ci_high"], **marks.look(i))
+    ax.plot(own["position"], own["mean"], color=colour, linewidth=1.2)
+
+
+def _dots(paper: Paper, frames: Mapping[str, pd.DataFrame], models: Sequence[str]) -> tuple[Figure, dict[str, int]]:
+    """A panel per benchmark, a slot per model; metrics, or interrupts, have a colour and marker each, as told."""
+    frame = pd.concat(frames.values()).pipe(lambda rows: rows[rows["interrupt"].isin(paper.interrupts)])
+    published = set(frame.loc[frame["published"].notna(), "position"].fillna(-1))
+    frame = frame[frame["position"].fillna(-1).isin(published)]
+    kind, kinds = ("metric", paper.metrics) if len(paper.metrics) > 1 else ("interrupt", paper.interrupts)
+    benchmarks = panels.in_order(frame["benchmark"], {name: name for name in BENCHMARKS})
+    size = (panels.PAGE, ROOM + SLOT * len(models) * 1.3)
+    figure, grid = plt.subplots(1, len(benchmarks), figsize=size, sharey=True, sharex=True, squeeze=False)
+    for benchmark, ax in zip(benchmarks, grid[0], strict=True):
+        rows = frame[frame["benchmark"].eq(benchmark)]
+        for i, one in enumerate(kinds):
+            own = rows[rows[kind].eq(one)].drop_duplicates("model").set_index("model").reindex(models)
+            _sides(ax, own, i)
+        marks.slots(ax, models)
+        ax.set_title(benchmark)
+        ax.locator_params(axis="x", nbins=4)
+        if paper.metrics == RATES:
+            marks.percent(ax.xaxis)
+    grid[0, 0].set_xlim(left=0)
+    figure.supxlabel(paper.label, fontsize=plt.rcParams["axes.labelsize"])
+    return figure, {NAMES.get(one) or panels.title(one): i for i, one in enumerate(kinds)}
+
+
+def _sides(ax: Axes, own: pd.DataFrame, i: int) -> None:
+    """The published points of all models, a little above the middle of their slots, and ours, a little below."""
+    y = np.arange(len(own))
+    marks.across(ax, own["published"], y - 0.15, own["published_low"], own["published_high"], **marks.look(i, False))
+    marks.across(ax, own["mean"], y + 0.15, own["ci_low"], own["ci_high"], **marks.look(i))
