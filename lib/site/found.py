@@ -1,0 +1,119 @@
+"""What the overview of a report says, in sentences and tables computed from parameters and summaries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from lib import interrupts, params
+from lib.settings import Study
+
+ROW = ["source", "model", "interrupt"]
+NONE = "–"  # what is undefined, which is not 0
+
+
+def done(study: Study, titles: dict[str, str]) -> str:
+    """Two sentences on what was done, from the parameters of the study."""
+    asked = f"{study.problems:,} problems each" if study.problems else "all problems"
+    often = "once" if study.samples == 1 else f"{study.samples} times"
+    if study.samples_by_source:
+        often = "once or several times"
+    cuts = _listed([f"{position:g}" if isinstance(position, float) else position for position in study.positions])
+    names = _listed([_quoted(name) for name in study.interrupts])
+    count = "One reasoning model" if len(titles) == 1 else f"{len(titles)} reasoning models"
+    what = f"one of {len(study.interrupts)} interrupts was" if len(study.interrupts) > 1 else "an interrupt was"
+    return (
+        f"{count} ({_listed(list(titles.values()))}) thought {often} about {asked} of {_listed(study.sources)}, and each "
+        f"thought was cut at {cuts} of its length. At each cut {what} spliced in ({names}), the model went on, and "
+        "programs graded every answer."
+    )
+
+
+def sentences(accuracy: pd.DataFrame, titles: dict[str, str], confidence: float) -> list[str]:
+    """One sentence for each source and model: full thinking, and the worst and the best cell after an interrupt.
+
+    Args:
+        accuracy: model, source, interrupt (null: full thinking), unit, position, mean, ci_low, ci_high, n, as from
+            `stats.accuracy`.
+        titles: of the models that are told, by name.
+        confidence: level of the intervals.
+    """
+    told = []
+    for source in dict.fromkeys(accuracy["source"]):
+        for model, title in titles.items():
+            rows = accuracy[accuracy["source"].eq(source) & accuracy["model"].eq(model)]
+            if not rows.empty:
+                told.append(f"{title} on {source}: {_sentence(rows, confidence)}")
+    return told
+
+
+def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int) -> dict[str, Any]:
+    """Means and intervals by position, as a page shows them: `head` (positions) and `rows` (names and cells).
+
+    A row is a source, model and interrupt; its first cell is full thinking, which has the same value for all of them.
+    A cell is (mean, interval), both texts; what is undefined is a dash.
+    """
+    full = frame[frame["interrupt"].isna()].set_index(["source", "model"])
+    cut = frame.dropna(subset="interrupt")
+    places = sorted(set(zip(cut["unit"], cut["position"], strict=True)), key=_place)
+    cells = cut.set_index([*ROW, "unit", "position"])
+    rows = []
+    for source, model, interrupt in dict.fromkeys(cut[ROW].itertuples(index=False, name=None)):
+        shown = [_cell(full, (source, model), scale, digits)]
+        shown += [_cell(cells, (source, model, interrupt, *place), scale, digits) for place in places]
+        rows.append(((source, titles.get(model, model), interrupt), shown))
+    order = list(titles.values())
+    rows.sort(key=lambda row: (row[0][0], order.index(row[0][1]) if row[0][1] in order else len(order)))
+    return {"head": [interrupts.told(position, unit) for unit, position in places], "rows": rows}
+
+
+def spliced(study: Study) -> list[dict[str, str]]:
+    """What each interrupt of the study is: name, kind, title, and the words that go into the thought."""
+    loaded = [params.load_interrupt(name) for name in study.interrupts]
+    return [
+        {"name": one.name, "kind": one.kind, "title": one.title, "text": one.text.strip() or _without(one)}
+        for one in loaded
+    ]
+
+
+def _without(one: Any) -> str:
+    return f"(one after the other: {_listed(list(one.steps))})" if one.steps else "(no words)"
+
+
+def _sentence(rows: pd.DataFrame, confidence: float) -> str:
+    full = rows[rows["interrupt"].isna()].dropna(subset="mean")
+    cut = rows.dropna(subset=["interrupt", "mean"])
+    told = []
+    if not full.empty:
+        one = full.iloc[0]
+        level = f", {confidence:.0%} interval {one['ci_low']:.1%} to {one['ci_high']:.1%}"
+        told.append(f"{one['mean']:.1%} right with full thinking ({one['n']:,.0f} rows{level})")
+    if not cut.empty:
+        low, high = cut.loc[cut["mean"].idxmin()], cut.loc[cut["mean"].idxmax()]
+        told.append(f"after an interrupt between {_at(low)} and {_at(high)}")
+    return "; ".join(told) + "." if told else "no row could be graded."
+
+
+def _at(row: pd.Series) -> str:
+    return f"{row['mean']:.1%} ({_quoted(row['interrupt'])} at {interrupts.told(row['position'], row['unit'])})"
+
+
+def _cell(rows: pd.DataFrame, key: tuple, scale: float, digits: int) -> tuple[str, str]:
+    if key not in rows.index:
+        return NONE, ""
+    row = rows.loc[[key]].iloc[0]
+    mean, low, high = (row[name] * scale for name in ("mean", "ci_low", "ci_high"))
+    within = "" if pd.isna(low) or pd.isna(high) else f"{low:.{digits}f}–{high:.{digits}f}"
+    return (NONE if pd.isna(mean) else f"{mean:.{digits}f}"), within
+
+
+def _place(place: tuple[str, float]) -> tuple[int, float]:
+    return list(interrupts.UNITS.values()).index(place[0]), place[1]
+
+
+def _quoted(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
