@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 # Frames bring a style for their own cells, once each; the report's stylesheet has it for all.
 SCOPED = re.compile(r"<style scoped>.*?</style>\s*", re.DOTALL)
+FRAME = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
+ROWS = re.compile(r"<tr[^>]*>.*?</tr>", re.DOTALL)
+NUMBER = re.compile(r"\s*(?:[-+]?[\d,]*\.?\d+(?:e[-+]?\d+)?%?|NaN|None|&lt;NA&gt;)\s*", re.IGNORECASE)
 QUESTION = re.compile(r"\*\*Question\.?\*\*\s*(.+?)(?:\n\s*\n|\Z)", re.DOTALL)
 
 
@@ -58,10 +61,29 @@ def _prepared(book: "NotebookNode") -> "NotebookNode":
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "text/html" in data:
-                data["text/html"] = SCOPED.sub("", data["text/html"])
+                data["text/html"] = FRAME.sub(_aligned, SCOPED.sub("", data["text/html"]))
             if "image/png" in data:
                 output.metadata.setdefault("image/png", {}).setdefault("alt", f"Figure: {under}")
     return copied
+
+
+def _aligned(found: re.Match) -> str:
+    """The table of a frame, its columns of numbers named `n`, as pandas tells heads and texts to stand right too."""
+    head, mark, body = found[0].partition("<tbody>")
+    rows = [re.findall(r"<td>(.*?)</td>", row, re.DOTALL) for row in ROWS.findall(body)]
+    if len({len(row) for row in rows}) != 1:
+        return found[0]
+    numbers = [all(map(NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)]
+
+    def marked(row: re.Match, cell: str) -> str:
+        parts = re.split(rf"(?=<{cell}>)", row[0])
+        last = range(len(parts) - len(numbers), len(parts))  # what stands before names rows
+        if len(numbers) < len(parts):
+            for i, is_number in zip(last, numbers, strict=True):
+                parts[i] = parts[i].replace(f"<{cell}>", f'<{cell} class="n">', 1) if is_number else parts[i]
+        return "".join(parts)
+
+    return ROWS.sub(lambda row: marked(row, "th"), head) + mark + ROWS.sub(lambda row: marked(row, "td"), body)
 
 
 def _headings(book: "NotebookNode") -> list[tuple[int, str]]:

@@ -16,16 +16,15 @@ def done(study: Study, titles: dict[str, str]) -> str:
     """Two sentences on what was done, from the parameters of the study."""
     asked = f"{study.problems:,} problems each" if study.problems else "all problems"
     often = "once" if study.samples == 1 else f"{study.samples} times"
-    if study.samples_by_source:
-        often = "once or several times"
-    cuts = _listed([f"{position:g}" if isinstance(position, float) else position for position in study.positions])
+    often = "once or several times" if study.samples_by_source else often
+    shares = all(isinstance(position, float) for position in study.positions)
+    cuts = _listed([position if isinstance(position, str) else f"{position:g}" for position in study.positions])
+    where = f"at {cuts} of its length" if shares else f"at the positions {cuts}"
     names = _listed([_quoted(name) for name in study.interrupts])
-    count = "One reasoning model" if len(titles) == 1 else f"{len(titles)} reasoning models"
     what = f"one of {len(study.interrupts)} interrupts was" if len(study.interrupts) > 1 else "an interrupt was"
     return (
-        f"{count} ({_listed(list(titles.values()))}) thought {often} about {asked} of {_listed(study.sources)}, and each "
-        f"thought was cut at {cuts} of its length. At each cut {what} spliced in ({names}), the model went on, and "
-        "programs graded every answer."
+        f"{_listed(list(titles.values()))} thought {often} about {asked} of {_listed(study.sources)}, and each thought was "
+        f"cut {where}. At each cut {what} spliced in ({names}), the model went on, and programs graded every answer."
     )
 
 
@@ -48,23 +47,32 @@ def sentences(accuracy: pd.DataFrame, titles: dict[str, str], confidence: float)
 
 
 def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int) -> dict[str, Any]:
-    """Means and intervals by position, as a page shows them: `head` (positions) and `rows` (names and cells).
+    """Means and intervals by position, as a page shows them: `head`, the positions, and `groups`.
 
-    A row is a source, model and interrupt; its first cell is full thinking, which has the same value for all of them.
-    A cell is (mean, interval), both texts; what is undefined is a dash.
+    A group is a source and a model, with what full thinking has there (`full`) and a row of cells per interrupt. A cell
+    is (mean, interval), both texts; a mean that is undefined is a dash, its interval nothing.
+
+    Args:
+        frame: as for `sentences`; statuses are not needed.
+        titles: of the models that are told, by name.
+        scale: what values are multiplied by, 100 for percent.
+        digits: after the point.
     """
     full = frame[frame["interrupt"].isna()].set_index(["source", "model"])
     cut = frame.dropna(subset="interrupt")
     places = sorted(set(zip(cut["unit"], cut["position"], strict=True)), key=_place)
     cells = cut.set_index([*ROW, "unit", "position"])
-    rows = []
-    for source, model, interrupt in dict.fromkeys(cut[ROW].itertuples(index=False, name=None)):
-        shown = [_cell(full, (source, model), scale, digits)]
-        shown += [_cell(cells, (source, model, interrupt, *place), scale, digits) for place in places]
-        rows.append(((source, titles.get(model, model), interrupt), shown))
-    order = list(titles.values())
-    rows.sort(key=lambda row: (row[0][0], order.index(row[0][1]) if row[0][1] in order else len(order)))
-    return {"head": [interrupts.told(position, unit) for unit, position in places], "rows": rows}
+    groups = []
+    for source in dict.fromkeys(frame["source"]):
+        for model, title in titles.items():
+            mine = cut[cut["source"].eq(source) & cut["model"].eq(model)]
+            rows = [
+                (name, [_cell(cells, (source, model, name, *place), scale, digits) for place in places])
+                for name in dict.fromkeys(mine["interrupt"])
+            ]
+            shown = {"source": source, "model": title, "full": _cell(full, (source, model), scale, digits)}
+            groups += [shown | {"rows": rows}] if rows else []
+    return {"head": [interrupts.told(position, unit) for unit, position in places], "groups": groups}
 
 
 def spliced(study: Study) -> list[dict[str, str]]:

@@ -35,10 +35,11 @@ class Book:
 
 @dataclass(frozen=True)
 class Figure:
-    """A saved figure: its slug, its model (None: it shows several), what it shows, and its size in pixels."""
+    """A saved figure: its slug, its model (None: it shows several), its name in words, what it shows, its pixels."""
 
     slug: str
     model: str | None
+    words: str
     caption: str
     width: int
     height: int
@@ -97,20 +98,20 @@ def figures(study: Study, titles: dict[str, str]) -> list[Figure]:
     for file in paths.figures(study.name).glob("*.png"):
         owner = next((name for name in {*study.models, *titles} if file.stem.startswith(f"{name}_")), None)
         if owner is None or owner in titles:
-            told = _caption(file, owner, titles)
-            found.append(Figure(file.stem, owner, told, *_size(file)))
+            words = file.stem.removeprefix(f"{owner}_").replace("_", " ")
+            words = f"{titles[owner]}, {words}" if owner else words.capitalize()
+            found.append(Figure(file.stem, owner, words, _caption(file) or f"{words}.", *_size(file)))
     shared = {slug: i for i, slug in enumerate(FIRST)}
     order = [None, *titles]
     return sorted(found, key=lambda one: (order.index(one.model), shared.get(one.slug, len(shared)), one.slug))
 
 
-def _caption(file: Path, owner: str | None, titles: dict[str, str]) -> str:
+def _caption(file: Path) -> str:
     beside = file.with_suffix(".txt")
-    if beside.is_file() and (told := beside.read_text(encoding="utf-8").strip()):
-        return told
-    if owner:
-        return f"{titles[owner]}: {file.stem.removeprefix(f'{owner}_').replace('_', ' ')}."
-    return f"{file.stem.replace('_', ' ').capitalize()}."
+    try:
+        return " ".join(beside.read_text(encoding="utf-8").split()) if beside.is_file() else ""
+    except (OSError, ValueError) as error:
+        raise SiteError(f"{paths.show(beside)}: cannot be read, expected a caption in UTF-8") from error
 
 
 def _size(file: Path) -> tuple[int, int]:
