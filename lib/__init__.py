@@ -33,7 +33,8 @@ The modules stand in layers; each imports only from the layers above it in this 
    (the generative reward model: a judge that reads traces by rubrics)
 10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked), `explorer` (traces to
     read, position by position)
-11. `verdicts` (what a study's judgements say), `forecast` (what a study would run)
+11. `verdicts` (what a study's judgements say), `forecast` (what a study would run), `site` (its report: static
+    pages around the executed notebooks)
 """
 
 __version__ = "0.1.0"

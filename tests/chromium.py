@@ -1,7 +1,7 @@
 """A browser for tests: Chromium without a window, told what to do over a pipe by its own DevTools protocol.
 
-No driver and no package is needed. Nothing is asked of any network: every name but files' is mapped to nowhere, and what
-a page asks for is kept.
+No driver and no package is needed. Nothing is asked of any network: every name leads nowhere, and what a page asks for
+is kept.
 """
 
 import json
@@ -72,7 +72,7 @@ class Chromium:
         return got["result"]
 
     def open(self, address: str, width: int, height: int = 800, scheme: str = "light") -> None:
-        """Load a page at a width in CSS pixels, and wait for all that it loads; what came of earlier ones is forgotten."""
+        """Load a page at a width in CSS pixels, and wait for what it needs; events of earlier ones are forgotten."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])

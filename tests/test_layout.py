@@ -33,7 +33,7 @@ LAYERS = [
     {"run", "grade", "figures", "notebook", "review", "archive", "verify"},
     {"augment", "solutions", "grm"},
     {"judging", "marked", "explorer"},
-    {"verdicts", "forecast"},
+    {"verdicts", "forecast", "site"},
 ]
 
 # what papermill may pass to each notebook
@@ -59,7 +59,7 @@ TREE = [
         f"lib/{module}.py"
         for layer in LAYERS
         for module in sorted(layer)
-        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims", "explorer")
+        if module not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims", "explorer", "site")
     ),
     "lib/engine/__init__.py",
     "lib/sandbox/__init__.py",
@@ -68,6 +68,7 @@ TREE = [
     "lib/grm/__init__.py",
     "lib/claims/__init__.py",
     "lib/explorer/__init__.py",
+    "lib/site/__init__.py",
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",

@@ -16,7 +16,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 SCOPED = re.compile(r"<style scoped>.*?</style>\s*", re.DOTALL)
 FRAME = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 ROWS = re.compile(r"<tr[^>]*>.*?</tr>", re.DOTALL)
-NUMBER = re.compile(r"\s*(?:[-+]?[\d,]*\.?\d+(?:e[-+]?\d+)?%?|NaN|None|&lt;NA&gt;)\s*", re.IGNORECASE)
+NUMBER = re.compile(r"\s*(?:[-+]?[\d,]*\.?\d+(?:e[-+]?\d+)?%?|NaN|None|&lt;NA&gt;|\.\.\.)\s*", re.IGNORECASE)
 QUESTION = re.compile(r"\*\*Question\.?\*\*\s*(.+?)(?:\n\s*\n|\Z)", re.DOTALL)
 
 

@@ -14,7 +14,8 @@ NONE = "–"  # what is undefined, which is not 0
 
 def done(study: Study, titles: dict[str, str]) -> str:
     """Two sentences on what was done, from the parameters of the study."""
-    asked = f"{study.problems:,} problems each" if study.problems else "all problems"
+    sources = _listed(study.sources)
+    asked = f"up to {study.problems:,} problems of each source ({sources})" if study.problems else f"all of {sources}"
     often = "once" if study.samples == 1 else f"{study.samples} times"
     often = "once or several times" if study.samples_by_source else often
     shares = all(isinstance(position, float) for position in study.positions)
@@ -23,8 +24,8 @@ def done(study: Study, titles: dict[str, str]) -> str:
     names = _listed([_quoted(name) for name in study.interrupts])
     what = f"one of {len(study.interrupts)} interrupts was" if len(study.interrupts) > 1 else "an interrupt was"
     return (
-        f"{_listed(list(titles.values()))} thought {often} about {asked} of {_listed(study.sources)}, and each thought was "
-        f"cut {where}. At each cut {what} spliced in ({names}), the model went on, and programs graded every answer."
+        f"{_listed(list(titles.values()))} thought through {asked}, {often}, and each thought was cut {where}. At each "
+        f"cut {what} spliced in ({names}), the model went on, and programs graded every answer."
     )
 
 

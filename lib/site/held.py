@@ -49,7 +49,7 @@ def summary(study: str, name: str) -> pd.DataFrame:
     """A small table of a study; raises SiteError, with the command that makes it, where there is none."""
     file = paths.summary(study) / f"{name}.csv"
     try:
-        return pd.read_csv(file, float_precision="round_trip")
+        return pd.read_csv(file)
     except (OSError, ValueError) as error:
         raise SiteError(f"{paths.show(file)}: no such summary, {_command(study)} makes it") from error
 
@@ -86,7 +86,7 @@ def titles(models: Sequence[str]) -> dict[str, str]:
     return told
 
 
-def figures(study: Study, titles: dict[str, str]) -> list[Figure]:
+def figures(study: str, titles: dict[str, str]) -> list[Figure]:
     """Figures with a PNG, those of the whole study first; of a model without results none is taken.
 
     The caption stands beside a figure in `<slug>.txt`; without it the slug is told in words.
@@ -95,8 +95,9 @@ def figures(study: Study, titles: dict[str, str]) -> list[Figure]:
         SiteError: a PNG that is none.
     """
     found = []
-    for file in paths.figures(study.name).glob("*.png"):
-        owner = next((name for name in {*study.models, *titles} if file.stem.startswith(f"{name}_")), None)
+    known = {*titles, *(file.stem for file in (paths.PARAMS / "models").glob("*.yaml"))}
+    for file in paths.figures(study).glob("*.png"):
+        owner = max((name for name in known if file.stem.startswith(f"{name}_")), key=len, default=None)
         if owner is None or owner in titles:
             words = file.stem.removeprefix(f"{owner}_").replace("_", " ")
             words = f"{titles[owner]}, {words}" if owner else words.capitalize()

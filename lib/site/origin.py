@@ -1,4 +1,4 @@
-"""What a report says about its own origin: the study's parameters, its models' files, and what was kept of each step."""
+"""What a report says of its own origin: the study's parameters, its models' files, what was kept of each step."""
 
 import json
 from collections.abc import Sequence

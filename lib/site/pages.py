@@ -69,7 +69,7 @@ def _write(study: Study, folder: Path) -> None:
     models = held.models(study, accuracy)
     titles = held.titles(models)
     listed = [_listed(book) for book in held.books(study.name, models)]
-    figures = held.figures(study, titles)
+    figures = held.figures(study.name, titles)
     shell = _Shell(study, folder)
     _copy(study.name, [one["book"] for one in listed], figures, folder)
     shell.write("index.html", "index", **_overview(study, titles, accuracy, tokens, figures, listed))
