@@ -4,6 +4,7 @@ No driver and no package is needed. Nothing is asked of any network: every name 
 is kept.
 """
 
+import base64
 import json
 import os
 import select
@@ -19,6 +20,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars"),
     *("--remote-debugging-pipe", "--host-resolver-rules=MAP * ~NOTFOUND"),
 )
+QUIET = 0.1  # seconds without an event, after which a page is taken to be complete
 PATIENCE = 60  # seconds for one answer: two cores may be busy with something else
 
 
@@ -41,7 +43,7 @@ class Chromium:
         self.process = subprocess.Popen(command, pass_fds=pipes, **quiet)
         for end in pipes:
             os.close(end)
-        self.count, self.unread, self.session = 0, b"", None
+        self.count, self.unread, self.session, self.width = 0, b"", None, 0
         self.events: list[dict[str, Any]] = []
         tab = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=tab, flatten=True)["sessionId"]
@@ -73,6 +75,7 @@ class Chromium:
 
     def open(self, address: str, width: int, height: int = 800, scheme: str = "light") -> None:
         """Load a page at a width in CSS pixels, and wait for what it needs; events of earlier ones are forgotten."""
+        self.width = width
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
@@ -80,7 +83,10 @@ class Chromium:
         self.ask("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
-        self.run("new Promise(done => setTimeout(done, 50))")  # what scripts ask for at the end is asked for by then
+        while (
+            b"\0" in self.unread or select.select([self.back], [], [], QUIET)[0]
+        ):  # scripts may ask for more at the end
+            self.events.append(self._next())
 
     def run(self, code: str) -> Any:
         """The value of an expression on the page."""
@@ -94,6 +100,11 @@ class Chromium:
         text = {"text": "\r"} if key == "Enter" else {}
         self.ask("Input.dispatchKeyEvent", type="keyDown", **named, **text)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    @property
+    def overflow(self) -> int:
+        """How many CSS pixels the page is wider than its window."""
+        return self.run("document.documentElement.scrollWidth") - self.width
 
     @property
     def requests(self) -> list[str]:
@@ -113,8 +124,6 @@ class Chromium:
 
     def picture(self, file: Path, whole: bool = False) -> None:
         """What the page looks like, as PNG; `whole` shows what lies below the window too."""
-        import base64
-
         told = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         file.write_bytes(base64.b64decode(told["data"]))
 

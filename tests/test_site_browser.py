@@ -25,12 +25,13 @@ HOSTILE = (
 CONTRASTS = """
 (() => {
   const light = colour => {
-    const [r, g, b] = colour.match(/[\\d.]+/g).map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    const parts = colour.match(/[\\d.]+/g).map(part => part / 255);
+    const [r, g, b] = parts.map(part => part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4);
     return .2126 * r + .7152 * g + .0722 * b;
   };
   const paper = light(getComputedStyle(document.body).backgroundColor);
-  const inks = [...document.querySelectorAll('p, a, small, th, td, code, .highlight span, summary, figcaption, button')];
-  return inks.filter(one => one.offsetParent).map(one => {
+  const inks = 'p, a, small, th, td, code, .highlight span, summary, figcaption, button';
+  return [...document.querySelectorAll(inks)].filter(one => one.offsetParent).map(one => {
     const [a, b] = [light(getComputedStyle(one).color), paper].sort((a, b) => b - a);
     return [(a + .05) / (b + .05), one.className || one.tagName];
   }).sort((a, b) => a[0] - b[0])[0];
@@ -78,11 +79,6 @@ def opened(browser, report):
     return go
 
 
-def overflow(browser):
-    """How many CSS pixels a page is wider than its window."""
-    return browser.run("document.documentElement.scrollWidth - window.outerWidth")
-
-
 def unfolded(browser):
     return browser.run("[...document.querySelectorAll('details.code')].map(one => one.open)")
 
@@ -97,7 +93,7 @@ def test_every_page_opens_from_disk_without_a_complaint_a_request_or_a_scroll_to
         page.run("document.querySelectorAll('details').forEach(one => one.open = true)")
         assert page.complaints == [], file.name
         assert [one for one in page.requests if not one.startswith(("file:", "data:"))] == [], file.name
-        assert overflow(page) <= 0, file.name
+        assert page.overflow <= 0, file.name
         assert page.run("document.styleSheets.length") >= 1 and page.run(
             "[...document.images].every(one => one.naturalWidth)"
         )
@@ -106,13 +102,14 @@ def test_every_page_opens_from_disk_without_a_complaint_a_request_or_a_scroll_to
 def test_a_page_that_is_too_wide_would_be_noticed(opened):
     page = opened(width="phone")
     page.run("document.querySelector('main').insertAdjacentHTML('beforeend', '<p style=width:500px>wide</p>')")
-    assert overflow(page) > 0
+    assert page.overflow > 0
 
 
 def test_wide_tables_scroll_in_their_own_box_and_only_they_are_stops_for_the_tab_key(opened):
     page = opened(width="phone")
     boxes = page.run(
-        "[...document.querySelectorAll('.scroll, pre.out')].map(one => [one.scrollWidth > one.clientWidth, one.tabIndex])"
+        "[...document.querySelectorAll('.scroll, pre.out')]"
+        ".map(one => [one.scrollWidth > one.clientWidth, one.tabIndex])"
     )
     assert [True, 0] in boxes
     assert all(stop == (0 if wide else -1) for wide, stop in boxes)
