@@ -34,9 +34,10 @@ The modules stand in layers; each imports only from the layers above it in this 
 9. `augment` (updates that a model writes, through `run`), `solutions` (revised problems that a model solves), `grm`
    (the generative reward model: a judge that reads traces by rubrics); `captions` (what a figure says, in numbers of
    its frame)
-10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked), `explorer` (traces to
-    read, position by position)
-11. `verdicts` (what a study's judgements say), `forecast` (what a study would run)
+10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked)
+11. `verdicts` (what a study's judgements say), `explorer` (traces to read, position by position), `forecast` (what a
+    study would run)
+12. `site` (a study's report: static pages around the executed notebooks)
 """
 
 __version__ = "0.1.0"

@@ -32,8 +32,9 @@ LAYERS = [
     {"parts", "panels", "provenance"},
     {"run", "grade", "figures", "notebook", "review", "archive", "verify", "charts", "booktabs"},
     {"augment", "solutions", "grm", "captions"},
-    {"judging", "marked", "explorer"},
-    {"verdicts", "forecast"},
+    {"judging", "marked"},
+    {"verdicts", "explorer", "forecast"},
+    {"site"},
 ]
 
 # what papermill may pass to each notebook
@@ -60,7 +61,7 @@ TREE = [
         for layer in LAYERS
         for module in sorted(layer)
         if module
-        not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims", "explorer", "charts", "captions")
+        not in ("engine", "sandbox", "confined", "tiny_code", "grm", "claims", "explorer", "charts", "captions", "site")
     ),
     "lib/engine/__init__.py",
     "lib/sandbox/__init__.py",
@@ -71,6 +72,7 @@ TREE = [
     "lib/explorer/__init__.py",
     "lib/charts/__init__.py",
     "lib/captions/__init__.py",
+    "lib/site/__init__.py",
     *(f"notebooks/{name}.ipynb" for name in PARAMETERS),
     "params/studies/tiny.yaml",
     "models/tiny_lrm",

@@ -1,0 +1,128 @@
+"""What the overview of a report says, in sentences and tables computed from parameters and summaries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from lib import interrupts, params
+from lib.settings import Study
+
+ROW = ["source", "model", "interrupt"]
+NONE = "–"  # what is undefined, which is not 0
+
+
+def done(study: Study, titles: dict[str, str]) -> str:
+    """Two sentences on what was done, from the parameters of the study."""
+    sources = _listed(study.sources)
+    asked = f"up to {study.problems:,} problems of each source ({sources})" if study.problems else f"all of {sources}"
+    often = "once" if study.samples == 1 else f"{study.samples} times"
+    often = "once or several times" if study.samples_by_source else often
+    shares = all(isinstance(position, float) for position in study.positions)
+    cuts = _listed([position if isinstance(position, str) else f"{position:g}" for position in study.positions])
+    where = f"at {cuts} of its length" if shares else f"at the positions {cuts}"
+    names = _listed([_quoted(name) for name in study.interrupts])
+    what = f"one of {len(study.interrupts)} interrupts was" if len(study.interrupts) > 1 else "an interrupt was"
+    return (
+        f"{_listed(list(titles.values()))} thought through {asked}, {often}, and each thought was cut {where}. At each "
+        f"cut {what} spliced in ({names}), the model went on, and programs graded every answer."
+    )
+
+
+def sentences(accuracy: pd.DataFrame, titles: dict[str, str], confidence: float) -> list[str]:
+    """One sentence for each source and model: full thinking, and the worst and the best cell after an interrupt.
+
+    Args:
+        accuracy: model, source, interrupt (null: full thinking), unit, position, mean, ci_low, ci_high, n, as from
+            `stats.accuracy`.
+        titles: of the models that are told, by name.
+        confidence: level of the intervals.
+    """
+    told = []
+    for source in dict.fromkeys(accuracy["source"]):
+        for model, title in titles.items():
+            rows = accuracy[accuracy["source"].eq(source) & accuracy["model"].eq(model)]
+            if not rows.empty:
+                told.append(f"{title} on {source}: {_sentence(rows, confidence)}")
+    return told
+
+
+def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int) -> dict[str, Any]:
+    """Means and intervals by position, as a page shows them: `head`, the positions, and `groups`.
+
+    A group is a source and a model, with what full thinking has there (`full`) and a row of cells per interrupt. A cell
+    is (mean, interval), both texts; a mean that is undefined is a dash, its interval nothing.
+
+    Args:
+        frame: as for `sentences`; statuses are not needed.
+        titles: of the models that are told, by name.
+        scale: what values are multiplied by, 100 for percent.
+        digits: after the point.
+    """
+    full = frame[frame["interrupt"].isna()].set_index(["source", "model"])
+    cut = frame.dropna(subset="interrupt")
+    places = sorted(set(zip(cut["unit"], cut["position"], strict=True)), key=_place)
+    cells = cut.set_index([*ROW, "unit", "position"])
+    groups = []
+    for source in dict.fromkeys(frame["source"]):
+        for model, title in titles.items():
+            mine = cut[cut["source"].eq(source) & cut["model"].eq(model)]
+            rows = [
+                (name, [_cell(cells, (source, model, name, *place), scale, digits) for place in places])
+                for name in dict.fromkeys(mine["interrupt"])
+            ]
+            shown = {"source": source, "model": title, "full": _cell(full, (source, model), scale, digits)}
+            groups += [shown | {"rows": rows}] if rows else []
+    return {"head": [interrupts.told(position, unit) for unit, position in places], "groups": groups}
+
+
+def spliced(study: Study) -> list[dict[str, str]]:
+    """What each interrupt of the study is: name, kind, title, and the words that go into the thought."""
+    loaded = [params.load_interrupt(name) for name in study.interrupts]
+    return [
+        {"name": one.name, "kind": one.kind, "title": one.title, "text": one.text.strip() or _without(one)}
+        for one in loaded
+    ]
+
+
+def _without(one: Any) -> str:
+    return f"(one after the other: {_listed(list(one.steps))})" if one.steps else "(no words)"
+
+
+def _sentence(rows: pd.DataFrame, confidence: float) -> str:
+    full = rows[rows["interrupt"].isna()].dropna(subset="mean")
+    cut = rows.dropna(subset=["interrupt", "mean"])
+    told = []
+    if not full.empty:
+        one = full.iloc[0]
+        level = f", {confidence:.0%} interval {one['ci_low']:.1%} to {one['ci_high']:.1%}"
+        told.append(f"{one['mean']:.1%} right with full thinking ({one['n']:,.0f} rows{level})")
+    if not cut.empty:
+        low, high = cut.loc[cut["mean"].idxmin()], cut.loc[cut["mean"].idxmax()]
+        told.append(f"after an interrupt between {_at(low)} and {_at(high)}")
+    return "; ".join(told) + "." if told else "no row could be graded."
+
+
+def _at(row: pd.Series) -> str:
+    return f"{row['mean']:.1%} ({_quoted(row['interrupt'])} at {interrupts.told(row['position'], row['unit'])})"
+
+
+def _cell(rows: pd.DataFrame, key: tuple, scale: float, digits: int) -> tuple[str, str]:
+    if key not in rows.index:
+        return NONE, ""
+    row = rows.loc[[key]].iloc[0]
+    mean, low, high = (row[name] * scale for name in ("mean", "ci_low", "ci_high"))
+    within = "" if pd.isna(low) or pd.isna(high) else f"{low:.{digits}f}–{high:.{digits}f}"
+    return (NONE if pd.isna(mean) else f"{mean:.{digits}f}"), within
+
+
+def _place(place: tuple[str, float]) -> tuple[int, float]:
+    return list(interrupts.UNITS.values()).index(place[0]), place[1]
+
+
+def _quoted(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -1,0 +1,161 @@
+"""The pages of a report and the folder they make: written beside the old one, which they replace as a whole."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib import explorer, params, paths, schema
+from lib.settings import Study
+from lib.site import books, found, held, origin
+from lib.site.held import Book, Figure, SiteError
+
+STYLE = Path(__file__).with_name("site.css")
+SIGN = '<meta name="generator" content="midthought">'  # what tells a report from any other folder
+CASES = 2_000_000  # bytes of the page of traces
+PAGES = {  # of the navigation
+    "index.html": "Overview",
+    "traces.html": "Traces",
+    "tables.html": "Tables",
+    "downloads.html": "Downloads",
+    "provenance.html": "Provenance",
+}
+
+
+def build(study: str, to: Path | None = None) -> Path:
+    """Make the report of a study out of its executed notebooks, summaries, figures and tables.
+
+    Equal inputs give equal bytes. A report that was there before is replaced when the new one is complete.
+
+    Args:
+        study: by name.
+        to: folder to make; None: `outputs/<study>/report`.
+
+    Returns:
+        The folder; `index.html` in it is the first page.
+
+    Raises:
+        SiteError: a notebook, a summary or a figure is missing or broken; the folder holds something else.
+        ParamsError: a study or an interrupt without a sound file.
+        TableError: a table behind the traces is missing or broken.
+        ProvenanceError: what was kept about the steps cannot be read.
+    """
+    target = (to or paths.outputs() / study / "report").expanduser().resolve()
+    _refuse_others(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
+        folder = Path(made) / "report"
+        _write(params.load_study(study), folder)
+        old = Path(made) / "old"
+        if target.exists():
+            target.rename(old)
+        folder.rename(target)
+    return target
+
+
+def _refuse_others(target: Path) -> None:
+    """A folder that this did not make is never replaced."""
+    index = target / "index.html"
+    is_ours = index.is_file() and SIGN in index.read_text(encoding="utf-8", errors="replace")
+    if target.exists() and not is_ours and not (target.is_dir() and not any(target.iterdir())):
+        raise SiteError(f"{paths.show(target)}: holds something else, expected a report, an empty folder or none")
+
+
+def _write(study: Study, folder: Path) -> None:
+    """All of a report into an empty folder, the parts that may fail first."""
+    accuracy, tokens = (held.summary(study.name, name) for name in ("accuracy", "tokens"))
+    models = held.models(study, accuracy)
+    titles = held.titles(models)
+    listed = [_listed(book) for book in held.books(study.name, models)]
+    figures = held.figures(study.name, titles)
+    shell = _Shell(study, folder)
+    _copy(study.name, [one["book"] for one in listed], figures, folder)
+    shell.write("index.html", "index", **_overview(study, titles, accuracy, tokens, figures, listed))
+    for i, one in enumerate(listed):
+        around = {"before": listed[i - 1] if i else None, "after": listed[i + 1] if i + 1 < len(listed) else None}
+        shell.write(one["page"], "book", one["label"], **one, **around, body=books.html(one["read"]))
+    traces = explorer.page(study, explorer.chosen(study, models), CASES)
+    shell.write("traces.html", "traces", PAGES["traces.html"], body=traces)
+    shell.write("tables.html", "tables", PAGES["tables.html"], tables=_glossaries())
+    shell.write("downloads.html", "downloads", PAGES["downloads.html"], **_downloads(folder, figures))
+    shell.write("provenance.html", "provenance", PAGES["provenance.html"], **origin.told(study, models))
+
+
+class _Shell:
+    """What stands around every page: head, navigation, foot."""
+
+    def __init__(self, study: Study, folder: Path) -> None:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        loader = FileSystemLoader(books.TEMPLATES)
+        own = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+        self.known = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **own)
+        self.study, self.folder = study, folder
+
+    def write(self, page: str, template: str, title: str = "", /, **told: Any) -> None:
+        """One page; `title` is empty on the first one, which has the study's."""
+        file = self.folder / page
+        file.parent.mkdir(parents=True, exist_ok=True)
+        up = "../" * page.count("/")
+        around = {"study": self.study, "pages": PAGES, "here": page, "root": up, "heading": title, "sign": SIGN}
+        text = self.known.get_template(f"{template}.html.j2").render(**around | told)
+        file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _listed(book: Book) -> dict[str, Any]:
+    read = books.read(book.file)
+    label = f"{book.name} · {book.model}" if book.model else book.name
+    told = {"book": book, "read": read, "page": book.page, "label": label, "model": book.model}
+    return told | {"title": books.title(read) or book.name, "question": books.question(read)}
+
+
+def _overview(
+    study: Study,
+    titles: dict[str, str],
+    accuracy: pd.DataFrame,
+    tokens: pd.DataFrame,
+    figures: list[Figure],
+    listed: list[dict[str, Any]],
+) -> dict[str, Any]:
+    return {
+        "done": found.done(study, titles),
+        "sentences": found.sentences(accuracy, titles, study.confidence),
+        "accuracy": found.table(accuracy, titles, 100, 1),
+        "tokens": found.table(tokens, titles, 1, 0),
+        "spliced": found.spliced(study),
+        "figures": [one for one in figures if one.model is None],
+        "own_figures": {titles[name]: [one for one in figures if one.model == name] for name in titles},
+        "books": listed,
+        "level": f"{study.confidence:.0%}",
+    }
+
+
+def _copy(study: str, listed: list[Book], figures: list[Figure], folder: Path) -> None:
+    """What can be downloaded, beside the pages, so that the folder can be moved as a whole."""
+    files = [(book.file, folder / book.page.replace(".html", ".ipynb")) for book in listed]
+    files += [(file, folder / "summary" / file.name) for file in sorted(paths.summary(study).glob("*.csv"))]
+    drawn = [paths.figures(study) / f"{one.slug}.{kind}" for one in figures for kind in held.KINDS]
+    files += [(file, folder / "figures" / file.name) for file in drawn if file.is_file()]
+    files += [(STYLE, folder / STYLE.name)]
+    for source, target in files:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _glossaries() -> dict[str, list[dict[str, str]]]:
+    return {name: schema.glossary(name).to_dict("records") for name in schema.TABLES}
+
+
+def _downloads(folder: Path, figures: list[Figure]) -> dict[str, Any]:
+    def told(file: Path) -> dict[str, str]:
+        size = f"{max(1, round(file.stat().st_size / 1024)):,} kB"
+        return {"path": file.relative_to(folder).as_posix(), "kind": file.suffix[1:], "size": size}
+
+    files = {one.slug: [folder / "figures" / f"{one.slug}.{kind}" for kind in held.KINDS] for one in figures}
+    return {
+        "summaries": [told(file) for file in sorted((folder / "summary").glob("*.csv"))],
+        "figures": [(one, [told(file) for file in files[one.slug] if file.is_file()]) for one in figures],
+        "notebooks": [told(file) for file in sorted((folder / "notebooks").rglob("*.ipynb"))],
+    }

@@ -1,0 +1,81 @@
+"""A FAKE study that has run: parameters, tables, summaries, figures and executed notebooks of two small problems."""
+
+import base64
+import shutil
+from pathlib import Path
+
+import explored
+import matplotlib.pyplot as plt
+import nbformat
+import pandas as pd
+from nbformat import v4
+
+from lib import figures, paths, tables
+from lib.site import held
+
+STUDY, MODEL = "fake", explored.MODEL.name
+TITLE = "FAKE <b>study</b> & more"
+YAML = f"""title: "{TITLE}"
+models: [{MODEL}]
+sources: [tiny]
+interrupts: [speed_up, force_answer, update, update_then_end_thinking]
+positions: [0.5, 0.9]
+problems: 2
+"""
+CAPTION = "FAKE: <i>all</i> is well.\n"
+WIDE = pd.DataFrame([[f"{'long' * 8}-{i}" for i in range(12)], list(range(12))], index=["words", "numbers"]).T
+COLUMNS = ["model", "source", "interrupt", "unit", "position", "mean", "ci_low", "ci_high", "n"]
+ROWS = [
+    [MODEL, "tiny", None, None, None, 0.5, 0.25, 0.75, 2],
+    [MODEL, "tiny", "speed_up", "share", 0.5, 0.5, 0.25, 0.75, 2],
+    [MODEL, "tiny", "speed_up", "share", 0.9, None, None, None, 0],
+    [MODEL, "tiny", "update", "share", 0.5, 1.0, 1.0, 1.0, 2],
+]
+
+
+def write(params: Path) -> None:
+    """The project's own parameters and the FAKE study into `params`, its results where `lib.paths` has its outputs."""
+    shutil.copytree(paths.ROOT / "params", params)
+    (params / "studies" / f"{STUDY}.yaml").write_text(YAML)
+    explored.write()
+    for name in ("accuracy", "tokens"):
+        tables.write_summary(pd.DataFrame(ROWS, columns=COLUMNS), name, STUDY)
+    for slug in ("tokens", "accuracy", f"{MODEL}_accuracy", "tiny-lrm-s_accuracy"):
+        figures.save(plt.figure(figsize=(6, 2)), STUDY, slug)
+        plt.close()
+    (paths.figures(STUDY) / "accuracy.txt").write_text(CAPTION)
+    for name in held.ONCE:
+        write_book(name)
+    for name in held.PER_MODEL:
+        write_book(name, MODEL)
+
+
+def write_book(name: str, model: str | None = None, output: str = "") -> None:
+    """An executed notebook that shows what notebooks show; `output` is HTML that one more cell has shown."""
+    file = paths.notebooks(STUDY, model) / f"{name}.ipynb"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture = (paths.figures(STUDY) / "accuracy.png").read_bytes()
+    shown = {"text/plain": "a frame", "text/html": WIDE._repr_html_()}
+    cells = [
+        v4.new_markdown_cell(
+            f"# {name[:2]} · FAKE {name}\n\n**Question.** Is `{name}`\na notebook?\n\n| a | b |\n|-|-|\n"
+        ),
+        _ran("x = 1\nx", v4.new_output("execute_result", shown, execution_count=1)),
+        _ran("print('<b>plain</b>')", v4.new_output("stream", name="stdout", text=f"<b>plain</b> {'word ' * 60}")),
+        v4.new_markdown_cell("## A *picture*"),
+        _ran("fig", v4.new_output("display_data", {"image/png": _base64(picture), "text/plain": "a figure"})),
+        _ran("x", v4.new_output("execute_result", {"text/plain": "wide " * 100}, execution_count=1)),
+    ]
+    if output:
+        cells.append(_ran("page", v4.new_output("display_data", {"text/html": output})))
+    for i, cell in enumerate(cells):
+        cell["id"] = f"cell-{i}"
+    nbformat.write(v4.new_notebook(cells=cells), file)
+
+
+def _ran(source: str, *outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return v4.new_code_cell(source, outputs=list(outputs), execution_count=1)
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

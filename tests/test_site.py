@@ -1,0 +1,348 @@
+"""The report of a study: every page links only to what is there, asks nothing of anyone, and repeats byte for byte."""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import reported_study
+from reported_study import CAPTION, COLUMNS, MODEL, ROWS, STUDY, TITLE
+
+from lib import params, paths, provenance, site
+from lib.explorer.records import Case
+from lib.site import SiteError, __main__, books, found, held
+
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+TITLES = {MODEL: "TinyLRM-M"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: elements with attributes, text by element, and whether all are closed."""
+
+    def __init__(self, file: Path):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(file.read_text())
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append((tag, dict(attrs).get("class")))
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        self.texts.append((tuple(self.open), data))
+
+    def text(self, inside="main", without=()):
+        told = (
+            data for around, data in self.texts if (inside in [tag for tag, _ in around]) and not {*without} & {*around}
+        )
+        return " ".join(" ".join(told).split())
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """The FAKE study, once for all tests here that only read it."""
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(paths.OUTPUTS_VARIABLE, str(folder / "outputs"))
+        patched.setattr(paths, "PARAMS", folder / "params")
+        reported_study.write(folder / "params")
+        yield folder / "outputs"
+
+
+@pytest.fixture(scope="module")
+def report(outputs):
+    return site.build(STUDY)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Without the traces, whose models' tokens take seconds to read."""
+    monkeypatch.setattr("lib.explorer.chosen", lambda *_: [])
+
+
+def contents(folder):
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def pages_of(folder):
+    return {file.relative_to(folder).as_posix(): Page(file) for file in sorted(folder.rglob("*.html"))}
+
+
+def test_every_page_has_one_heading_the_navigation_and_a_language(report):
+    pages = pages_of(report)
+    assert len(pages) == 5 + len(held.ONCE) + len(held.PER_MODEL)
+    for page in pages.values():
+        tags = [tag for tag, _ in page.elements]
+        assert tags.count("h1") == tags.count("main") == 1 and "nav" in tags
+        assert ("html", {"lang": "en"}) in page.elements
+        assert TITLE in page.text("title")
+        assert next(attrs["href"] for tag, attrs in page.elements if tag == "a") == "#main"
+        assert all("alt" in attrs for tag, attrs in page.elements if tag == "img")
+
+
+def test_every_link_leads_to_a_file_of_the_report_and_every_mark_is_there(report):
+    pages = pages_of(report)
+    for name, page in pages.items():
+        targets = [
+            attrs.get("href") or attrs.get("src") for _, attrs in page.elements if {"href", "src"} & attrs.keys()
+        ]
+        for target in targets:
+            if target.startswith("data:"):
+                continue
+            file, _, mark = target.partition("#")
+            there = (report / name).parent / file if file else report / name
+            assert there.is_file(), f"{name}: {target}"
+            if mark:
+                known = pages[there.resolve().relative_to(report).as_posix()]
+                assert mark in [attrs.get("id") for _, attrs in known.elements], f"{name}: {target}"
+
+
+def test_nothing_in_a_report_names_an_address_elsewhere(report):
+    for name, content in contents(report).items():
+        if name.endswith((".html", ".css")):
+            assert not re.search(rb"(?:https?:)?//[\w.-]+\.\w+/|@import|url\(", content), name
+
+
+def test_what_a_cell_shows_is_seen_and_its_code_is_folded(report):
+    page = Page(report / "notebooks" / MODEL / "05_grade.html")
+    told = page.text(without=[("details", "code")])
+    assert "longlonglong" in told and "<b>plain</b> word" in told and "wide wide" in told
+    assert "x = 1" not in told and "x = 1" in page.text()
+    assert "a figure" not in page.text() and "a frame" not in page.text()
+    assert [attrs["alt"] for tag, attrs in page.elements if tag == "img"] == ["Figure: A picture"]
+    assert "style scoped" not in (report / "notebooks" / MODEL / "05_grade.html").read_text()
+
+
+def test_the_overview_lists_notebooks_in_the_order_they_ran_with_their_questions(report):
+    told = Page(report / "index.html").text()
+    places = [told.index(f"FAKE {name}") for name in sorted([*held.ONCE, *held.PER_MODEL])]
+    assert places == sorted(places)
+    assert "Is `05_grade` a notebook?" in told
+
+
+def test_a_caption_stands_under_its_figure_and_without_one_its_name(report):
+    page = Page(report / "index.html")
+    told = page.text("figcaption")
+    assert told.startswith(CAPTION.strip()) and "Tokens. " in told and "TinyLRM-M, accuracy. " in told
+    assert "lrm-s" not in told, "a model without results has no figure"
+    assert not any(tag in ("i", "b") for tag, _ in page.elements)
+    shown = [attrs for tag, attrs in page.elements if tag == "img"]
+    assert (shown[0]["src"], shown[0]["width"], shown[0]["height"]) == ("figures/accuracy.png", "600", "200")
+
+
+def test_downloads_are_the_files_of_the_study(report, outputs):
+    for folder in ("summary", "notebooks"):
+        own = {file.relative_to(outputs / STUDY).as_posix() for file in (outputs / STUDY / folder).rglob("*.*")}
+        own = {name for name in own if not name.endswith(".html")}
+        offered = {name: content for name, content in contents(report).items() if name in own}
+        assert offered and offered == {name: (outputs / STUDY / name).read_bytes() for name in own}
+    links = [attrs["href"] for tag, attrs in Page(report / "downloads.html").elements if "download" in attrs]
+    assert {"summary/accuracy.csv", "figures/accuracy.svg", f"notebooks/{MODEL}/05_grade.ipynb"} <= set(links)
+
+
+def test_traces_are_those_that_the_explorer_chooses(report):
+    told = Page(report / "traces.html").text()
+    assert "p0~original~0" in told and "Kept thought" in told
+
+
+def test_equal_inputs_give_equal_bytes(report, tmp_path):
+    assert contents(site.build(STUDY, tmp_path / "again")) == contents(report)
+
+
+def test_a_report_takes_the_place_of_an_older_one_as_a_whole(outputs, tmp_path, quick):
+    made = site.build(STUDY, tmp_path / "made")
+    (made / "stale.html").write_text("")
+    assert "stale.html" not in contents(site.build(STUDY, made))
+    assert [file.name for file in tmp_path.iterdir()] == ["made"], "nothing half made stays"
+
+
+def test_a_report_that_fails_leaves_the_old_one(outputs, tmp_path, quick, monkeypatch):
+    made = site.build(STUDY, tmp_path / "made")
+    before = contents(made)
+    monkeypatch.setattr("lib.provenance.steps", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        site.build(STUDY, made)
+    assert contents(made) == before
+    assert [file.name for file in tmp_path.iterdir()] == ["made"]
+
+
+@pytest.mark.parametrize("held_there", ["notes.txt", "index.html"])
+def test_a_folder_that_holds_something_else_is_never_replaced(outputs, tmp_path, held_there):
+    (tmp_path / held_there).write_text("mine")
+    with pytest.raises(SiteError, match="holds something else, expected a report, an empty folder or none"):
+        site.build(STUDY, tmp_path)
+    assert contents(tmp_path) == {held_there: b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        (
+            "notebooks/01_load.ipynb",
+            "notebooks/01_load.ipynb: no executed notebook, `make reproduce STUDY=fake` makes it",
+        ),
+        (
+            f"notebooks/{MODEL}",
+            r"03_initial.ipynb: no executed notebook \(3 of 6 are missing\), `make reproduce STUDY=fake`",
+        ),
+        ("summary/accuracy.csv", "summary/accuracy.csv: no such summary, `make reproduce STUDY=fake` makes it"),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line_with_the_command_that_makes_it(
+    outputs, tmp_path, monkeypatch, capsys, gone, told
+):
+    away = tmp_path / "away"
+    (outputs / STUDY / gone).rename(away)
+    monkeypatch.setattr(sys, "argv", ["site", "--study", STUDY, "--to", str(tmp_path / "made")])
+    try:
+        with pytest.raises(SystemExit, match=told) as ended:
+            __main__.main()
+    finally:
+        away.rename(outputs / STUDY / gone)
+    assert "\n" not in str(ended.value) and not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_notebook_that_is_none_is_told_by_its_name(tmp_path, content):
+    (tmp_path / "05_grade.ipynb").write_bytes(content)
+    with pytest.raises(SiteError, match=r"05_grade\.ipynb: cannot be read as a notebook"):
+        books.read(tmp_path / "05_grade.ipynb")
+
+
+def test_a_figure_that_is_no_picture_is_told_by_its_name(outputs, monkeypatch, tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "broken.png").write_bytes(b"no picture, though it is long enough to be one")
+    monkeypatch.setattr(paths, "figures", lambda _: tmp_path / "figures")
+    with pytest.raises(SiteError, match=r"broken\.png: not a PNG"):
+        held.figures(STUDY, TITLES)
+
+
+def test_steps_are_shown_where_they_were_kept(outputs, tmp_path, quick):
+    made = site.build(STUDY, tmp_path / "made")
+    assert "Nothing was kept" in Page(made / "provenance.html").text()
+    with provenance.step("05_grade", STUDY, MODEL):
+        pass
+    told = Page(site.build(STUDY, made) / "provenance.html").text()
+    provenance.location(STUDY).unlink()
+    assert "Nothing was kept" not in told and "Packages of 05_grade" in told and "processor" not in told
+    assert str(paths.ROOT) not in told
+
+
+# what the overview says
+
+
+def test_a_cell_without_rows_is_a_dash_and_never_a_nought():
+    told = found.table(pd.DataFrame(ROWS, columns=COLUMNS), TITLES, 100, 1)
+    assert told["head"] == ["0.5", "0.9"]
+    (group,) = told["groups"]
+    assert (group["source"], group["model"], group["full"]) == ("tiny", "TinyLRM-M", ("50.0", "25.0–75.0"))
+    assert group["rows"] == [
+        ("speed_up", [("50.0", "25.0–75.0"), ("–", "")]),
+        ("update", [("100.0", "100.0–100.0"), ("–", "")]),
+    ]
+
+
+def test_positions_stand_by_unit_shares_first():
+    rows = [
+        [MODEL, "tiny", "update", unit, at, 1, 1, 1, 1] for unit, at in [("tokens", 8), ("tokens", 40), ("share", 0.5)]
+    ]
+    assert found.table(pd.DataFrame(rows, columns=COLUMNS), TITLES, 1, 0)["head"] == ["0.5", "8t", "40t"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            ROWS,
+            "TinyLRM-M on tiny: 50.0% right with full thinking (2 rows, 95% interval 25.0% to 75.0%); after an "
+            "interrupt between 50.0% (speed up at 0.5) and 100.0% (update at 0.5).",
+        ),
+        (ROWS[:1], "TinyLRM-M on tiny: 50.0% right with full thinking (2 rows, 95% interval 25.0% to 75.0%)."),
+        (ROWS[2:3], "TinyLRM-M on tiny: no row could be graded."),
+    ],
+)
+def test_sentences_say_what_the_rows_hold(rows, expected):
+    assert found.sentences(pd.DataFrame(rows, columns=COLUMNS), TITLES, 0.95) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("study", "titles", "parts"),
+    [
+        (
+            "tiny",
+            ["S", "M"],
+            ["S and M thought through up to 120 problems of each source (tiny and tiny-code), once,", "0.7 and 0.9"],
+        ),
+        ("paper", ["Q"], ["Q thought through up to 500 problems", "livecodebench), once or several times, and"]),
+    ],
+)
+def test_two_sentences_say_what_was_done(study, titles, parts):
+    told = found.done(params.load_study(study), dict(zip(titles, titles, strict=True)))
+    assert all(part in told for part in parts)
+    assert len(re.findall(r"\.(?: |$)", told)) == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "part"),
+    [
+        ({"positions": "0.5,512t"}, "was cut at the positions 0.5 and 512t."),
+        ({"interrupts": "speed_up"}, "At each cut an interrupt was spliced in (speed up), the model went on"),
+        (
+            {"samples": 4, "problems": 1000},
+            "thought through up to 1,000 problems of each source (tiny and tiny-code), 4 times,",
+        ),
+    ],
+)
+def test_what_was_done_follows_the_parameters(overrides, part):
+    assert part in found.done(params.load_study("tiny", **overrides), {"m": "M"})
+
+
+# tables of frames
+
+
+@pytest.mark.parametrize(
+    ("frame", "right"),
+    [
+        (
+            pd.DataFrame({"name": ["a", "b"], "n": [1, 20], "share": [0.5, None]}),
+            ["n", "1", "20", "share", "0.5", "NaN"],
+        ),
+        (pd.DataFrame({"mixed": ["1", "<b>"]}), []),
+        (
+            pd.DataFrame({"n": [1, 2]}, index=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")], names=["p", "q"])),
+            ["n", "", "1", "2"],
+        ),
+        (pd.DataFrame({"n": []}), []),
+    ],
+)
+def test_columns_of_numbers_stand_right_with_their_heads(frame, right):
+    table = books.FRAME.sub(books._aligned, books.SCOPED.sub("", frame._repr_html_()))
+    marked = re.findall(r'<t[hd] class="n">(.*?)</t[hd]>', table)
+    assert sorted(marked) == sorted(right)
+    assert table.replace(' class="n"', "") == books.SCOPED.sub("", frame._repr_html_())
+
+
+def test_models_stand_in_the_order_of_the_study_and_others_last():
+    accuracy = pd.DataFrame({"model": ["other", "tiny-lrm-m", "tiny-lrm-s"]})
+    assert held.models(params.load_study("tiny"), accuracy) == ["tiny-lrm-s", "tiny-lrm-m", "other"]
+    assert held.titles(["other"]) == {"other": "other"}
+
+
+def test_many_cases_fit_on_the_page_of_traces(report):
+    from lib import explorer
+
+    chosen = explorer.chosen(params.load_study(STUDY))
+    assert chosen and all(
+        isinstance(case, Case) and case.trace_id in (report / "traces.html").read_text() for case in chosen
+    )
