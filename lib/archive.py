@@ -22,9 +22,9 @@ KEPT = {
     "tables": {".parquet", ".json"},
     "parts": {".parquet"},
     "summary": {".csv"},
-    "figures": {".pdf", ".svg", ".png"},
+    "figures": {".pdf", ".svg", ".png", ".txt", ".tex"},
     "notebooks": {".ipynb"},
-    "report": {".html", ".css", ".svg", ".png"},
+    "report": {".html", ".css", ".svg", ".png", ".pdf", ".csv", ".ipynb"},
 }
 UNFINISHED = (".failed.ipynb", ".partial.ipynb")
 
@@ -79,6 +79,7 @@ def members(study: str) -> dict[str, Path]:
 def _parameters(settings: Study, models: set[str]) -> Iterator[Path]:
     """The files that a study is made of, and those that they name."""
     yield paths.PARAMS / "studies" / f"{settings.name}.yaml"
+    yield paths.PARAMS / "failure_modes.yaml"
     yield from (paths.PARAMS / "studies" / settings.name).glob("decisions.csv")
     for name in {*models, settings.writer, settings.solver, settings.judge} - {None}:
         params.load_model(name)

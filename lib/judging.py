@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, params, parts, plan, schema
+from lib import engine, failures, params, parts, plan, schema, tables
 from lib.engine import Engine
 from lib.grm import items as cut
 from lib.grm import judge as judges
@@ -96,6 +96,25 @@ def items(
     taken = assigned(study, asked, continuations[continuations["source"].isin(wanted)])
     made = cut.items(traces, taken, problems, updates, model, continuations)
     return made.assign(source=taken["source"].to_numpy(), rubrics=taken["rubrics"].to_numpy())
+
+
+def with_thoughts(study: Study, grades: pd.DataFrame) -> pd.DataFrame:
+    """Grades of a study's models with what was thought before and after each cut, as `failures.with_thoughts`.
+
+    Args:
+        study: whose tables are read.
+        grades: rows of the grades table, of all its models.
+
+    Raises:
+        TableError: a table is missing or broken.
+    """
+    asked, news = tables.read("problems", study.name), tables.read("updates", study.name)
+    read = []
+    for name in study.models:
+        told = [tables.read(table, study.name, name) for table in ("traces", "continuations")]
+        made = cut.items(*told, asked, news, params.load_model(name))
+        read.append(failures.with_thoughts(grades[grades["model"].eq(name)], made, asked))
+    return pd.concat(read, ignore_index=True)
 
 
 def _first(study: Study, rows: pd.DataFrame, places: pd.Index) -> list[int]:

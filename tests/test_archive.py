@@ -33,7 +33,7 @@ def test_an_archive_holds_what_is_needed_and_unpacks_to_the_same_files(fake, tmp
     (fake / "tables" / ".models").write_text("x")
     held = archive.pack(STUDY, tmp_path / "a.zip")
     expected = {
-        *(f"params/studies/{STUDY}.yaml", f"params/models/{MODEL}.yaml"),
+        *(f"params/studies/{STUDY}.yaml", f"params/models/{MODEL}.yaml", "params/failure_modes.yaml"),
         *("params/interrupts/end_thinking.yaml", "params/interrupts/speed_up.yaml"),
         *(f"outputs/{STUDY}/tables/{name}.{end}" for name in ("problems", "updates") for end in ("parquet", "json")),
         *(f"outputs/{STUDY}/tables/{MODEL}/{name}.parquet" for name in ("traces", "continuations")),
