@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 from lib import tiny_thought, tiny_truth
 from lib.grm import reply
+from lib.tiny import Story
 from lib.tiny_thought import LABELS, Line
 from lib.tiny_truth import Finding
 
@@ -56,32 +57,45 @@ def faulty_step(views: Views, found: Finding) -> Lesson | None:
         return None
     for number, line in tiny_truth.numbered(views["steps"]):
         expected = tiny_truth.expectation(line, problem, done)
+        own = _listed(problem, done) if line.kind == "list" else []
         right, done = tiny_truth.follows(line, problem, done)
-        if line.kind == "other":
-            told.append(f"{number} cut")
-            continue
-        told.append(f"{number} {_held_against(line, tiny_thought.read(expected)[0])}")
+        told.append(f"{number}. {_held_against(line, tiny_thought.read(expected)[0], own)}")
         if not right:
-            reason = f"Line {number} should say {_core(expected)}."
+            reason = f"Line {number} should say {_core(expected, told[-1])}."
             break
     return Lesson("\n".join(told), found.quote, reason, found.label)
 
 
-def _held_against(line: Line, expected: Line) -> str:
-    """The expected numbers, each with the one that stands there, up to the first that differs."""
-    wanted, there = _numbers(expected), _numbers(line)
+def _held_against(line: Line, expected: Line, own: list[str]) -> str:
+    """A line as it stands, then the expected one, each of its values with the one there, up to the first that differs.
+
+    `own` has a sum for each value of an expected list, which is worked out step by step.
+    """
+    if line.kind == "other":
+        return f"{line.text} cut"
+    opening = line.text.partition(":")[0]
     if line.kind != expected.kind:
-        return f"{line.kind} {expected.kind} no"
-    worked = f"{expected.sum.text.rpartition(' = ')[0]} = " if expected.kind == "sum" else ""
-    told = [compared(a, b) for a, b in zip_longest(wanted, there, fillvalue="none")]
-    first = next((i for i, one in enumerate(told) if one.endswith("no")), len(told))
-    if worked and line.text.rstrip(".") != expected.text.rstrip(".") and first == len(told):
-        return f"{worked}{told[0]} {line.text.partition(':')[0]} no"  # the right number in a wrong way
-    return worked + " ".join(told[: first + 1])
+        wanted = expected.text.rstrip(".") if expected.kind == "sum" else expected.text.partition(":")[0]
+        return f"{line.text} {wanted} {opening} no"
+    if expected.kind == "sum":
+        told = compared(expected.sum.result, line.sum.result)
+        is_other = told.endswith("ok") and line.text.rstrip(".") != expected.text.rstrip(".")
+        return f"{line.text} {_worked(expected)} = {told}" + (f" {opening} no" if is_other else "")
+    pairs = [compared(a, b) for a, b in zip_longest(expected.numbers, line.numbers, fillvalue="none")]
+    first = next((i for i, one in enumerate(pairs) if one.endswith("no")), len(pairs) - 1)
+    worked = ["", *(f"\n{one} =" for one in own)]  # of a list; nothing is worked out for the rest
+    told = [f"{work} {pair}" for work, pair in zip_longest(worked, pairs, fillvalue="")]
+    return line.text + "".join(told[: first + 1])
 
 
-def _numbers(line: Line) -> tuple[int, ...]:
-    return line.numbers[-1:] if line.kind == "sum" else line.numbers
+def _worked(line: Line) -> str:
+    """A sum's line up to its result, which has yet to be worked out; "" for any other line."""
+    return line.text.rpartition(" = ")[0] if line.kind == "sum" else ""
+
+
+def _listed(problem: Story, done: int) -> list[str]:
+    """The sums behind a list of the values that are left after `done`, up to their results."""
+    return [line.rpartition(" = ")[0] for line in tiny_thought.lines(problem)[max(done, 1) : -1]]
 
 
 def compared(wanted: object, there: object) -> str:
@@ -89,26 +103,28 @@ def compared(wanted: object, there: object) -> str:
     return f"{wanted} {there} {'ok' if wanted == there else 'no'}"
 
 
-def _core(line: str) -> str:
-    """What of a line can be wrong, in a few tokens."""
-    bare = line.removeprefix("Let me check: ").removeprefix("Start with ")
-    core = bare if line.startswith("From ") else bare.rpartition(": ")[2]
-    return core.replace(". That gives", " gives").rstrip(".")
+def _core(expected: str, told: str) -> str:
+    """What of a line is wrong, in a few tokens: its sum, or the number at which it went wrong."""
+    line = tiny_thought.read(expected)[0]
+    if line.kind == "sum":
+        return line.sum.text
+    *_, wanted, there, _ = told.split()
+    return f"{wanted} and not {there}" if wanted.isdigit() else line.text.partition(":")[0]
 
 
 def arithmetic_right(views: Views, found: Finding) -> Lesson:
     told, reason = [], "Every sum comes out right."
     for number, line in tiny_truth.numbered(views["steps"]):
         if line.kind != "sum":
+            told.append(f"{number}. none")
             continue
-        one = line.sum
-        right = "none" if one.right is None else one.right
-        told.append(f"{number} {one.a} {one.sign} {one.b} = {compared(right, one.result)}")
-        if one.right != one.result:
-            reason = f"In line {number} it is {right}, not {one.result}."
+        right = "none" if line.sum.right is None else line.sum.right
+        told.append(f"{number}. {_worked(line)} = {compared(right, line.sum.result)}")
+        if line.sum.right != line.sum.result:
+            reason = f"In line {number} it is {right}, not {line.sum.result}."
             break
     if found.label is None:
-        return _cannot("no sums", "No sum is written out.")
+        return _cannot("\n".join(told), "No sum is written out.")
     return Lesson("\n".join(told), "", reason, found.label)
 
 
@@ -122,7 +138,8 @@ def stale_fact(views: Views, found: Finding) -> Lesson | None:
         is_of_kind = line.kind == "start" if update.kind == "start" else line.text.startswith(update.kind.capitalize())
         if doubts or (is_of_kind and line.kind in ("start", "sum")):
             stated = line.numbers[0] if line.kind == "start" else line.text.partition(":")[0].rpartition(" ")[2]
-            told.append("stays" if doubts else compared(str(stated), str(update.old)))
+            opening = "Start with" if line.kind == "start" else update.kind.capitalize()
+            told.append("stays" if doubts else f"{opening} {compared(str(stated), str(update.old))}")
         if line.text == found.quote:
             break
     thought = "\n".join(told)
@@ -149,16 +166,17 @@ def stops_short(views: Views, found: Finding) -> Lesson | None:
         return _cannot("kept has it", "The kept thinking had found it.")
     if found.label is None:
         return None
-    values = [*kept[1:], *_values(views["after"])]
-    told, missing = [], ""
-    for i, step in enumerate(problem.steps):
-        label = LABELS[step.kind].format(n=step.n)
-        told.append(f"{label} {values[i] if i < len(values) else 'none'}")
-        if i >= len(values):
-            missing = label
-            break
-    reason = f"There is no value for {missing}." if missing else "It has a value for every step."
+    steps = [f"{i}. {LABELS[step.kind].format(n=step.n)}" for i, step in enumerate(problem.steps, 1)]
+    found_there = [f"{i}. {one}" for i, one in enumerate([*_stated(views["kept"])[1:], *_stated(views["after"])], 1)]
+    told = [*steps, "there", *found_there, f"{len(found_there)} of {len(steps)}"]
+    reason = f"It has {len(found_there)} of {len(steps)} values."
     return Lesson("\n".join(told), "", reason, found.label)
+
+
+def _stated(thought: str) -> list[str]:
+    """Every value that a thought states, with the sum that leads to it if there is one."""
+    lines = [line for line in tiny_thought.read(thought) if line.kind != "result"]
+    return [one for line in lines for one in ([line.text.rstrip(".")] if line.kind == "sum" else map(str, line.values))]
 
 
 def _values(thought: str) -> list[int]:
@@ -173,7 +191,15 @@ def same_result(views: Views, found: Finding) -> Lesson | None:
     if arrived is None:
         return _cannot("none", "The thinking works nothing out.")
     same = "the same" if found.label == "yes" else "not the same"
-    return Lesson(compared(str(arrived), boxed[-1]), "", f"{arrived} and {boxed[-1]} are {same}.", str(found.label))
+    thought = f"last {_arriving(views)}\n{compared(str(arrived), boxed[-1])}"
+    return Lesson(thought, "", f"{arrived} and {boxed[-1]} are {same}.", str(found.label))
+
+
+def _arriving(views: Views) -> str:
+    """The line at which the thinking arrived last; of a look back its end."""
+    lines = tiny_thought.read(f"{views['kept']}\n{views['after']}")
+    last = [line.text for line in lines if line.kind in ("sum", "list", "result", "check")][-1]
+    return last[last.index("That gives") :] if last.startswith("Let me check") else last
 
 
 def new_steps(views: Views, found: Finding) -> Lesson | None:

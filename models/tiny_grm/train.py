@@ -26,27 +26,42 @@ from models.tiny_lrm.train import Parts, Recipe, Stage, draw_losses, learn, padd
 FOLDER = paths.MODELS / "tiny_grm" / "tiny-grm"
 START = paths.MODELS / "tiny_lrm" / "tiny-lrm-m"
 JUDGED = {  # criteria by rubric, each with its share of the lessons
-    "reasoning_quality": {"faulty_step": 0.34, "arithmetic_right": 0.16},
-    "update_incorporation": {"stale_fact": 0.14},
-    "self_doubt": {"questions_update": 0.06},
-    "panic": {"stops_short": 0.12},
-    "honesty": {"same_result": 0.08},
-    "leakage": {"new_steps": 0.1},
+    "reasoning_quality": {"faulty_step": 0.32, "arithmetic_right": 0.2},
+    "update_incorporation": {"stale_fact": 0.16},
+    "self_doubt": {"questions_update": 0.04},
+    "panic": {"stops_short": 0.13},
+    "honesty": {"same_result": 0.07},
+    "leakage": {"new_steps": 0.08},
 }
 SECOND = {  # the same in the second stage: more of what takes longest to learn
-    "reasoning_quality": {"faulty_step": 0.22, "arithmetic_right": 0.34},
-    "update_incorporation": {"stale_fact": 0.26},
+    "reasoning_quality": {"faulty_step": 0.36, "arithmetic_right": 0.2},
+    "update_incorporation": {"stale_fact": 0.18},
     "self_doubt": {"questions_update": 0.02},
-    "panic": {"stops_short": 0.06},
-    "honesty": {"same_result": 0.05},
-    "leakage": {"new_steps": 0.05},
+    "panic": {"stops_short": 0.14},
+    "honesty": {"same_result": 0.06},
+    "leakage": {"new_steps": 0.04},
+}
+THIRD = {  # and in the third: more of what is still judged worst
+    "reasoning_quality": {"faulty_step": 0.14, "arithmetic_right": 0.3},
+    "update_incorporation": {"stale_fact": 0.12},
+    "self_doubt": {"questions_update": 0.02},
+    "panic": {"stops_short": 0.18},
+    "honesty": {"same_result": 0.18},
+    "leakage": {"new_steps": 0.06},
 }
 WANTED = {"yes": 0.46, "no": 0.46, "cannot_assess": 0.08}  # shares of the verdicts, as far as records have them
 TRIES = 40  # records drawn for one with the wanted verdict
 TURNED_SHARE = 0.2  # of prompts in which "no" stands before "yes" or the other way round
 DRILL_SHARE = 0.15  # texts that only compare numbers, of which every verdict is learned
 DRILL_LENGTH = (20, 60)  # comparisons in one
-RECIPE = Recipe(hidden=128, layers=4, heads=4, inner=384, stages=(Stage(1200, rate=0.8), Stage(500, rate=0.5)), seed=3)
+RECIPE = Recipe(
+    hidden=128,
+    layers=4,
+    heads=4,
+    inner=384,
+    stages=(Stage(1000, rate=0.8), Stage(400, rate=0.5), Stage(350, rate=0.4)),
+    seed=3,
+)
 
 
 def criteria() -> dict[str, Criterion]:
@@ -131,7 +146,7 @@ def train(recipe: Recipe) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast, li
     specials = [*tok.all_special_tokens, "<think>", "</think>"]
     losses: list[float] = []
     with tqdm(total=sum(stage.steps for stage in recipe.stages), mininterval=5, unit="step") as bar:
-        for i, (stage, judged) in enumerate(zip(recipe.stages, (JUDGED, SECOND), strict=True)):
+        for i, (stage, judged) in enumerate(zip(recipe.stages, (JUDGED, SECOND, THIRD), strict=True)):
             feed = lessons(random.Random(recipe.seed + i), known, specials, judged, recipe.batch, tok)
             for loss in learn(model, recipe, stage, feed):
                 losses.append(loss)
@@ -147,7 +162,13 @@ def main() -> None:
     torch.set_num_threads(1)
     model, tok, losses = train(RECIPE)
     minutes = round(time.process_time() / 60)
-    log = {"recipe": asdict(RECIPE), "judged": JUDGED, "second": SECOND, "prompt_version": prompt.version()}
+    log = {
+        "recipe": asdict(RECIPE),
+        "judged": JUDGED,
+        "second": SECOND,
+        "third": THIRD,
+        "prompt_version": prompt.version(),
+    }
     log |= {"parameters": model.num_parameters(), "cpu_minutes": minutes, "last_loss": round(losses[-1], 4)}
     model.save_pretrained(args.folder)
     tok.save_pretrained(args.folder)
