@@ -3,12 +3,13 @@
 A study without a judge has no judgements, and everything here says so with an empty frame.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from lib import engine, failures, params, parts, plan, schema, tables
+from lib import engine, failures, params, parts, plan, schema, tables, tokens
 from lib.engine import Engine
 from lib.grm import items as cut
 from lib.grm import judge as judges
@@ -101,6 +102,8 @@ def items(
 def with_thoughts(study: Study, grades: pd.DataFrame) -> pd.DataFrame:
     """Grades of a study's models with what was thought before and after each cut, as `failures.with_thoughts`.
 
+    A model whose tokenizer is neither here nor to be had is named on stderr; its thinking is not read.
+
     Args:
         study: whose tables are read.
         grades: rows of the grades table, of all its models.
@@ -111,9 +114,15 @@ def with_thoughts(study: Study, grades: pd.DataFrame) -> pd.DataFrame:
     asked, news = tables.read("problems", study.name), tables.read("updates", study.name)
     read = []
     for name in study.models:
+        own, model = grades[grades["model"].eq(name)], params.load_model(name)
+        try:
+            tokens.tokenizer(model)
+        except OSError:
+            print(f"{name}: no tokenizer at hand, so its thinking is not read", file=sys.stderr)
+            read.append(own)
+            continue
         told = [tables.read(table, study.name, name) for table in ("traces", "continuations")]
-        made = cut.items(*told, asked, news, params.load_model(name))
-        read.append(failures.with_thoughts(grades[grades["model"].eq(name)], made, asked))
+        read.append(failures.with_thoughts(own, cut.items(*told, asked, news, model), asked))
     return pd.concat(read, ignore_index=True)
 
 

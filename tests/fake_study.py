@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import failures, grade, params, parts, paths, schema, stats, tables
+from lib import failures, grade, judging, params, parts, paths, schema, stats, tables
 from lib.engine import Completion
 
 STUDY, MODEL = "fake", "fake-lrm"
@@ -53,6 +53,7 @@ def write_results() -> None:
     traces, after = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations"))
     grades = grade.rows(traces, after, tables.read("problems", STUDY), tables.read("updates", STUDY))
     tables.write(grades, "grades", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
+    tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=judging.parameters(settings))
     tables.write(failures.label(grades), "labels", STUDY, params=settings.as_dict())
     cells = ["model", "source", "interrupt", "unit", "position"]
     drawn = {"confidence": settings.confidence, "draws": settings.bootstrap, "seed": settings.seed}

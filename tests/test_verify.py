@@ -55,6 +55,7 @@ def test_the_notebooks_give_the_results_of_an_archive_again_and_a_changed_grade_
         "tables/labels.parquet",
         "tables/labels.json",
         f"tables/{MODEL}/grades.json",
+        *(f"tables/{MODEL}/judgements.{end}" for end in ("parquet", "json")),
         "summary/accuracy.csv",
     }
     assert str(found[-1]) == (
@@ -83,7 +84,7 @@ def told(results: Path, other: Path) -> list[str]:
 def test_equal_results_have_no_differences(results, other):
     assert told(results, other) == []
     made = rederive.made(results, other)
-    assert {Path(name).stem for name in made if name.startswith("tables")} == {"grades", "labels"}
+    assert {Path(name).stem for name in made if name.startswith("tables")} == {"grades", "judgements", "labels"}
     assert any(name.startswith("summary/") for name in made)
 
 

@@ -41,7 +41,8 @@ def items(
     revised = updates.set_index(["problem_id", "update_id"])["revised_problem"]
     asked = problems.set_index("problem_id")[["problem", "answer"]].to_dict("index")
     origins = traces.set_index("trace_id")[["variant", "update_id", "token_ids"]].to_dict("index")
-    starts = {name: markup.split(trace["token_ids"], model).reasoning[0] for name, trace in origins.items()}
+    used = set(continuations["trace_id"]) & set(origins)
+    starts = {name: markup.split(origins[name]["token_ids"], model).reasoning[0] for name in used}
     before = continuations if earlier is None else earlier
     cut = before.set_index("continuation_id")[["parent_id", *CUT]].to_dict("index")
     for column, known in (("trace_id", origins), ("problem_id", asked), ("parent_id", cut)):
