@@ -1,14 +1,17 @@
-"""What TinyGRM learns from: records with faults, replies that a program would accept, prompts in few tokens."""
+"""TinyGRM: what it learns from, and that what is shipped is what its card says."""
 
+import contextlib
 import json
 import random
 from collections import Counter
 
+import pandas as pd
 import pytest
+from safetensors import safe_open
 from transformers import PreTrainedTokenizerFast
 
-from lib import tiny_thought, tiny_truth
-from lib.grm import evidence, prompt, reply
+from lib import engine, markup, params, paths, tiny_thought, tiny_truth, tokens
+from lib.grm import Judge, Policy, evidence, load_rubric, prompt, reply
 from models.tiny_grm import records, teacher, tokenizer, train
 
 KNOWN = train.criteria()
@@ -21,7 +24,7 @@ def lessons(count, seed=0):
 
 
 def test_shares_of_what_is_judged_make_a_whole():
-    for stage in (train.JUDGED, train.SECOND):
+    for stage in (train.JUDGED, train.SECOND, train.THIRD):
         assert sum(share for part in stage.values() for share in part.values()) == pytest.approx(1)
     assert set(KNOWN) == set(teacher.LESSONS) == set(tiny_truth.RULES)
 
@@ -93,3 +96,93 @@ def test_the_fixed_lines_of_a_prompt_are_single_tokens():
         ids = tok.encode(train.framed(words), add_special_tokens=False)
         assert tok.decode(ids) == train.framed(words)
         assert len(ids) < 150, (name, len(ids))
+
+
+# the shipped model
+
+
+MODEL = params.load_model("tiny-grm")
+FOLDER = paths.MODELS / "tiny_grm" / "tiny-grm"
+TRAINING = json.loads((FOLDER / "training.json").read_text())
+MEASURED = json.loads((FOLDER / "evaluation.json").read_text())
+CARD = (paths.MODELS / "tiny_grm" / "README.md").read_text()
+
+
+def test_prompt_and_questions_are_those_that_it_was_trained_on():
+    """If this fails, TinyGRM has to be trained again: `make models-grm`, then `make evaluate`."""
+    assert TRAINING["prompt_version"] == prompt.version()
+    assert (TRAINING["judged"], TRAINING["second"]) == (train.JUDGED, train.SECOND)
+    tok = tokens.tokenizer(MODEL)
+    assert set(tokenizer.lines(list(KNOWN.values()))) <= set(tok.get_added_vocab())
+
+
+def test_the_shipped_tokenizer_is_the_one_that_the_recipe_builds():
+    base = PreTrainedTokenizerFast.from_pretrained(train.START)
+    assert tokens.tokenizer(MODEL).get_vocab() == tokenizer.build(base, list(KNOWN.values())).get_vocab()
+
+
+def test_the_engine_reads_what_was_trained():
+    views = records.whole(random.Random(3))
+    words = prompt.render([KNOWN["faulty_step"]], views, SPECIALS, plain=False)
+    trained = tokens.tokenizer(MODEL).encode(train.framed(words), add_special_tokens=False)
+    assert markup.prompt_ids(words, MODEL, None) == trained
+    assert set(tokens.codec(MODEL).controls) == set(SPECIALS)
+
+
+def test_it_is_small():
+    with safe_open(FOLDER / "model.safetensors", "np") as weights:
+        count = sum(weights.get_tensor(key).size for key in weights.keys())  # noqa: SIM118 - not a dict
+    assert count == TRAINING["parameters"] < 2_000_000
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= 8 * 2**20
+
+
+def test_the_card_states_what_was_measured():
+    rows = {row["criterion"]: row for row in MEASURED["agreement"]}
+    assert set(rows) == set(KNOWN)
+    for name, row in rows.items():
+        quote = "" if row["quoted"] is None else f"{100 * row['quoted']:.1f} %"
+        told = f"| `{name}` | {row['items']} | {100 * row['coverage']:.1f} % | {row['kappa']:.2f} "
+        told += f"({row['kappa_low']:.2f} to {row['kappa_high']:.2f}) | {quote} |"
+        assert told in CARD
+        assert row["items"] >= 500
+    for row in MEASURED["injection"]:
+        if row["figure"] in ("changed", "control"):
+            assert f"{100 * row['value']:.1f} %" in CARD
+    assert f"{TRAINING['parameters']:,}" in CARD and f"{TRAINING['cpu_minutes']}, processor time" in CARD
+    assert f"{sum(stage['steps'] for stage in TRAINING['recipe']['stages']):,} × 32" in CARD
+
+
+def test_it_judges_arithmetic_and_updates_well():
+    rows = {row["criterion"]: row for row in MEASURED["agreement"]}
+    for name in ("faulty_step", "arithmetic_right", "stale_fact"):
+        assert rows[name]["kappa"] >= 0.8 and rows[name]["coverage"] >= 0.94, name
+
+
+@pytest.fixture(scope="module")
+def ready():
+    with engine.open(MODEL) as opened:
+        yield opened
+
+
+def test_it_judges_unseen_records_through_the_real_engine(ready):
+    rng, right, asked = random.Random(11), 0, 0
+    for rubric, shares in train.JUDGED.items():
+        for name in shares:
+            part = load_rubric(rubric).only([name])
+            made = [train.example(rng, KNOWN[name], wanted)[0] for wanted in ("yes", "no") * 5]
+            items = pd.DataFrame(made).assign(item_id=[f"{name} {i}" for i in range(10)], problem_id="p")
+            told = Judge(ready, Policy(attempts=2)).score(items, part)
+            truth = [tiny_truth.findings(views)[name].label for views in made]
+            assert set(told["status"]) <= {"ok", "abstain", "evidence_missing"}
+            right += sum(verdict == label for verdict, label in zip(told["verdict"], truth, strict=True) if label)
+            asked += sum(label is not None for label in truth)
+    assert asked >= 60 and right / asked >= 0.9
+
+
+def test_the_example_of_a_reward_in_the_readme_runs(ready, monkeypatch, capsys):
+    section = (paths.ROOT / "README.md").read_text().split("### As a reward")[1]
+    code = section.split("```python\n")[1].split("```")[0]
+    assert len(code.strip().splitlines()) <= 10
+    monkeypatch.setattr(engine, "open", lambda model: contextlib.nullcontext(ready))  # it is open already
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == code.split("# ")[-1].strip()
