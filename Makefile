@@ -96,7 +96,7 @@ PROBLEMS = $T/problems.parquet $N/01_load.ipynb
 UPDATES = $T/updates.parquet $N/02_augment.ipynb
 TRACES = $T/$1/traces.parquet $N/$1/03_initial.ipynb
 CONTINUATIONS = $T/$1/continuations.parquet $N/$1/04_interrupt.ipynb
-GRADES = $T/$1/grades.parquet $N/$1/05_grade.ipynb
+GRADES = $T/$1/grades.parquet $T/$1/judgements.parquet $N/$1/05_grade.ipynb
 LABELS = $T/labels.parquet $N/06_failure_modes.ipynb
 ASKED = $(or $(call listed,$(INTERRUPTS)),$(call names,interrupts,$(STUDY_FILE)))
 worded = $(wildcard $(patsubst %,params/interrupts/%.yaml,$1))
@@ -141,6 +141,10 @@ RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
 lib = $(patsubst %,lib/%.py,paths schema settings params tables $1)
 GRADING = $(call lib,families notation units latex stated algebra published answers workers programs grade) \
     $(wildcard lib/sandbox/*.py lib/confined/*.py)
+JUDGE := $(call field,judge,$(STUDY_FILE))
+JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
+    $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked tiny tiny_thought tiny_truth) \
+    $(call lib,failures measures working thresholds crossed) $(wildcard lib/grm/*.py) $(ENGINE)
 ENGINE = $(call lib,families tokens turns harmony cuts markup interrupts plan parts run) $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems contests own released lines programs tiny) \
@@ -154,24 +158,34 @@ $(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates released
 # The chain of one model, $1. The chains do not touch each other, so they run side by side.
 define CHAIN
 $(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $T/.interrupts $(WORDINGS) $(ENGINE) \
-    $(call lib,figures) lib/paper.mplstyle params/models/$1.yaml \
+    $(call lib,panels figures) lib/paper.mplstyle params/models/$1.yaml \
     $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts)
 
 $(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call lib,interrupts) | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
-$(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(call lib,stats figures) \
-    lib/paper.mplstyle | $(STAMP)
+$(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) \
+    $(call lib,significance clusters stats panels figures uptake) lib/paper.mplstyle | $(STAMP)
 	$$(RUN) --model $1
 endef
 $(foreach 1,$(MODELS),$(eval $(CHAIN)))
 
 $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
-    $(call lib,failures stats figures) lib/paper.mplstyle | $(STAMP)
+    $(JUDGING) $(call lib,significance clusters stats panels figures) \
+    params/failure_modes.yaml lib/paper.mplstyle | $(STAMP)
 	$(RUN) $(CAST)
 
-.PHONY: plan
+.PHONY: plan report archive verify
+report: $(STAMP)  ## Make static pages of a finished STUDY: outputs/STUDY/report/index.html
+	@$(PY) -m lib.site --study $(STUDY)
+
+archive: $(STAMP)  ## Pack a finished STUDY with all it was made from into outputs/STUDY.zip
+	@$(PY) -m lib.archive --study $(STUDY) --to $(OUT).zip
+
+verify: $(STAMP)  ## Derive the results of STUDY, or of ARCHIVE=file.zip, again from its stored traces, and compare
+	@$(PY) -m lib.verify $(if $(ARCHIVE),--archive $(ARCHIVE),--study $(STUDY))
+
 plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
 	@$(PY) -m lib.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \
 	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))'
@@ -180,7 +194,7 @@ plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens
 
 CODE := lib models tests notebooks
 
-.PHONY: notebooks test bench grade-check lint format models models-s models-m evaluate lab clean
+.PHONY: notebooks test bench grade-check lint format models models-s models-m models-grm evaluate lab clean
 lint: $(STAMP)  ## Check style, of the notebooks too
 	@$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
@@ -201,12 +215,16 @@ format: $(STAMP)  ## Put code and notebooks into style
 	@$(PY) -m ruff check --fix $(CODE)
 	$(PY) -m ruff format $(CODE)
 
-models: models-s models-m  ## Train both TinyLRMs again from nothing (one CPU core, under 80 minutes each)
+models: models-s models-m  ## Train both TinyLRMs, then TinyGRM, again (one CPU core, about an hour each)
+	@$(MAKE) models-grm
 models-s models-m: models-%: $(STAMP)
 	@$(PY) -m models.tiny_lrm.train --size $*
+models-grm: $(STAMP)
+	@$(PY) -m models.tiny_grm.train
 
-evaluate: $(STAMP)  ## Measure what the TinyLRMs' model card states
-	@for size in s m; do
+evaluate: $(STAMP)  ## Measure what the model cards of the TinyLRMs and of TinyGRM state
+	@$(PY) -m models.tiny_grm.evaluate
+	for size in s m; do
 	    $(PY) -m models.tiny_lrm.evaluate --size $$size
 	    $(PY) -m models.tiny_lrm.evaluate --size $$size --source tiny-code
 	done

@@ -43,7 +43,7 @@ PARAMETERS = {
     "02_augment": ["study", "review"],
     "03_initial": ["study", "model", "interrupts"],
     "04_interrupt": ["study", "model", "interrupts", "positions"],
-    "05_grade": ["study", "model"],
+    "05_grade": ["study", "model", "rater"],
     "06_failure_modes": ["study", "models"],
 }
 
