@@ -227,7 +227,7 @@ def test_the_good_study_that_the_bad_ones_vary_loads(folder):
 
 
 def test_a_study_may_name_a_judge_and_what_it_is_asked(folder):
-    assert params.load_study("tiny").judge is None and params.load_study("tiny").rubrics == {}
+    assert params.load_study("controls").judge is None and params.load_study("controls").rubrics == {}
     asked = "judge: tiny-lrm-m\nrubrics: {panic: all, leakage: [new_steps, takes_back]}\njudged: 40\ndraws: 3\n"
     (folder / "studies" / "good.yaml").write_text(GOOD_STUDY + asked)
     study = params.load_study("good")
