@@ -1,10 +1,13 @@
 """Fixtures that several test modules share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 
-from lib import paths
+from lib import figures, paths
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +24,13 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that takes the place of outputs/ for one test."""
     monkeypatch.setenv(paths.OUTPUTS_VARIABLE, str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def paper_style() -> Iterator[None]:
+    """Figures in the project's style, without a window; all are closed at the end."""
+    mpl.use("agg")
+    with mpl.rc_context():
+        figures.style()
+        yield
+    plt.close("all")

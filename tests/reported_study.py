@@ -2,12 +2,15 @@
 
 import base64
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import explored
 import matplotlib.pyplot as plt
 import nbformat
 import pandas as pd
+import pytest
 from nbformat import v4
 
 from lib import figures, paths, tables
@@ -31,6 +34,16 @@ ROWS = [
     [MODEL, "tiny", "speed_up", "share", 0.9, None, None, None, 0],
     [MODEL, "tiny", "update", "share", 0.5, 1.0, 1.0, 1.0, 2],
 ]
+
+
+@contextmanager
+def written(folder: Path) -> Iterator[Path]:
+    """The FAKE study in a folder that takes the place of parameters and outputs; where the outputs are."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(paths.OUTPUTS_VARIABLE, str(folder / "outputs"))
+        patched.setattr(paths, "PARAMS", folder / "params")
+        write(folder / "params")
+        yield folder / "outputs"
 
 
 def write(params: Path) -> None:

@@ -3,7 +3,6 @@
 import itertools
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,13 +17,7 @@ PUBLISHED = reported.load()
 NAN = float("nan")
 
 
-@pytest.fixture(autouse=True)
-def paper_style():
-    mpl.use("agg")
-    with mpl.rc_context():
-        figures.style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("paper_style")
 
 
 def cells(models=MODELS, interrupts=("end_thinking", "update"), sources=("tiny", "tiny-code")):

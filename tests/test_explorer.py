@@ -1,10 +1,7 @@
 """The trace explorer: parts as they were generated, cases that deserve a look, and pages on which text is only text."""
 
 import itertools
-import json
 import re
-import shutil
-import subprocess
 import unicodedata
 from html.parser import HTMLParser
 
@@ -405,38 +402,6 @@ def test_a_shortened_text_keeps_its_start_and_its_end(most):
     assert len(kept) == min(26, most or 26) and text.endswith(kept[-1]) and "".join(told.marks) == kept
     if most and most < 26:
         assert f"[… {26 - most} characters left out …]" in told.text
-
-
-DOM = """
-const element = (more) => Object.assign({dataset: {}, hidden: false, setAttribute(k, v) { this[k] = v }}, more);
-const cases = [3, 2].map(n => {
-  const steps = [...Array(n).keys()].map(i => element({dataset: {at: `X${i}`}}));
-  const slider = element({value: '0', parentNode: element({hidden: true})});
-  return element({steps, slider, querySelectorAll: () => steps, querySelector: () => slider});
-});
-const buttons = [element(), element()], output = element();
-const nav = element({hidden: true, querySelector: () => output, querySelectorAll: () => buttons});
-const root = element({querySelectorAll: () => cases, querySelector: () => nav});
-globalThis.document = {querySelectorAll: () => [root]};
-const look = () => [cases.map(c => c.hidden), cases[0].steps.map(s => s.hidden), cases[0].slider['aria-valuetext'],
-  output.textContent.trim(), nav.hidden, cases[0].slider.parentNode.hidden, root.dataset.on];
-"""
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
-def test_the_script_shows_one_case_and_one_position():
-    acts = "const a = look(); cases[0].slider.value = '2'; cases[0].slider.oninput(); const b = look();"
-    acts += "buttons[1].onclick(); const c = look(); buttons[1].onclick(); buttons[0].onclick(); const d = look();"
-    told = subprocess.run(
-        ["node", "-e", f"{DOM}{pages.SCRIPT}{acts}console.log(JSON.stringify([a, b, c, d]))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    a, b, c, d = json.loads(told.stdout)
-    assert a == [[False, True], [False, True, True], "X0", "case 1 of 2", False, False, 1]
-    assert b[1:3] == [[True, True, False], "X2"]
-    assert (c[0], c[3]) == ([True, False], "case 2 of 2") and d[0] == [True, False]
 
 
 # the widget

@@ -51,13 +51,7 @@ DRAW = {
 }
 
 
-@pytest.fixture(autouse=True)
-def paper_style():
-    mpl.use("agg")
-    with mpl.rc_context():
-        figures.style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("paper_style")
 
 
 def texts(figure):

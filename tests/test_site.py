@@ -52,12 +52,8 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """The FAKE study, once for all tests here that only read it."""
-    folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv(paths.OUTPUTS_VARIABLE, str(folder / "outputs"))
-        patched.setattr(paths, "PARAMS", folder / "params")
-        reported_study.write(folder / "params")
-        yield folder / "outputs"
+    with reported_study.written(tmp_path_factory.mktemp("site")) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import reported_study
 from chromium import Chromium, found
 from reported_study import MODEL, STUDY
 
-from lib import paths, site
+from lib import site
 
 HINT = "install it (on Debian: apt-get install chromium), or leave MIDTHOUGHT_CHROMIUM unset to go without these tests"
 WIDTHS = {"phone": 375, "desk": 1280}
@@ -60,11 +60,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv(paths.OUTPUTS_VARIABLE, str(folder / "outputs"))
-        patched.setattr(paths, "PARAMS", folder / "params")
-        reported_study.write(folder / "params")
+    with reported_study.written(tmp_path_factory.mktemp("site")):
         yield site.build(STUDY)
 
 
@@ -146,6 +142,18 @@ def test_the_slider_moves_the_cut_by_keyboard(opened):
     second = page.run(seen)
     assert len(first) == len(second) == 1 and first != second
     assert page.run("document.activeElement.getAttribute('aria-valuetext')") == second[0]
+
+
+def test_the_buttons_go_from_case_to_case_and_round_at_the_ends(opened):
+    page = opened("traces.html")
+    seen = "[...document.querySelectorAll('.mt-case')].map(one => !one.hidden)"
+    count = len(page.run(seen))
+    assert count > 1 and page.run(seen) == [True] + [False] * (count - 1)
+    for which, expected in (("last", 1), ("first", 0), ("first", count - 1), ("last", 0)):
+        page.run(f"document.querySelector('.mt-nav button:{which}-of-type').click()")
+        assert page.run(seen) == [i == expected for i in range(count)]
+        told = page.run("document.querySelector('.mt-nav output').textContent.trim()")
+        assert told == f"case {expected + 1} of {count}"
 
 
 def test_the_first_stop_leads_past_the_navigation(opened):
