@@ -75,6 +75,21 @@ def test_a_call_without_a_usable_reply_is_made_again_at_last_in_plain_text():
     assert set(once["status"]) == {"parse_error"} and once["value"].isna().all()
 
 
+def test_a_quote_that_is_not_there_is_asked_for_again_and_keeps_the_verdicts_that_stand():
+    def inventing(text, number):
+        return (text.replace("no time", "I panic"), "stop") if number <= 9 else (text, "stop")
+
+    ready = Fake(inventing)
+    rows = judged(ready).set_index(["item_id", "criterion"])
+    assert rows["status"].eq("ok").all() and len(ready.requests) == 10
+    assert rows.loc["i0", "hasty"]["attempts"] == 2 and rows["attempts"].sum() == 10
+    swayed = Fake(lambda text, number: inventing(text, number) if number <= 9 else (text.replace("yes", "no"), "stop"))
+    assert judged(swayed).set_index(["item_id", "criterion"]).loc["i0", "hasty"]["status"] == "evidence_missing"
+    worse = Fake(lambda text, number: inventing(text, number) if number <= 3 else ("{broken", "stop"))
+    kept = judged(worse, per_call=None).set_index(["item_id", "criterion"])["status"].loc["i0"]
+    assert kept.eq("evidence_missing").sum() == 1 and kept.eq("ok").sum() == 2
+
+
 def test_a_reply_that_was_cut_is_asked_for_with_twice_the_room():
     ready = Fake(lambda text, number: (text[:9], "length") if number <= 9 else (text, "stop"))
     rows = judged(ready, max_tokens=50)

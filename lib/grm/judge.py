@@ -1,9 +1,11 @@
 """The judge: a model that is asked the criteria of a rubric about recorded traces, several times, and kept to its form.
 
-A call that brings no usable reply is made again, at last in plain text; what fails in the end is a status and never a
-value. Completions go into the store of a run, so that a judge that was stopped is asked nothing twice.
+A call that brings no usable reply is made again, at last in plain text; so is one with a quote that is not in the
+record, and then the quote may change and the verdict may not. What fails in the end is a status and never a value.
+Completions go into the store of a run, so that a judge that was stopped is asked nothing twice.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,28 +22,11 @@ from lib.grm.rubric import Criterion, Rubric
 from lib.parts import Store
 
 COLUMNS = [
-    "item_id",
-    "problem_id",
-    "judge",
-    "rubric",
-    "criterion",
-    "sample",
-    "status",
-    "verdict",
-    "value",
-    "reason",
-    "quote",
-    "view",
-    "start",
-    "end",
-    "why",
-    "path",
-    "attempts",
-    "prompt_version",
+    *("item_id", "problem_id", "judge", "rubric", "criterion", "sample"),
+    *("status", "verdict", "value", "reason", "quote", "view", "start", "end"),
+    *("why", "path", "attempts", "prompt_version"),
 ]
-
-
-AGAIN = ("parse_error", "truncated", "infra_error")  # what another call may mend
+AGAIN = ("parse_error", "truncated", "infra_error", "evidence_missing")  # what another call may mend
 
 
 @dataclass(frozen=True)
@@ -51,7 +36,7 @@ class Policy:
     per_call: int | None = 1  # criteria of one call, which see the union of their views; None: all
     order: int = 0  # of the criteria of a call and of their verdicts, as `prompt.arranged` has it
     plain: bool = False  # whether every call, not only the last of several, is in plain text
-    attempts: int = 3  # calls for one reply; the last of several is in plain text
+    attempts: int = 3  # calls for one reply; the last of several is in plain text if none could be read
     max_tokens: int | None = None  # of a reply, twice as many after one that was cut; None: the model's own limit
     stop: bool = False  # ask no further samples once no label of a call can change by them; its score still could
 
@@ -67,8 +52,8 @@ class Call:
     reply: Reply | None = None
 
     @property
-    def was_cut(self) -> bool:
-        return self.reply is not None and self.reply.status == "truncated"
+    def status(self) -> str | None:
+        return self.reply and self.reply.status
 
 
 class Judge:
@@ -113,7 +98,7 @@ class Judge:
         """
         batches = batches or Batches(self.ready, self.store)
         for attempt in range(self.policy.attempts):
-            left = [call for call in calls if call.reply is None or call.reply.status in AGAIN]
+            left = [call for call in calls if set(_statuses(call)) & set(AGAIN)]
             if left:
                 self._ask(left, attempt, batches)
 
@@ -140,7 +125,7 @@ class Judge:
     def _ask(self, calls: list[Call], attempt: int, batches: Batches) -> None:
         """Make the calls once, and read what comes back."""
         is_last = attempt > 0 and attempt == self.policy.attempts - 1
-        planned = [(call, self._request(call, attempt, plain=is_last)) for call in calls]
+        planned = [(call, self._request(call, attempt, plain=is_last and call.status != "ok")) for call in calls]
         room = self.ready.model.max_model_len
         for call, request in planned:
             call.attempts += 1
@@ -149,7 +134,9 @@ class Judge:
                 call.reply = Reply("infra_error", why=why)
         fitting = [(call, request) for call, request in planned if len(request.prompt_ids) < room]
         for (call, request), done in batches.answered((pair, pair[1]) for pair in fitting):
-            call.reply = self._read(call, request, done)
+            again = dataclasses.replace(call, reply=self._read(call, request, done))
+            if call.status != "ok" or _mends(again, call):
+                call.reply = again.reply
 
     def _read(self, call: Call, request: Request, done: Completion | EngineError) -> Reply:
         if isinstance(done, EngineError):
@@ -167,7 +154,7 @@ class Judge:
         names = ",".join(one.id for one in call.criteria)
         own = plan.seed_of(self.seed, call.item["item_id"], names, call.sample, attempt)
         held = None if plain or not model.structured else reply.schema([prompt.asked(one) for one in call.criteria])
-        limit = self.policy.max_tokens and self.policy.max_tokens * (2 if call.was_cut else 1)
+        limit = self.policy.max_tokens and self.policy.max_tokens * (2 if call.status == "truncated" else 1)
         return Request(engine.request_key(model, ids, own, limit, json_schema=held), ids, own, limit, json_schema=held)
 
     def _rows(self, call: Call, rubric: Rubric) -> Iterator[dict[str, Any]]:
@@ -185,6 +172,17 @@ class Judge:
         return {"judge": self.ready.model.name, "rubric": f"{rubric.full_name}#{rubric.hash}"} | {
             "prompt_version": prompt.version()
         }
+
+
+def _statuses(call: Call) -> list[str]:
+    """The status of each criterion of a call, as the last reply has it."""
+    return [judged(call, criterion)["status"] for criterion in call.criteria]
+
+
+def _mends(again: Call, call: Call) -> bool:
+    """Whether a reply has more quotes for the same verdicts; else one that needs none would win in the end."""
+    new, old = ({name: said.label for name, said in one.reply.judgements.items()} for one in (again, call))
+    return new == old and _statuses(again).count("ok") > _statuses(call).count("ok")
 
 
 def _groups(criteria: Sequence[Criterion], size: int | None) -> Iterator[tuple[Criterion, ...]]:

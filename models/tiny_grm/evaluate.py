@@ -11,7 +11,7 @@ import json
 import pandas as pd
 
 from lib import engine, params, plan, problems, run, tiny_truth, updates
-from lib.grm import Judge, Policy, findings, items, load_rubric, report, standing, tampered
+from lib.grm import Judge, findings, items, load_rubric, report, standing, tampered
 from lib.grm.rubric import Rubric
 from lib.settings import Model, Study
 from models.tiny_grm.train import FOLDER, JUDGED
@@ -85,7 +85,7 @@ def main() -> None:
     own = dataclasses.replace(own, path=args.folder) if args.folder else own
     made = pd.concat([records(params.load_model(name)) for name in MODELS], ignore_index=True)
     with engine.open(own) as ready:
-        found, swayed = evaluate(Judge(ready, Policy(attempts=2)), made)
+        found, swayed = evaluate(Judge(ready), made)
     shown = [
         "criterion",
         "items",
