@@ -76,10 +76,13 @@ def page(judgements: pd.DataFrame, items: pd.DataFrame, rubric: Rubric) -> str:
 def sample(judgements: pd.DataFrame, items: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     """`n` judgements on items that are here, drawn with a seed: by turns from each criterion's verdicts and statuses.
 
-    So what is rare, such as a verdict without its evidence, is seen too. They stand in the order of the judgements.
+    So what is rare, such as a verdict without its evidence, is seen too; in each turn, what quotes comes first. They
+    stand in the order of the judgements.
     """
     known = judgements[judgements["item_id"].isin(items["item_id"])].reset_index(drop=True)
     shuffled = known.sample(frac=1, random_state=plan.seed_of(seed, "marked") % 2**32)
+    quotes = shuffled["quote"].fillna("").ne("") & shuffled["start"].notna()
+    shuffled = shuffled.loc[quotes.sort_values(ascending=False, kind="stable").index]
     kinds = shuffled.groupby(["criterion", "status", "verdict"], sort=True, dropna=False)
     turns = pd.DataFrame({"turn": kinds.cumcount(), "criterion": shuffled["criterion"]})
     # in each turn, first one of each criterion

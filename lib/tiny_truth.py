@@ -113,10 +113,10 @@ def stale_fact(views: Mapping[str, str]) -> Finding:
     if not told or not views["after"]:
         return UNKNOWN
     lines = tiny_thought.read(views["after"])
-    stale = [line for line in lines if line.kind == "doubt" or _states(line, told.kind, told.old)]
+    stale = [line for line in lines if line.kind == "doubt" or states(line, told.kind, told.old)]
     if stale:
         return Finding("yes", stale[0].text)
-    return Finding("no") if any(_states(line, told.kind, told.new) for line in lines) else UNKNOWN
+    return Finding("no") if any(states(line, told.kind, told.new) for line in lines) else UNKNOWN
 
 
 def update(views: Mapping[str, str]) -> News | None:
@@ -125,7 +125,8 @@ def update(views: Mapping[str, str]) -> News | None:
     return tiny_thought.news(views["inserted"], problem) if problem else None
 
 
-def _states(line: Line, kind: str, number: int) -> bool:
+def states(line: Line, kind: str, number: int) -> bool:
+    """Whether a line takes the start, or a step of a kind, by this number."""
     if kind == "start":
         return line.kind == "start" and line.numbers == (number,)
     return line.kind == "sum" and line.text.startswith(f"{kind.capitalize()} {number}:")

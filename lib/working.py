@@ -80,8 +80,8 @@ def takes_up(thought: str | None, only_old: frozenset[str], only_new: frozenset[
     """Which of two statements a thought works with, by what only one of them holds: `old`, `new`, `both` or None.
 
     Numbers decide where the statements differ in any, words elsewhere; and where the thought holds sums, the numbers
-    that these start from, as a thought may name what it does not use, and come to one by chance. What is only ruled
-    out, as 29 in "18, not 29", is not counted.
+    that these start from, as a thought may name what it does not use, and come to one by chance; so a number
+    with which a sum goes on from one before is not counted. Nor is what is only ruled out, as 29 in "18, not 29".
     """
     if not isinstance(thought, str):
         return None
@@ -89,12 +89,23 @@ def takes_up(thought: str | None, only_old: frozenset[str], only_new: frozenset[
     said = {word.lower() for word in WORD.findall(thought)}
     if numbers := {fact for fact in only_old | only_new if fact[0].isdigit()}:
         written = sums(thought)
-        used = {number for one in written for number in WORD.findall(one.partition("=")[0])} if written else said
-        said = used & numbers
+        said = (_used(written) if written else said) & numbers
     is_old, is_new = bool(said & only_old), bool(said & only_new)
     if is_old and is_new:
         return "both"
     return "old" if is_old else "new" if is_new else None
+
+
+def _used(written: list[str]) -> set[str]:
+    """The numbers that sums start from, but for a first one to which a sum before has come."""
+    used: set[str] = set()
+    reached: set[str] = set()
+    for one in written:
+        start, _, result = one.partition("=")
+        first, *others = WORD.findall(start)
+        used |= {first, *others} if first not in reached else set(others)
+        reached.add(result)
+    return used
 
 
 def _apart(text: str) -> tuple[str, str]:

@@ -150,7 +150,7 @@ def judged():
     answers = [f"{'There was no time' if i % 20 == 0 else 'please'} {i}" for i in range(60)]
     spoil = lambda text, number: (text.replace('"no time"', '"I panic"') if number % 2 else text, "stop")  # noqa: E731
     frame = items(answers)
-    return grm.Judge(Fake(spoil), seed=1).score(frame, RUBRIC, 2), frame
+    return grm.Judge(Fake(spoil), grm.Policy(attempts=1), seed=1).score(frame, RUBRIC, 2), frame
 
 
 def test_a_page_shows_what_was_drawn_and_opens_the_first(judged):
@@ -175,3 +175,10 @@ def test_a_sample_repeats_and_holds_what_is_rare(judged):
     assert "evidence_missing" in set(drawn["status"]) and rows["status"].eq("evidence_missing").mean() < 0.03
     some = marked.sample(rows, frame.head(3), 1000, seed=3)
     assert set(some["item_id"]) == {"i0", "i1", "i2"} and len(some) == 3 * 3 * 2
+
+
+def test_a_sample_of_one_has_a_quote_to_look_at(judged):
+    rows, frame = judged
+    for seed in range(5):
+        one = marked.sample(rows[rows["criterion"].eq("hasty")], frame, 1, seed)
+        assert len(one) == 1 and one["quote"].iloc[0] and one["start"].notna().all()

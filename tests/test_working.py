@@ -65,6 +65,9 @@ TAKEN = [  # thought, problem it works with
     ("18 or 29?", "both"),
     ("So 29 it is.", "old"),
     ("33 - 4 = 29", None),  # comes to it by chance
+    ("33 - 4 = 29. 29 + 18 = 47", "new"),  # and goes on from it
+    ("33 - 4 = 29. 29 + 29 = 58", "old"),  # takes it as well
+    ("29 + 5 = 34. 30 - 1 = 29", "old"),  # had it before
     ("I stay with the problem.", None),
     (None, None),
 ]
