@@ -26,7 +26,7 @@ The modules stand in layers; each imports only from the layers above it in this 
 6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay),
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
    model-written programs); `anytime` (a curve in one number, and whether it rises), `compute` (interrupts at equal
-   tokens)
+   tokens), `organisms` (what the rules find of what was planted)
 7. `parts` (completions on disk as they finish), `panels` (the frame of a figure), `provenance` (what made each step)
 8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook; `charts` (figures that set
    one thing against another), `booktabs` (frames as tables for LaTeX); `archive` (a study in one file), `verify`

@@ -35,7 +35,7 @@ from lib.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measured, with_thoughts
 from lib.thresholds import Thresholds
 
 __all__ = ["MODES", "QUESTIONS_UPDATE", "SAME_SAMPLE", "kind_of", "label", "summary", "with_thoughts"]
-MODES = ("leakage", "panic", "self_doubt")
+MODES = schema.MODES
 PUBLISHED = ("leakage_published", "panic_published")
 
 

@@ -18,6 +18,7 @@ ARROW = {
 }
 
 STATUSES = ("correct", "incorrect", "no_answer", "censored", "ungradable")  # of a grade
+MODES = ("leakage", "panic", "self_doubt")  # of failure
 JUDGED = ("ok", "abstain", "parse_error", "truncated", "refused", "infra_error", "evidence_missing")  # of a judgement
 
 

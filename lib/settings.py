@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
 from pydantic.dataclasses import dataclass
 
-from lib import paths
+from lib import paths, schema
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 UPDATE_SLOT = "{update}"
@@ -61,6 +61,12 @@ def _criteria(value: Any) -> Any:
     raise ValueError(f"should be all, or a list of criteria in [ ], got {json.dumps(value, default=str)[:60]}")
 
 
+def _modes(rates: dict[str, float]) -> dict[str, float]:
+    if unknown := [name for name in rates if name not in schema.MODES]:
+        raise ValueError(f"no failure mode {unknown[0]}, expected {', '.join(schema.MODES)}")
+    return rates
+
+
 Text = Annotated[str, Field(min_length=1)]
 Day = Annotated[str, BeforeValidator(_as_text), AfterValidator(_day)]
 Window = Annotated[tuple[Day, Day], AfterValidator(_in_order)]
@@ -71,6 +77,7 @@ Place = Annotated[
     Discriminator(lambda value: "text" if isinstance(value, str) else "number"),
 ]
 Names = Annotated[tuple[Text, ...], AfterValidator(_some_distinct)]
+Planted = Annotated[dict[Text, Share], AfterValidator(_modes)]
 Criteria = Annotated[tuple[Text, ...] | Literal["all"], BeforeValidator(_criteria)]
 Positions = Annotated[tuple[Place, ...], AfterValidator(_some_distinct)]
 
@@ -136,6 +143,11 @@ class Model(_Params):
     engine: Literal["vllm", "server", "replay"] = "vllm"  # what generates
     structured: bool = True  # whether the engine holds answers to a JSON schema; false leaves it to the prompt
     options: dict[str, JsonValue] = Field(default_factory=dict)  # the engine's own arguments
+    planted: Planted | None = None  # rate of each failure mode it was taught; null: a model like others
+
+    def as_dict(self) -> dict[str, Any]:
+        """As of all parameters; what nobody planted is left out, as it makes no difference to what is run."""
+        return {key: value for key, value in super().as_dict().items() if key != "planted" or value is not None}
 
     @property
     def is_local(self) -> bool:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from lib import params, paths
+from lib.engine import request_key
 
 STUDIES = sorted(file.stem for file in (paths.PARAMS / "studies").glob("*.yaml"))
 MODELS = sorted(file.stem for file in (paths.PARAMS / "models").glob("*.yaml"))
@@ -159,7 +160,7 @@ BAD_OVERRIDES = [
     ({"models": ["tiny-lrm-s", "tiny-lrm-s"]}, ["models", "each value once", "tiny-lrm-s"]),
     (
         {"models": ["tiny-lrm-x"]},
-        ["models[0]", "no file params/models/tiny-lrm-x.yaml", "tiny-lrm-m, tiny-lrm-s"],
+        ["models[0]", "no file params/models/tiny-lrm-x.yaml", "tiny-lrm-m, ", "tiny-lrm-s"],
     ),
     (
         {"interrupts": ["spedup"]},
@@ -378,6 +379,10 @@ BAD_MODELS = [
     ({"family": "qwen"}, ["family: no markup for qwen (did you mean qwen3?)", "gpt_oss", "vllm:<parser>"]),
     ({"family": "vllm:"}, ["family"]),
     ({"max_lenght": 5}, ["max_lenght", "unknown key"]),
+    ({"planted": {"leak": 0.4}}, ["planted: no failure mode leak, expected leakage, panic, self_doubt"]),
+    ({"planted": {"leakage": 1.4}}, ["planted.leakage: should be less than or equal to 1, got 1.4"]),
+    ({"planted": {"panic": "often"}}, ["planted.panic", "number", '"often"']),
+    ({"planted": ["panic"]}, ["planted", '["panic"]']),
 ]
 
 
@@ -388,6 +393,23 @@ def test_bad_models_are_told(folder, changes, parts):
     assert message.startswith("params/models/tiny-lrm-s.yaml: ")
     for part in parts:
         assert part in message
+
+
+@pytest.mark.parametrize("rates", [{}, {"leakage": 0.4}, {"panic": 1, "self_doubt": 0}])
+def test_what_is_planted_in_a_model_is_read(folder, rates):
+    spoil(folder / "models" / "tiny-lrm-s.yaml", planted=rates)
+    model = params.load_model("tiny-lrm-s")
+    assert model.planted == rates
+    assert model.as_dict()["planted"] == rates
+
+
+def test_what_is_planted_changes_nothing_about_other_models(folder):
+    before = params.load_model("tiny-lrm-s")
+    assert before.planted is None and "planted" not in before.as_dict()
+    assert type(before)(**before.as_dict()) == before
+    spoil(folder / "models" / "tiny-lrm-s.yaml", planted={"leakage": 0.4})
+    after = params.load_model("tiny-lrm-s")
+    assert request_key(after, [1, 2, 3], 7) == request_key(before, [1, 2, 3], 7)
 
 
 @pytest.mark.parametrize("path", ["models/tiny_lrm/tiny-lrm-xl", "./nowhere", "/nowhere", "models"])
