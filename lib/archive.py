@@ -13,19 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lib import leaks, params, paths, provenance, tables
-from lib.sealed import FORMAT, MANIFEST, checksum
+from lib.sealed import FORMAT, MANIFEST, RESULTS, checksum
 from lib.settings import Study
 
 DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell: the time of packing is nobody's business
 LEVEL = 6
-KEPT = {
-    "tables": {".parquet", ".json"},
-    "parts": {".parquet"},
-    "summary": {".csv"},
-    "figures": {".pdf", ".svg", ".png", ".txt", ".tex"},
-    "notebooks": {".ipynb"},
-    "report": {".html", ".css", ".svg", ".png", ".pdf", ".csv", ".ipynb"},
-}
 UNFINISHED = (".failed.ipynb", ".partial.ipynb")
 
 
@@ -80,6 +72,7 @@ def _parameters(settings: Study, models: set[str]) -> Iterator[Path]:
     """The files that a study is made of, and those that they name."""
     yield paths.PARAMS / "studies" / f"{settings.name}.yaml"
     yield paths.PARAMS / "failure_modes.yaml"
+    yield from (file for file in (paths.PARAMS / "published").glob("*") if file.is_file())
     yield from (paths.PARAMS / "studies" / settings.name).glob("decisions.csv")
     for name in {*models, settings.writer, settings.solver, settings.judge} - {None}:
         params.load_model(name)
@@ -109,7 +102,7 @@ def _thought(folder: Path) -> set[str]:
 
 
 def _results(folder: Path) -> Iterator[Path]:
-    for kind, endings in KEPT.items():
+    for kind, endings in RESULTS.items():
         for file in (folder / kind).rglob("*"):
             hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
             if file.is_file() and file.suffix in endings and not hidden and not file.name.endswith(UNFINISHED):

@@ -115,9 +115,7 @@ def with_thoughts(study: Study, grades: pd.DataFrame) -> pd.DataFrame:
     read = []
     for name in study.models:
         own, model = grades[grades["model"].eq(name)], params.load_model(name)
-        try:
-            tokens.tokenizer(model)
-        except OSError:
+        if not tokens.at_hand(model):
             print(f"{name}: no tokenizer at hand, so its thinking is not read", file=sys.stderr)
             read.append(own)
             continue

@@ -16,8 +16,16 @@ from typing import Any
 FORMAT = "midthought archive 1"
 MANIFEST = "manifest.json"
 LARGEST_MANIFEST = 64 * 2**20  # bytes
+RESULTS = {  # kinds of files that an archive holds, by the folder of the study's outputs
+    "tables": {".parquet", ".json"},
+    "parts": {".parquet"},
+    "summary": {".csv"},
+    "figures": {".pdf", ".svg", ".png", ".txt", ".tex"},
+    "notebooks": {".ipynb"},
+    "report": {".html", ".css", ".svg", ".png", ".pdf", ".csv", ".ipynb", ".tex"},
+}
 # Data and pictures: nothing that any library here would run, such as code or weights beside a tokenizer.
-ENDINGS = {".yaml", ".json", ".csv", ".parquet", ".ipynb", ".pdf", ".svg", ".png", ".html", ".css"}
+ENDINGS = {".yaml"}.union(*RESULTS.values())
 # What `zipfile` raises over damage, depending on where it is.
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
 PLAIN = re.compile(r"[\w][\w.+-]*")  # a name that is one part of a path, and not hidden

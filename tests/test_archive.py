@@ -35,6 +35,7 @@ def test_an_archive_holds_what_is_needed_and_unpacks_to_the_same_files(fake, tmp
     expected = {
         *(f"params/studies/{STUDY}.yaml", f"params/models/{MODEL}.yaml", "params/failure_modes.yaml"),
         *("params/interrupts/end_thinking.yaml", "params/interrupts/speed_up.yaml"),
+        *(f"params/published/{file.name}" for file in (paths.ROOT / "params" / "published").iterdir()),
         *(f"outputs/{STUDY}/tables/{name}.{end}" for name in ("problems", "updates") for end in ("parquet", "json")),
         *(f"outputs/{STUDY}/tables/{MODEL}/{name}.parquet" for name in ("traces", "continuations")),
         *(f"outputs/{STUDY}/tables/{MODEL}/{name}.json" for name in ("traces", "continuations")),
@@ -47,6 +48,15 @@ def test_an_archive_holds_what_is_needed_and_unpacks_to_the_same_files(fake, tmp
     for name, file in held.items():
         assert (tmp_path / "unpacked" / name).read_bytes() == file.read_bytes()
     assert len(list((tmp_path / "unpacked").rglob("*.*"))) == len(held)
+
+
+@pytest.mark.parametrize(("folder", "ending"), [(of, end) for of, ends in sealed.RESULTS.items() for end in ends])
+def test_each_kind_of_file_that_is_packed_is_unpacked_too(fake, tmp_path, folder, ending):
+    file = fake / folder / f"one{ending}"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes((fake / "tables" / "problems.parquet").read_bytes() if ending == ".parquet" else b"1")
+    archive.pack(STUDY, tmp_path / "a.zip")
+    assert f"outputs/{STUDY}/{folder}/one{ending}" in sealed.unpack(tmp_path / "a.zip")["members"]
 
 
 def test_equal_files_give_equal_bytes(fake, tmp_path):

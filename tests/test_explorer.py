@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from explored import BOX, MODEL, STUDY, judgement, write
 
-from lib import explorer, marked, markup, tables
+from lib import explorer, marked, markup, tables, tokens
 from lib.explorer import browser, pages, shown
 from lib.explorer.cases import kinds
 from lib.explorer.records import FULL, Case, Piece, Reader, Record, Step
@@ -372,6 +372,14 @@ def test_a_page_loads_nothing_and_has_no_fixed_width(outputs):
     assert not re.search(r"https?:|//|src=|href=|url\(|@import|fetch|XMLHttp|import\(", html.replace("<!doctype", ""))
     assert not re.search(r"(?<!-)width:\s*\d+(px|em)|<table|nowrap", html)
     assert "width=device-width" in html and "<title>Interrupted thoughts</title>" in html
+
+
+def test_a_sample_shows_the_first_and_the_last_case_or_says_that_nothing_can_be_read(outputs, monkeypatch):
+    write()
+    first, *_, last = explorer.chosen(STUDY)
+    assert explorer.sample(STUDY) == explorer.page(STUDY, [first, last])
+    monkeypatch.setattr(tokens, "tokenizer", lambda model: (_ for _ in ()).throw(OSError("not on the hub")))
+    assert explorer.sample(STUDY).startswith("<p>No tokenizer of these models is at hand")
 
 
 def test_without_a_script_all_positions_stand_stacked_and_controls_that_would_do_nothing_are_hidden(outputs):

@@ -11,7 +11,7 @@
 
 from lib.explorer.browser import browse
 from lib.explorer.cases import chosen
-from lib.explorer.pages import document, page
+from lib.explorer.pages import document, page, sample
 from lib.explorer.records import Case
 
-__all__ = ["Case", "browse", "chosen", "document", "page"]
+__all__ = ["Case", "browse", "chosen", "document", "page", "sample"]

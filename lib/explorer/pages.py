@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from lib import params, tokens
 from lib.explorer import shown
-from lib.explorer.cases import settings_of
+from lib.explorer.cases import chosen, settings_of
 from lib.explorer.records import Case, Reader, Record
 from lib.marked import escape
 from lib.settings import Study
@@ -65,6 +66,19 @@ def page(study: Study | str, cases: Sequence[Case], most: int = MOST) -> str:
             return made
     size = len(made.encode())
     raise ValueError(f"page of {len(records)} cases: {size:,} bytes at least, expected {most:,}; choose fewer cases")
+
+
+def sample(study: Study | str, most: int = MOST) -> str:
+    """HTML of two cases worth a look, the first and the last of `chosen`, as `page` makes it.
+
+    Models whose tokenizer is neither here nor to be had are left out, as their ids cannot be read.
+    """
+    own = settings_of(study)
+    models = [name for name in own.models if tokens.at_hand(params.load_model(name))]
+    if not models:
+        return "<p>No tokenizer of these models is at hand, so their thoughts cannot be read.</p>"
+    cases = chosen(own, models)
+    return page(own, cases[:: max(1, len(cases) - 1)], most)
 
 
 def fragment(records: Iterable[Record], most: int | None = None) -> str:
