@@ -138,42 +138,45 @@ $(foreach 1,interrupts positions models,$(eval $(call LAST,$1)))
 FORCE:
 
 RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
-lib = $(patsubst %,lib/%.py,paths schema settings params tables $1)
-GRADING = $(call lib,families notation units latex stated algebra published answers workers programs grade) \
+lib = $(patsubst %,lib/%.py,paths schema families settings params tables $1)
+GRADING = $(call lib,notation units latex stated algebra published answers workers programs grade) \
     $(wildcard lib/sandbox/*.py lib/confined/*.py)
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
     $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked tiny tiny_thought tiny_truth) \
     $(call lib,failures measures working thresholds crossed) $(wildcard lib/grm/*.py) $(ENGINE)
-ENGINE = $(call lib,families tokens turns harmony cuts markup interrupts plan parts run) $(wildcard lib/engine/*.py)
+FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
+    lib/paper.mplstyle
+REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
+ENGINE = $(call lib,tokens turns harmony cuts markup interrupts plan parts run) $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems contests own released lines programs tiny) \
     $(wildcard lib/tiny_code/*.py) | $(STAMP)
 	$(RUN)
 
 $(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates released contests lines programs tiny \
-    augment replies) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(wildcard params/augment/*.yaml) | $(STAMP)
+    augment controls decisions replies review solutions) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
+    $(wildcard params/augment/*.yaml) | $(STAMP)
 	$(RUN)
 
 # The chain of one model, $1. The chains do not touch each other, so they run side by side.
 define CHAIN
 $(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $T/.interrupts $(WORDINGS) $(ENGINE) \
-    $(call lib,panels figures) lib/paper.mplstyle params/models/$1.yaml \
+    $(FIGURES) params/models/$1.yaml \
     $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts)
 
 $(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call lib,interrupts) | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
-$(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) \
-    $(call lib,significance clusters stats panels figures uptake) lib/paper.mplstyle | $(STAMP)
+$(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) $(FIGURES) \
+    $(call lib,decisions review stats uptake) | $(STAMP)
 	$$(RUN) --model $1
 endef
 $(foreach 1,$(MODELS),$(eval $(CHAIN)))
 
 $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
-    $(JUDGING) $(call lib,significance clusters stats panels figures) \
-    params/failure_modes.yaml lib/paper.mplstyle | $(STAMP)
+    $(JUDGING) $(FIGURES) $(REPORTED) $(call lib,stats) params/failure_modes.yaml | $(STAMP)
 	$(RUN) $(CAST)
 
 .PHONY: plan report archive verify
@@ -194,7 +197,7 @@ plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens
 
 CODE := lib models tests notebooks
 
-.PHONY: notebooks test bench grade-check lint format models models-s models-m models-grm evaluate lab clean
+.PHONY: notebooks test bench grade-check lint format models models-s models-m models-organisms models-grm evaluate lab clean
 lint: $(STAMP)  ## Check style, of the notebooks too
 	@$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
@@ -215,15 +218,19 @@ format: $(STAMP)  ## Put code and notebooks into style
 	@$(PY) -m ruff check --fix $(CODE)
 	$(PY) -m ruff format $(CODE)
 
-models: models-s models-m  ## Train both TinyLRMs, then TinyGRM, again (one CPU core, about an hour each)
-	@$(MAKE) models-grm
+models: models-s models-m  ## Train both TinyLRMs, the organisms and TinyGRM again (one CPU core, three hours and more)
+	@$(MAKE) models-organisms
+	$(MAKE) models-grm
 models-s models-m: models-%: $(STAMP)
 	@$(PY) -m models.tiny_lrm.train --size $*
+models-organisms: $(STAMP)
+	@$(PY) -m models.tiny_lrm.organisms
 models-grm: $(STAMP)
 	@$(PY) -m models.tiny_grm.train
 
-evaluate: $(STAMP)  ## Measure what the model cards of the TinyLRMs and of TinyGRM state
+evaluate: $(STAMP)  ## Measure what the model cards state
 	@$(PY) -m models.tiny_grm.evaluate
+	$(PY) -m models.tiny_lrm.habits
 	for size in s m; do
 	    $(PY) -m models.tiny_lrm.evaluate --size $$size
 	    $(PY) -m models.tiny_lrm.evaluate --size $$size --source tiny-code

@@ -28,7 +28,7 @@ LAYERS = [
     {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth", "thresholds"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves", "claims"},
-    {"plan", "engine", "workers", "sandbox", "anytime", "compute"},
+    {"plan", "engine", "workers", "sandbox", "anytime", "compute", "organisms"},
     {"parts", "panels", "provenance"},
     {"run", "grade", "figures", "notebook", "review", "archive", "verify", "charts", "booktabs"},
     {"augment", "solutions", "grm", "captions"},
@@ -82,7 +82,7 @@ TREE = [
 
 MAX_MODULE_LINES = 250
 MAX_CELL_LINES = 30
-MAX_CELLS = 30
+MAX_CELLS = 50
 MAX_PARAMETERS = 6
 MAX_OUTPUT_BYTES = 20_000
 
