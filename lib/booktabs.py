@@ -34,6 +34,7 @@ SPECIAL = {  # in text; each needs no package
 ESCAPED = str.maketrans(SPECIAL)
 MISSING = "--"  # a value that is undefined
 LONG = 45  # rows that fit on a page
+WIDE = 60  # characters of a text that is broken into lines
 LETTERS = {"\n": " ", "\r": " ", "\t": " "}
 
 
@@ -54,7 +55,7 @@ def table(
     r"""A table environment (longtable, if there are more than `LONG` rows) of a frame's columns; the index is left out.
 
     Args:
-        frame: one row of the table each; numbers stand right, texts left, a null is a dash.
+        frame: one row of the table each; numbers stand right, texts left (long ones in lines), a null is a dash.
         caption: plain text, as from `lib.captions`.
         label: by which LaTeX refers to it, `tab:` in front is not added.
         heads: what stands above a column in place of its name.
@@ -69,7 +70,7 @@ def table(
     _check(frame, label, heads, units, scale, digits)
     names = [str(name) for name in frame.columns]
     shown = [_head(name, (heads or {}).get(name, name.replace("_", " ")), units or {}) for name in names]
-    sides = "".join("r" if _is_number(frame[name]) else "l" for name in frame.columns)
+    sides = "".join(_side(frame[name]) for name in frame.columns)
     columns = [
         [
             _cell(value, (scale or {}).get(name, 1), digits if isinstance(digits, int) else digits.get(name, 1))
@@ -127,6 +128,12 @@ def _head(name: str, text: str, units: Mapping[str, str]) -> str:
 
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _side(column: pd.Series) -> str:
+    if _is_number(column):
+        return "r"
+    return r"p{0.4\linewidth}" if column.dropna().astype(str).str.len().max() > WIDE else "l"
 
 
 def _cell(value: object, scale: float, digits: int) -> str:

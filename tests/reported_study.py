@@ -36,6 +36,15 @@ ROWS = [
 ]
 
 
+CLAIMS = [  # of one statement: evidence, verdict, effect with its interval
+    [7, "Haste is <cheap>", "study", "does not hold", "speed-up less full", -0.25, -0.5, -0.125, "they fall apart"],
+    [7, "Haste is <cheap>", "published", "holds", "speed-up less full", -0.01, -0.02, 0.0, "all meet it"],
+    [12, "An update is late", "study", "cannot say", None, None, None, None, "nothing here was updated"],
+    [12, "An update is late", "published", "holds", "early less late", 0.2, 0.1, 0.3, "all meet it"],
+]
+OF_CLAIMS = ["id", "statement", "evidence", "verdict", "measure", "effect", "ci_low", "ci_high", "why"]
+
+
 @contextmanager
 def written(folder: Path) -> Iterator[Path]:
     """The FAKE study in a folder that takes the place of parameters and outputs; where the outputs are."""
@@ -53,7 +62,8 @@ def write(params: Path) -> None:
     explored.write()
     for name in ("accuracy", "tokens"):
         tables.write_summary(pd.DataFrame(ROWS, columns=COLUMNS), name, STUDY)
-    for slug in ("tokens", "accuracy", f"{MODEL}_accuracy", "tiny-lrm-s_accuracy"):
+    tables.write_summary(pd.DataFrame(CLAIMS, columns=OF_CLAIMS), "claims", STUDY)
+    for slug in ("tokens", "accuracy", "paper_hard", f"{MODEL}_accuracy", "tiny-lrm-s_accuracy"):
         figures.save(plt.figure(figsize=(6, 2)), STUDY, slug)
         plt.close()
     (paths.figures(STUDY) / "accuracy.txt").write_text(CAPTION)

@@ -76,6 +76,11 @@ def test_each_special_letter_is_escaped_alone_and_doubled(letter):
         cells_of(booktabs.table(pd.DataFrame({"x": [text]}), caption=text))
 
 
+def test_a_long_text_is_broken_into_lines():
+    frame = pd.DataFrame({"short": ["a" * booktabs.WIDE, None], "long": [None, "b " * booktabs.WIDE], "n": [1, 2]})
+    assert r"\begin{tabular}{lp{0.4\linewidth}r}" in booktabs.table(frame)
+
+
 def test_a_minus_is_a_minus_and_a_zero_has_none():
     rows = cells_of(booktabs.table(FRAME[["change"]], digits=2))
     assert [row[0] for row in rows] == ["change", "$-$0.50", "0.00"]

@@ -62,6 +62,12 @@ def test_tokens_are_told_as_shares_of_a_full_run(late, told):
     assert shown.endswith(told)
 
 
+def test_lengths_of_thoughts_are_told_per_variant():
+    traces = pd.DataFrame({"variant": ["original"] * 3 + ["revised"], "reasoning_tokens": [10, 20, 90, 7]})
+    told = captions.thinking_lengths(traces)
+    assert "Original problems: half of 3 thoughts have up to 20 tokens, all up to 90; revised problems: " in told
+
+
 def test_the_overview_joins_accuracy_and_tokens():
     tokens = cells(("end_thinking", 0.1, 5.0), ("update", 0.1, 25.0), ("end_thinking", 0.9, 1.0), ("update", 0.9, 1.0))
     told = captions.overview(pd.concat([RISE, full()]), pd.concat([tokens, full(20.0)]))
@@ -166,6 +172,8 @@ def test_planted_rates_are_counted_by_their_intervals():
         "1 of 2 intervals hold the planted rate. The largest error is 20.0 points (leaky, self doubt, planted" in told
     )
     assert told.endswith("on average 10.0 points too many are found.")
+    shown = captions.planted_and_detected(frame.assign(shown=[0.3, 0.65]))
+    assert "The rate at which the models really did it, read by a program, is held by 1." in shown
 
 
 def test_the_papers_figures_say_how_far_ours_are():

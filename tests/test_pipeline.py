@@ -52,7 +52,7 @@ def test_two_complete_runs_write_the_same_bytes(folders):
     first, second = map(digests, folders)
     assert first == second
     kinds = {name.rsplit(".", 1)[1] for name in first}
-    assert kinds == {"parquet", "json", "ipynb", "csv", "pdf", "svg", "png"}
+    assert kinds == {"parquet", "json", "ipynb", "csv", "pdf", "svg", "png", "txt", "tex"}
 
 
 def test_every_table_is_whole(study):

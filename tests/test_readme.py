@@ -1,11 +1,12 @@
-"""The finding in the README is what the stored run of the default study found."""
+"""The finding in the README is what the stored run of the default study found, and what its report says."""
 
 import re
 
 import pandas as pd
 import pytest
 
-from lib import paths
+from lib import params, paths
+from lib.site import found
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,13 @@ def test_every_number_of_the_finding_is_computed(accuracy):
         ),
     ]
     assert re.findall(r"\d+\.\d %", finding) == expected
+
+
+def test_every_number_of_the_finding_stands_in_the_report():
+    text = (paths.ROOT / "README.md").read_text()
+    finding = text.split("## The finding")[1].split("## ")[0]
+    stored = pd.read_csv(paths.ROOT / "outputs" / "tiny" / "summary" / "accuracy.csv")
+    titles = {name: params.load_model(name).title for name in params.load_study("tiny").models}
+    groups = found.table(stored, titles, 100, 1)["groups"]
+    told = {mean for group in groups for _, cells in [("", [group["full"]]), *group["rows"]] for mean, _ in cells}
+    assert {number.removesuffix(" %") for number in re.findall(r"\d+\.\d %", finding)} <= told

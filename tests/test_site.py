@@ -173,6 +173,19 @@ def test_a_report_that_fails_leaves_the_old_one(outputs, tmp_path, quick, monkey
     assert [file.name for file in tmp_path.iterdir()] == ["made"]
 
 
+def test_the_statements_of_the_paper_stand_with_both_verdicts(report):
+    told = Page(report / "index.html").text("table")
+    row = "7. Haste is <cheap> holds does not hold speed-up less full: -0.250 (-0.500 to -0.125) they fall apart"
+    assert row in told
+    assert "12. An update is late holds cannot say – nothing here was updated" in told
+
+
+def test_figures_of_the_paper_are_folded_apart_from_those_of_the_study(report):
+    text = (report / "index.html").read_text()
+    study, paper = text.index('src="figures/tokens.png"'), text.index('src="figures/paper_hard.png"')
+    assert study < text.index("The figures of the paper, drawn again") < paper
+
+
 @pytest.mark.parametrize("held_there", ["notes.txt", "index.html"])
 def test_a_folder_that_holds_something_else_is_never_replaced(outputs, tmp_path, held_there):
     (tmp_path / held_there).write_text("mine")
@@ -242,7 +255,7 @@ def test_a_cell_without_rows_is_a_dash_and_never_a_nought():
     told = found.table(pd.DataFrame(ROWS, columns=COLUMNS), TITLES, 100, 1)
     assert told["head"] == ["0.5", "0.9"]
     (group,) = told["groups"]
-    assert (group["source"], group["model"], group["full"]) == ("tiny", "TinyLRM-M", ("50.0", "25.0–75.0"))
+    assert (group["source"], group["model"], group["full"]) == ("word problems", "TinyLRM-M", ("50.0", "25.0–75.0"))
     assert group["rows"] == [
         ("speed_up", [("50.0", "25.0–75.0"), ("–", "")]),
         ("update", [("100.0", "100.0–100.0"), ("–", "")]),
@@ -261,11 +274,11 @@ def test_positions_stand_by_unit_shares_first():
     [
         (
             ROWS,
-            "TinyLRM-M on tiny: 50.0% right with full thinking (2 rows, 95% interval 25.0% to 75.0%); after an "
-            "interrupt between 50.0% (speed up at 0.5) and 100.0% (update at 0.5).",
+            "TinyLRM-M on word problems: 50.0% right with full thinking (2 rows, 95% interval 25.0% to 75.0%); after "
+            "an interrupt between 50.0% (speed up at 0.5) and 100.0% (update at 0.5).",
         ),
-        (ROWS[:1], "TinyLRM-M on tiny: 50.0% right with full thinking (2 rows, 95% interval 25.0% to 75.0%)."),
-        (ROWS[2:3], "TinyLRM-M on tiny: no row could be graded."),
+        (ROWS[:1], "TinyLRM-M on word problems: 50.0% right with full thinking (2 rows, 95% interval 25.0% to 75.0%)."),
+        (ROWS[2:3], "TinyLRM-M on word problems: no row could be graded."),
     ],
 )
 def test_sentences_say_what_the_rows_hold(rows, expected):
@@ -278,9 +291,12 @@ def test_sentences_say_what_the_rows_hold(rows, expected):
         (
             "tiny",
             ["S", "M"],
-            ["S and M thought through up to 120 problems of each source (tiny and tiny-code), once,", "0.7 and 0.9"],
+            [
+                "S and M thought through up to 120 problems of each source (word problems and programs), once,",
+                "0.7 and 0.9",
+            ],
         ),
-        ("paper", ["Q"], ["Q thought through up to 500 problems", "livecodebench), once or several times, and"]),
+        ("paper", ["Q"], ["Q thought through up to 500 problems", "LiveCodeBench), once or several times, and"]),
     ],
 )
 def test_two_sentences_say_what_was_done(study, titles, parts):
@@ -296,7 +312,7 @@ def test_two_sentences_say_what_was_done(study, titles, parts):
         ({"interrupts": "speed_up"}, "At each cut an interrupt was spliced in (speed up), the model went on"),
         (
             {"samples": 4, "problems": 1000},
-            "thought through up to 1,000 problems of each source (tiny and tiny-code), 4 times,",
+            "thought through up to 1,000 problems of each source (word problems and programs), 4 times,",
         ),
     ],
 )

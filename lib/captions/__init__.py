@@ -13,6 +13,7 @@ from lib.captions.studies import (
     length_ratio_by_position,
     mode_rates,
     overview,
+    thinking_lengths,
     tokens_by_position,
 )
 from lib.captions.trust import agreement, calibration, counterpart, judged_shares, planted_and_detected
@@ -31,5 +32,6 @@ __all__ = [
     "mode_rates",
     "overview",
     "planted_and_detected",
+    "thinking_lengths",
     "tokens_by_position",
 ]

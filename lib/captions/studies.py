@@ -11,6 +11,18 @@ BANDS = "Bands are intervals clustered by problem"
 FLAT = 0.01  # a change of accuracy below this is called none
 
 
+def thinking_lengths(traces: pd.DataFrame) -> str:
+    """Of `figures.thinking_lengths`: how long half of the thoughts are, and how far the longest go."""
+    panels.need(traces, ["variant", "reasoning_tokens"])
+    told = []
+    for variant, lengths in traces.groupby("variant")["reasoning_tokens"]:
+        half, most = lengths.median(), lengths.max()
+        told.append(
+            f"{variant} problems: half of {len(lengths)} thoughts have up to {half:.0f} tokens, all up to {most}"
+        )
+    return f"How long uninterrupted thoughts are. {'; '.join(told).capitalize()}."
+
+
 def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
     """Of `figures.accuracy_by_position`: what each interrupt costs at most, and whether waiting helps."""
     panels.need(frame, [*panels.KEYS, "mean"])

@@ -69,6 +69,9 @@ def planted_and_detected(frame: pd.DataFrame) -> str:
         "Rate at which a behaviour was found against the rate at which it was planted; on the diagonal both are equal. "
     )
     told += f"{held} of {len(known)} intervals hold the planted rate."
+    if "shown" in frame.columns:
+        truly = known["shown"].between(known["ci_low"] - 1e-9, known["ci_high"] + 1e-9).sum()
+        told += f" The rate at which the models really did it, read by a program, is held by {truly}."
     if frame.empty:
         return told
     off = frame["detected"] - frame["planted"]

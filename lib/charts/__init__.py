@@ -8,13 +8,14 @@ All take small frames, share the looks of `lib.panels` and are saved by `lib.fig
 
 from lib.charts.changes import areas, curves_with_area, differences
 from lib.charts.costs import accuracy_by_cost, spending
-from lib.charts.counterparts import PAPER, counterpart
+from lib.charts.counterparts import PAPER, RATES, counterpart, shared
 from lib.charts.modes import mode_rates
 from lib.charts.overview import overview
 from lib.charts.trust import agreement, calibration, judged_shares, planted_and_detected
 
 __all__ = [
     "PAPER",
+    "RATES",
     "accuracy_by_cost",
     "agreement",
     "areas",
@@ -26,5 +27,6 @@ __all__ = [
     "mode_rates",
     "overview",
     "planted_and_detected",
+    "shared",
     "spending",
 ]

@@ -83,6 +83,12 @@ def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.Dat
     return figure
 
 
+def shared(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.DataFrame]) -> int:
+    """How many numbers of a figure the paper and we both have; arguments as for `counterpart`."""
+    frames = (joined(paper, published, metric, ours.get(metric)) for metric in paper.metrics)
+    return sum(int((frame["published"].notna() & frame["mean"].notna()).sum()) for frame in frames)
+
+
 def joined(paper: Paper, published: pd.DataFrame, metric: str, ours: pd.DataFrame | None) -> pd.DataFrame:
     """Rows of the figure, ours and the paper's, in the cells whose benchmark and interrupt the paper shows."""
     if ours is None:

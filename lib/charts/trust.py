@@ -1,5 +1,6 @@
 """Trust: what a judge's verdicts, rules and detectors are worth against what is known to be so."""
 
+import math
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -18,12 +19,13 @@ STANDINGS = ("reported", "exploratory")
 PLANTED = ["organism", "mode", "planted", "detected", "ci_low", "ci_high", "n"]
 
 
-def calibration(frame: pd.DataFrame, bar: float) -> Figure:
+def calibration(frame: pd.DataFrame, bar: float, models: Sequence[str] | None = None) -> Figure:
     """Kappa and balanced accuracy of each criterion with their intervals; filled: met its bar and may be reported.
 
     `frame` is as from `verdicts.standings`: criterion, items, standing, kappa and balanced_accuracy with _low and
     _high; where it has a column model, a slot holds all models. `bar` (`lib.grm.standing.LEAST`) is what the lower end
     of the balanced accuracy must reach; chance is 0 for kappa. A criterion without a truth keeps its empty slot.
+    `models` gives the order of the colours.
 
     Raises:
         ValueError: an empty frame, or a missing column.
@@ -31,7 +33,7 @@ def calibration(frame: pd.DataFrame, bar: float) -> Figure:
     ends = [f"{name}{end}" for name in AGREED for end in ("", "_low", "_high")]
     panels.need(frame, ["criterion", "items", "standing", *ends])
     frame = frame if "model" in frame.columns else frame.assign(model="judge")
-    shown, criteria = panels.places(frame, None), list(dict.fromkeys(frame["criterion"]))
+    shown, criteria = panels.places(frame, models), list(dict.fromkeys(frame["criterion"]))
     figure, (left, right) = _two(len(criteria), len(shown))
     for ax, (name, (_, _, label)) in zip((left, right), AGREED.items(), strict=True):
         for place, (i, model) in enumerate(shown):
@@ -129,11 +131,12 @@ def planted_and_detected(frame: pd.DataFrame) -> Figure:
         sharey=True,
         squeeze=False,
     )
+    top = math.ceil(5 * min(1.0, frame[["planted", "detected", "ci_high"]].max(axis=None) + 0.05)) / 5
     for mode, ax in zip(modes, grid.flat, strict=False):
-        _diagonal(ax, mode.replace("_", " "))
+        _diagonal(ax, mode.replace("self_doubt", "self-doubt"), top)
         for i, organism in shown:
             own = frame[frame["mode"].eq(mode) & frame["organism"].eq(organism)]
-            x = own["planted"] + 0.06 * marks.dodge(i, len(shown))  # side by side, where rates are equal
+            x = own["planted"] + 0.1 * top * marks.dodge(i, len(shown))  # side by side, where rates are equal
             marks.upright(ax, x, own["detected"], own["ci_low"], own["ci_high"], **marks.look(i))
     for ax in list(grid.flat)[len(modes) :]:
         ax.remove()
@@ -144,9 +147,10 @@ def planted_and_detected(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _diagonal(ax: Axes, title: str) -> None:
-    ax.plot([0, 1], [0, 1], color="0.3", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-    ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+def _diagonal(ax: Axes, title: str, top: float) -> None:
+    ax.plot([0, top], [0, top], color="0.3", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    ends, ticks = (-0.06 * top, 1.03 * top), np.linspace(0, top, round(5 * top) + 1)
+    ax.set(xlim=ends, ylim=ends, aspect="equal", xticks=ticks, yticks=ticks)
     ax.set_title(title[:1].upper() + title[1:])
     ax.grid(True, axis="x")
     for axis in (ax.xaxis, ax.yaxis):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import interrupts, params
+from lib import interrupts, panels, params
 from lib.settings import Study
 
 ROW = ["source", "model", "interrupt"]
@@ -14,7 +14,7 @@ NONE = "–"  # what is undefined, which is not 0
 
 def done(study: Study, titles: dict[str, str]) -> str:
     """Two sentences on what was done, from the parameters of the study."""
-    sources = _listed(study.sources)
+    sources = _listed([_source(name) for name in study.sources])
     asked = f"up to {study.problems:,} problems of each source ({sources})" if study.problems else f"all of {sources}"
     often = "once" if study.samples == 1 else f"{study.samples} times"
     often = "once or several times" if study.samples_by_source else often
@@ -43,7 +43,7 @@ def sentences(accuracy: pd.DataFrame, titles: dict[str, str], confidence: float)
         for model, title in titles.items():
             rows = accuracy[accuracy["source"].eq(source) & accuracy["model"].eq(model)]
             if not rows.empty:
-                told.append(f"{title} on {source}: {_sentence(rows, confidence)}")
+                told.append(f"{title} on {_source(source)}: {_sentence(rows, confidence)}")
     return told
 
 
@@ -71,9 +71,30 @@ def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int
                 (name, [_cell(cells, (source, model, name, *place), scale, digits) for place in places])
                 for name in dict.fromkeys(mine["interrupt"])
             ]
-            shown = {"source": source, "model": title, "full": _cell(full, (source, model), scale, digits)}
+            shown = {"source": _source(source), "model": title, "full": _cell(full, (source, model), scale, digits)}
             groups += [shown | {"rows": rows}] if rows else []
     return {"head": [interrupts.told(position, unit) for unit, position in places], "groups": groups}
+
+
+def statements(claims: pd.DataFrame) -> list[dict[str, str]]:
+    """The paper's statements, as a page shows them: id, statement, published and here (verdicts), effect, why.
+
+    Args:
+        claims: as from `lib.claims.table`, two rows for each statement.
+    """
+    published = claims[claims["evidence"].eq("published")].set_index("id")["verdict"]
+    own = claims[claims["evidence"].eq("study")].sort_values("id")
+    return [
+        {
+            "id": f"{row['id']}",
+            "statement": row["statement"],
+            "published": published[row["id"]],
+            "here": row["verdict"],
+            "effect": _effect(row),
+            "why": row["why"],
+        }
+        for row in own.to_dict("records")
+    ]
 
 
 def spliced(study: Study) -> list[dict[str, str]]:
@@ -103,6 +124,12 @@ def _sentence(rows: pd.DataFrame, confidence: float) -> str:
     return "; ".join(told) + "." if told else "no row could be graded."
 
 
+def _effect(row: dict[str, Any]) -> str:
+    if pd.isna(row["effect"]):
+        return NONE
+    return f"{row['measure']}: {row['effect']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})"
+
+
 def _at(row: pd.Series) -> str:
     return f"{row['mean']:.1%} ({_quoted(row['interrupt'])} at {interrupts.told(row['position'], row['unit'])})"
 
@@ -118,6 +145,11 @@ def _cell(rows: pd.DataFrame, key: tuple, scale: float, digits: int) -> tuple[st
 
 def _place(place: tuple[str, float]) -> tuple[int, float]:
     return list(interrupts.UNITS.values()).index(place[0]), place[1]
+
+
+def _source(name: str) -> str:
+    """A source of problems as figures name it."""
+    return panels.SOURCES.get(name, name)
 
 
 def _quoted(name: str) -> str:

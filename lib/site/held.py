@@ -11,7 +11,9 @@ from lib import params, paths
 from lib.settings import Study
 
 ONCE, PER_MODEL = ("01_load", "02_augment", "06_failure_modes"), ("03_initial", "04_interrupt", "05_grade")
-FIRST = ("overview", "accuracy", "tokens", "failure_modes", "answer_length")  # figures, the most telling ones
+# figures, the most telling ones first
+FIRST = ("overview", "accuracy", "differences", "areas", "tokens", "costs", "failure_modes", "answer_length", "planted")
+PAPER = "paper_"  # figures of the paper, drawn again
 KINDS = ("png", "svg", "pdf")
 
 

@@ -65,14 +65,15 @@ def _refuse_others(target: Path) -> None:
 
 def _write(study: Study, folder: Path) -> None:
     """All of a report into an empty folder, the parts that may fail first."""
-    accuracy, tokens = (held.summary(study.name, name) for name in ("accuracy", "tokens"))
+    accuracy, tokens, claims = (held.summary(study.name, name) for name in ("accuracy", "tokens", "claims"))
     models = held.models(study, accuracy)
     titles = held.titles(models)
     listed = [_listed(book) for book in held.books(study.name, models)]
     figures = held.figures(study.name, titles)
     shell = _Shell(study, folder)
     _copy(study.name, [one["book"] for one in listed], figures, folder)
-    shell.write("index.html", "index", **_overview(study, titles, accuracy, tokens, figures, listed))
+    told = _overview(study, titles, accuracy, tokens, figures, listed)
+    shell.write("index.html", "index", **told, statements=found.statements(claims))
     for i, one in enumerate(listed):
         around = {"before": listed[i - 1] if i else None, "after": listed[i + 1] if i + 1 < len(listed) else None}
         shell.write(one["page"], "book", one["label"], **one, **around, body=books.html(one["read"]))
@@ -119,13 +120,15 @@ def _overview(
     figures: list[Figure],
     listed: list[dict[str, Any]],
 ) -> dict[str, Any]:
+    shared = [one for one in figures if one.model is None]
     return {
         "done": found.done(study, titles),
         "sentences": found.sentences(accuracy, titles, study.confidence),
         "accuracy": found.table(accuracy, titles, 100, 1),
         "tokens": found.table(tokens, titles, 1, 0),
         "spliced": found.spliced(study),
-        "figures": [one for one in figures if one.model is None],
+        "figures": [one for one in shared if not one.slug.startswith(held.PAPER)],
+        "paper": [one for one in shared if one.slug.startswith(held.PAPER)],
         "own_figures": {titles[name]: [one for one in figures if one.model == name] for name in titles},
         "books": listed,
         "level": f"{study.confidence:.0%}",
@@ -137,6 +140,7 @@ def _copy(study: str, listed: list[Book], figures: list[Figure], folder: Path) -
     files = [(book.file, folder / book.page.replace(".html", ".ipynb")) for book in listed]
     files += [(file, folder / "summary" / file.name) for file in sorted(paths.summary(study).glob("*.csv"))]
     drawn = [paths.figures(study) / f"{one.slug}.{kind}" for one in figures for kind in held.KINDS]
+    drawn += sorted(paths.figures(study).glob("*.tex"))
     files += [(file, folder / "figures" / file.name) for file in drawn if file.is_file()]
     files += [(STYLE, folder / STYLE.name)]
     for source, target in files:
@@ -157,5 +161,6 @@ def _downloads(folder: Path, figures: list[Figure]) -> dict[str, Any]:
     return {
         "summaries": [told(file) for file in sorted((folder / "summary").glob("*.csv"))],
         "figures": [(one, [told(file) for file in files[one.slug] if file.is_file()]) for one in figures],
+        "latex": [told(file) for file in sorted((folder / "figures").glob("*.tex"))],
         "notebooks": [told(file) for file in sorted((folder / "notebooks").rglob("*.ipynb"))],
     }
