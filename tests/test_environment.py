@@ -28,6 +28,7 @@ def locked(extra: str) -> dict[str, str]:
 @pytest.mark.parametrize("extra", ["cpu", "gpu"])
 def test_every_pin_stands_in_the_lock(extra):
     wanted = pins(PROJECT["dependencies"] + EXTRAS[extra] + EXTRAS["test"] + EXTRAS["lab"])
+    wanted |= pins(EXTRAS["cluster"] + EXTRAS["s3"])
     lock = locked(extra)
     stale = {name: lock.get(name) for name, version in wanted.items() if lock.get(name, "").split("+")[0] != version}
     assert stale == {}, "run `make lock`"
