@@ -3,6 +3,8 @@
 Repeats of a problem, and its cuts at several positions, are not independent: they share the problem. So a problem is
 a cluster, and every `method` of an interval counts problems, not rows:
 
+auto
+    bootstrap from a hundred problems on; with fewer score for shares of correct answers, else expanded.
 bootstrap
     Draws whole problems. With C clusters of sum s_c and size n_c the mean is sum(s_c) / sum(n_c). A draw takes C
     clusters with replacement, which weights them by w ~ Multinomial(C, 1/C ... 1/C); its mean is sum(w_c s_c) /
@@ -30,8 +32,8 @@ How often a 95 % interval held the truth, 16 repeats a problem, rates Beta(a, b)
 | 500 | 1, 1 | 94.7 | 94.7 | 94.9 | 94.9 | 56.7 |
 | 500 | 4, 1 | 94.2 | 94.3 | 94.8 | 94.5 | 70.3 |
 
-So: `score` for shares of few problems, `robust` for other means, and `bootstrap` from a hundred problems on.
-Every group is drawn from the same seed, so its interval does not depend on what else is in the frame.
+So `auto` chooses as it does; a mean that cannot be a share has `robust` too. Every group is drawn from the same seed,
+so its interval does not depend on what else is in the frame.
 """
 
 import math
@@ -43,7 +45,8 @@ import pandas as pd
 from lib import clusters, schema
 from lib.clusters import By
 
-METHODS = ("bootstrap", "expanded", "robust", "score")
+METHODS = ("auto", "bootstrap", "expanded", "robust", "score")
+FEW = 100  # problems below which drawing them gives intervals that are too narrow
 
 
 def accuracy(
@@ -54,7 +57,7 @@ def accuracy(
     draws: int = 2000,
     seed: int = 0,
     *,
-    method: str = "bootstrap",
+    method: str = "auto",
 ) -> pd.DataFrame:
     """Share of correct rows per group of the columns `by`, with its interval.
 
@@ -70,7 +73,7 @@ def accuracy(
         ValueError: a column is missing, `cluster` holds nulls, or `method` is not one of `METHODS`.
     """
     values = _with_right(frame, [*clusters.names(by), cluster])
-    result = _intervals(values, "_value", clusters.names(by), cluster, confidence, draws, seed, method)
+    result = _intervals(values, "_value", clusters.names(by), cluster, confidence, draws, seed, method, few="score")
     result = _wilson_at_the_ends(result, confidence)
     if "status" not in frame.columns:
         return result
@@ -87,7 +90,7 @@ def avg_at_k(
     draws: int = 2000,
     seed: int = 0,
     *,
-    method: str = "bootstrap",
+    method: str = "auto",
 ) -> pd.DataFrame:
     """Mean accuracy of at least k samples of a problem, per group of `by`, with its interval.
 
@@ -109,7 +112,7 @@ def pass_at_k(
     draws: int = 2000,
     seed: int = 0,
     *,
-    method: str = "bootstrap",
+    method: str = "auto",
 ) -> pd.DataFrame:
     """Chance that at least one of k samples of a problem is correct, per group of `by`, with its interval.
 
@@ -136,7 +139,7 @@ def mean_ci(
     draws: int = 2000,
     seed: int = 0,
     *,
-    method: str = "bootstrap",
+    method: str = "auto",
 ) -> pd.DataFrame:
     """Mean of the numeric column `value` per group, with its interval; rows where it is null are left out.
 
@@ -150,7 +153,7 @@ def mean_ci(
     clusters.need(frame, [*clusters.names(by), cluster, value])
     if method == "score" and not pd.to_numeric(frame[value]).dropna().between(0, 1).all():
         raise ValueError(f"column {value}: a value outside 0 to 1, expected shares with method score")
-    return _intervals(frame, value, clusters.names(by), cluster, confidence, draws, seed, method)
+    return _intervals(frame, value, clusters.names(by), cluster, confidence, draws, seed, method, few="expanded")
 
 
 def status_counts(frame: pd.DataFrame, by: By) -> pd.DataFrame:
@@ -180,7 +183,7 @@ def _at_k(
     if len(few):
         raise ValueError(f"{name}@{k}: problem {few[cluster].iloc[0]} has {few['size'].iloc[0]} samples")
     values = [of(n, int(c)) for n, c in zip(problems["size"], problems["sum"], strict=True)]
-    result = _intervals(problems.assign(_value=values), "_value", names, cluster, *rest)
+    result = _intervals(problems.assign(_value=values), "_value", names, cluster, *rest, few="score")
     return _wilson_at_the_ends(result, rest[0])
 
 
@@ -199,7 +202,9 @@ def _intervals(
     draws: int,
     seed: int,
     method: str,
+    few: str,
 ) -> pd.DataFrame:
+    """Means with intervals by `method`; auto is `few` in a group of fewer clusters than `FEW`."""
     if method not in METHODS:
         raise ValueError(f"method {method!r}: expected one of {', '.join(METHODS)}")
     clusters.known(frame, cluster)
@@ -208,10 +213,11 @@ def _intervals(
     for key, part in clusters.parts(sums, names, ["sum", "n"]):
         total, size = part[part[:, 1] > 0].T
         count = len(total)
-        if method in ("robust", "score"):
-            low, high = _by_error(total, size, confidence, method)
+        own = method if method != "auto" else few if count < FEW else "bootstrap"
+        if own in ("robust", "score"):
+            low, high = _by_error(total, size, confidence, own)
         else:
-            low, high = _by_draws(total, size, clusters.weights(count, draws, seed), confidence, method)
+            low, high = _by_draws(total, size, clusters.weights(count, draws, seed), confidence, own)
         n = int(size.sum())
         rows.append((*key, total.sum() / n if n else np.nan, low, high, n, count))
     result = pd.DataFrame(rows, columns=[*names, "mean", "ci_low", "ci_high", "n", "n_clusters"])
@@ -238,6 +244,7 @@ def _wilson_at_the_ends(result: pd.DataFrame, confidence: float) -> pd.DataFrame
     """Wilson's score interval where the mean is 0 or 1 (E. B. Wilson, JASA 22, 1927): z² / (n + z²) wide."""
     width = clusters.unseen(result["n_clusters"], confidence)
     several = result["n_clusters"] > 1
-    high = result["ci_high"].mask(several & result["mean"].eq(0), width)
-    low = result["ci_low"].mask(several & result["mean"].eq(1), 1 - width)
+    none, all_ = several & result["mean"].eq(0), several & result["mean"].eq(1)
+    low = result["ci_low"].mask(none, 0.0).mask(all_, 1 - width)
+    high = result["ci_high"].mask(none, width).mask(all_, 1.0)
     return result.assign(ci_low=low, ci_high=high)

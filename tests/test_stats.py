@@ -1,5 +1,6 @@
 """Means and their intervals, against closed forms, a literal bootstrap and simulation."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -37,7 +38,7 @@ def literal_bootstrap(values, clusters, confidence, draws, seed):
 def test_agrees_with_the_literal_bootstrap_on_uneven_clusters(confidence):
     frame = sample(40, 6, seed=1).drop(index=range(0, 60, 2))
     frame["tokens"] = np.random.default_rng(2).gamma(2, 50, len(frame))
-    row = stats.mean_ci(frame, "tokens", "model", confidence=confidence, draws=20_000).iloc[0]
+    row = stats.mean_ci(frame, "tokens", "model", confidence=confidence, draws=20_000, method="bootstrap").iloc[0]
     expected = literal_bootstrap(frame["tokens"].to_numpy(), frame["problem_id"].to_numpy(), confidence, 4000, 3)
     assert row["mean"] == pytest.approx(frame["tokens"].mean())
     assert [row["ci_low"], row["ci_high"]] == pytest.approx(expected, abs=0.06 * np.ptp(expected))
@@ -94,7 +95,22 @@ def test_an_interval_holds_the_truth_as_often_as_it_says(problems, studies, spre
     assert _coverage(alone, truth) < 0.75
 
 
-@pytest.mark.parametrize("method", stats.METHODS)
+@pytest.mark.parametrize("count", [30, stats.FEW - 1, stats.FEW, 500])
+def test_the_method_follows_from_the_number_of_problems_of_each_group(count):
+    frame = pd.concat([sample(count, 4, seed=9), sample(40, 4, seed=9, model="of forty")])
+    frame["tokens"] = np.random.default_rng(2).gamma(2, 50, len(frame))
+    few = count < stats.FEW
+    for found, of in (
+        (stats.accuracy(frame, "model"), lambda f, m: stats.accuracy(f, "model", method=m)),
+        (stats.mean_ci(frame, "tokens", "model"), lambda f, m: stats.mean_ci(f, "tokens", "model", method=m)),
+    ):
+        small = "score" if "correct" in found else "expanded"
+        for model, method in (("m", small if few else "bootstrap"), ("of forty", small)):
+            expected = of(frame, method)
+            assert found[found["model"].eq(model)].equals(expected[expected["model"].eq(model)]), method
+
+
+@pytest.mark.parametrize("method", [name for name in stats.METHODS if name != "auto"])
 def test_repeats_are_one_sum_to_every_method(method):
     rows = sample(25, 16, seed=3)
     shares = rows.assign(share=rows["status"].eq("correct")).groupby(["model", "problem_id"], as_index=False)[["share"]]
@@ -197,10 +213,11 @@ def test_groups_are_sorted_keep_nulls_and_do_not_depend_on_each_other():
 
 def test_the_seed_decides_the_draws_and_the_order_of_rows_does_not():
     frame = sample(30, 4, seed=1)
-    result = stats.accuracy(frame, "model", seed=7)
-    assert result.equals(stats.accuracy(frame, "model", seed=7))
-    assert result.equals(stats.accuracy(frame.sample(frac=1, random_state=0), "model", seed=7))
-    assert not result.equals(stats.accuracy(frame, "model", seed=8))
+    drawn = functools.partial(stats.accuracy, by="model", method="bootstrap")
+    result = drawn(frame, seed=7)
+    assert result.equals(drawn(frame, seed=7))
+    assert result.equals(drawn(frame.sample(frac=1, random_state=0), seed=7))
+    assert not result.equals(drawn(frame, seed=8))
 
 
 def test_pass_at_k_is_unbiased():
@@ -256,7 +273,7 @@ def test_pass_at_k_covers_the_truth():
         (lambda f: stats.mean_ci(f, "tokens", "model"), "missing columns: tokens"),
         (lambda f: stats.pass_at_k(f, "model", 2), "pass@2: problem .* has 1 samples"),
         (lambda f: stats.avg_at_k(f, "model", 4), "avg@4: problem .* has 1 samples"),
-        (lambda f: stats.accuracy(f, "model", method="exact"), "method 'exact': expected one of bootstrap, "),
+        (lambda f: stats.accuracy(f, "model", method="exact"), "method 'exact': expected one of auto, bootstrap, "),
         (lambda f: stats.mean_ci(f.assign(x=2), "x", "model", method="score"), "column x: a value outside 0 to 1"),
         (lambda f: stats.accuracy(f.assign(problem_id=None), "model"), "column problem_id: null"),
         (lambda f: stats.status_counts(f.assign(status="right"), "model"), "status 'right': expected one of"),

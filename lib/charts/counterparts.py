@@ -174,7 +174,7 @@ def _dots(paper: Paper, frames: Mapping[str, pd.DataFrame], models: Sequence[str
         ax.locator_params(axis="x", nbins=4)
         if paper.metrics == RATES:
             marks.percent(ax.xaxis)
-    grid[0, 0].set_xlim(left=0)
+    grid[0, 0].set_xlim(left=-0.03 * grid[0, 0].get_xlim()[1])  # a mark at 0 stands clear of the names
     figure.supxlabel(paper.label, fontsize=plt.rcParams["axes.labelsize"])
     return figure, {NAMES.get(one) or panels.title(one): i for i, one in enumerate(kinds)}
 
