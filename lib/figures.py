@@ -5,7 +5,8 @@ model. The frames come from `lib.stats` and `lib.failures`, so that what is draw
 are in `paper.mplstyle`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -123,7 +124,7 @@ def save(figure: Figure, study: str, slug: str, caption: str = "") -> None:
     Raises:
         tables.TableError: a failed write.
     """
-    with mpl.rc_context({"svg.hashsalt": "midthought", "svg.fonttype": "none", "pdf.fonttype": 42}):
+    with mpl.rc_context({"svg.hashsalt": "midthought", "svg.fonttype": "none", "pdf.fonttype": 42}), _laid_out(figure):
         for kind, metadata in METADATA.items():
             with tables.atomic(paths.figures(study) / f"{slug}.{kind}") as file:
                 figure.savefig(file, format=kind, metadata=metadata, bbox_inches=None)
@@ -133,6 +134,18 @@ def save(figure: Figure, study: str, slug: str, caption: str = "") -> None:
         return
     with tables.atomic(beside) as file:
         file.write(f"{caption}\n".encode())
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Lay a figure out once for all formats, which takes longer than to draw it."""
+    figure.draw_without_rendering()
+    layout = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(layout)
 
 
 def _by_position(
