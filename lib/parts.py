@@ -9,7 +9,6 @@ locks do there.
 import hashlib
 import io
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from lib import paths, tables
+from lib import machine, paths, tables
 from lib.engine import Completion
 
 SCHEMA = pa.schema(
@@ -131,7 +130,7 @@ def _locked(folder: Path, wait: float) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=wait)
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%F %T')}")
+        holder.write_text(machine.process())
     except Timeout:
         who = holder.read_text() if holder.exists() else "another process"
         raise PartsError(
