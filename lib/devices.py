@@ -1,9 +1,9 @@
 """Devices: which GPUs of this machine a model gets, when several runs share them.
 
-The variable MIDTHOUGHT_GPUS (`GPUS=0,1,2,3` of make) names them as CUDA_VISIBLE_DEVICES would, MIDTHOUGHT_BESIDE says how
-many runs go side by side. Each run takes what its model needs when it loads it, waits where too few are free, and gives
-them back when it is done. What is taken is a lock of the operating system, which goes with the process however that
-ends. Without the variable nothing is shared out, and a model sees what CUDA_VISIBLE_DEVICES says.
+The variable MIDTHOUGHT_GPUS (`GPUS=0,1,2,3` of make) names them as CUDA_VISIBLE_DEVICES would, MIDTHOUGHT_BESIDE says
+how many runs go side by side. Each run takes what its model needs when it loads it, waits where too few are free, and
+gives them back when it is done. What is taken is a lock of the operating system, which goes with the process however
+that ends. Without the variable nothing is shared out, and a model sees what CUDA_VISIBLE_DEVICES says.
 """
 
 import argparse

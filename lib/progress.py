@@ -1,8 +1,8 @@
 """Progress: what of a study is planned, running, done and failed: `python -m lib.progress --study tiny`.
 
-It only looks: at the tables and executed notebooks, at the completions in parts/, and at the small hidden files in which
-a run says who it is. Nothing is made, no lock is taken, and no engine is needed. That a table is there does not say that
-it is up to date; `make -n reproduce` does.
+It only looks: at the tables and executed notebooks, at the completions in parts/, and at the small hidden files in
+which a run says who it is. Nothing is made, no lock is taken, and no engine is needed. That a table is there does not
+say that it is up to date; `make` knows.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Copies of a model side by side, each in a process of its own on its share of the GPUs.
 
-The option data_parallel_size says how many, or the share of the GPUs that runs side by side have (`lib.devices`). Devices
-are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together; without
-GPUs all copies share the CPU. A request goes to the copy with the least to do, but to that of the request before if
-both begin alike, whose cache knows it. A copy that dies is started again and gets what it had not answered.
+The option data_parallel_size says how many, or the share of the GPUs that runs side by side have (`lib.devices`).
+Devices are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together;
+without GPUs all copies share the CPU. A request goes to the copy with the least to do, but to that of the request
+before if both begin alike, whose cache knows it. A copy that dies is started again and gets what it had not answered.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ PATIENCE = 10.0  # seconds that a copy has to end by itself
 LIVES = 3  # deaths of a copy without an answer in between that end the run
 
 
-class _Ended(EngineError):
+class _EndedError(EngineError):
     """A copy is no longer there."""
 
 
@@ -88,16 +88,16 @@ class Copies:
 
     def _give(self, i: int, request: Request) -> None:
         self._held[i][request.key] = request
-        with suppress(_Ended):  # what it has still said is heard first, then its end
+        with suppress(_EndedError):  # what it has still said is heard first, then its end
             self._tell(i, request)
 
     def _finished(self) -> Iterator[Completion]:
-        """Wait until a copy says something: a completion, that it is ready again, or by its silence that it has ended."""
+        """Wait until a copy says something: a completion, that it is ready again, or that it has ended."""
         ready = wait([pipe for _, pipe in self._copies])
         for i in [i for i, (_, pipe) in enumerate(self._copies) if pipe in ready]:
             try:
                 said = self._hear(i)
-            except _Ended as ended:
+            except _EndedError as ended:
                 self._replace(i, ended)
                 continue
             if isinstance(said, Completion):
@@ -105,7 +105,7 @@ class Copies:
                 self._deaths[i] = 0
                 yield said
 
-    def _replace(self, i: int, ended: _Ended) -> None:
+    def _replace(self, i: int, ended: _EndedError) -> None:
         """Start a copy again with what it had not answered; raises `ended` if it has died too often without answers."""
         self._deaths[i] += 1
         if self._deaths[i] >= LIVES:
@@ -124,7 +124,7 @@ class Copies:
     def _drop(self) -> None:
         for i, held in enumerate(self._held):
             held.clear()
-            with suppress(_Ended):  # a copy that has ended has dropped all
+            with suppress(_EndedError):  # a copy that has ended has dropped all
                 self._tell(i, "drop")
                 while not self._dropped(i):
                     pass
@@ -132,7 +132,7 @@ class Copies:
     def _dropped(self, i: int) -> bool:
         try:
             return self._hear(i) == "dropped"
-        except _Ended:
+        except _EndedError:
             raise
         except EngineError:  # of another request, that nobody waits for any more
             return False
@@ -152,10 +152,10 @@ class Copies:
             raise heard
         return heard
 
-    def _ended(self, i: int) -> _Ended:
+    def _ended(self, i: int) -> _EndedError:
         process = self._copies[i][0]
         process.join(PATIENCE)
-        return _Ended(
+        return _EndedError(
             f"{self.model.title}: copy {i} of {len(self._copies)} has ended (exit code {process.exitcode}): killed, or "
             "out of memory"
         )
