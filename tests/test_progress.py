@@ -125,9 +125,11 @@ def test_a_run_that_writes_has_a_rate_and_an_end(outputs):
         for i, file in enumerate(new):  # as if two seconds lay between one and the next
             file.rename(file.with_name(f"{start + i * 2 * 10**9:020d}-{file.name.split('-')[1]}"))
         row = looked()["03_initial"]
+        told = progress.tell(progress.progress(params.load_study(STUDY, models=[MODEL])))
     assert row["per_second"] == pytest.approx(1.0)  # the first is left out: four completions in four seconds
     assert row["left"] == pytest.approx(row["planned"] - 10)
-    assert "1.0" in progress.tell(progress.progress(params.load_study(STUDY, models=[MODEL])))
+    minutes = round(row["left"] / 60)
+    assert f" 1.0 {minutes} min process {os.getpid()}" in " ".join(told.split())
 
 
 def test_files_that_are_half_there_do_not_matter(outputs):
