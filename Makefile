@@ -1,7 +1,8 @@
 # `make` lists the targets. The study is a graph of files: each table, with the executed notebook that made it,
 # hangs on the notebook, the parameters, and just those modules of lib/ that the notebook imports.
 #
-# Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2  EXTRA=cpu|gpu  PYTHON=python3
+# Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2  GPUS=0,1  EXTRA=cpu|gpu
+#             PYTHON=python3
 
 ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU Make 4.3 or newer is needed, this is $(MAKE_VERSION))
@@ -83,7 +84,14 @@ endif
 override MODELS := $(call listed,$(MODELS))
 INTERRUPTS ?=
 POSITIONS ?=
-JOBS ?= $(if $(filter gpu,$(EXTRA)),1,2)
+# With GPUS, each run takes what its model needs, and as many go side by side as there are GPUs (lib/devices.py).
+GPUS ?=
+JOBS ?= $(if $(GPUS),$(words $(call listed,$(GPUS))),$(if $(filter gpu,$(EXTRA)),1,2))
+ifneq ($(shell [[ '$(JOBS)' =~ ^[1-9][0-9]*$$ ]] && echo sound),sound)
+$(error JOBS is a count, not `$(JOBS)`)
+endif
+export MIDTHOUGHT_GPUS := $(GPUS)
+export MIDTHOUGHT_BESIDE := $(or $(words $(wordlist 1,$(JOBS),$(MODELS))),1)
 ifdef MIDTHOUGHT_OUTPUTS
 override MIDTHOUGHT_OUTPUTS := $(abspath $(MIDTHOUGHT_OUTPUTS))
 export MIDTHOUGHT_OUTPUTS
@@ -115,7 +123,8 @@ endif
 
 .PHONY: reproduce results
 reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
-	@$(MAKE) -j$(JOBS) results
+	@$(if $(GPUS),$(PY) -m lib.devices $(MODELS))
+	$(MAKE) -j$(JOBS) results
 	$(PY) -m lib.notebook --report --study $(STUDY)
 
 results: $(LABELS)
@@ -148,12 +157,14 @@ JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path
 FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
 REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
-ENGINE = $(call lib,tokens turns harmony cuts markup interrupts plan parts run) $(wildcard lib/engine/*.py)
+ENGINE = $(call lib,machine devices tokens turns harmony cuts markup interrupts plan parts run) \
+    $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems contests own released lines programs tiny) \
     $(wildcard lib/tiny_code/*.py) | $(STAMP)
 	$(RUN)
 
+$(UPDATES): export MIDTHOUGHT_BESIDE := 1
 $(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates released contests lines programs tiny \
     augment controls decisions replies review solutions) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
     $(wildcard params/augment/*.yaml) | $(STAMP)
@@ -179,7 +190,7 @@ $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$
     $(JUDGING) $(FIGURES) $(REPORTED) $(call lib,stats) params/failure_modes.yaml | $(STAMP)
 	$(RUN) $(CAST)
 
-.PHONY: plan report archive verify
+.PHONY: plan status scale report archive verify
 report: $(STAMP)  ## Make static pages of a finished STUDY: outputs/STUDY/report/index.html
 	@$(PY) -m lib.site --study $(STUDY)
 
@@ -192,6 +203,13 @@ verify: $(STAMP)  ## Derive the results of STUDY, or of ARCHIVE=file.zip, again 
 plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
 	@$(PY) -m lib.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \
 	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))'
+
+status: $(STAMP)  ## Tell what of STUDY is planned, running, done or failed (WATCH=1: again and again)
+	@$(PY) -m lib.progress --study $(STUDY) --models '$(if $(CAST),$(call commas,$(MODELS)))' \
+	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))' $(if $(WATCH),--watch)
+
+scale: $(STAMP)  ## Compute what 100 models would take: requests, tokens, GPU hours, storage, cost (params/scale.yaml)
+	@$(PY) -m lib.scale $(if $(WRITE),--write)
 
 ## The rest ---------------------------------------------------------------------------------------------------------
 

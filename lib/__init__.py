@@ -16,7 +16,8 @@ The modules stand in layers; each imports only from the layers above it in this 
    our own models think about generated problems), `measures` (an answer beside the full-thinking one)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
    `cuts` (where messages, characters and sentences end among ids); `units` (which of them count), `latex` (LaTeX to
-   expressions), `tiny_truth` (what is so of their records), `thresholds` (from where on a row is a failure)
+   expressions), `tiny_truth` (what is so of their records), `thresholds` (from where on a row is a failure); `devices`
+   (which GPUs a model gets, when several runs share them), `rates` (what an estimate rests on)
 4. `released` (the published benchmark of updates in); `markup` (where reasoning and answer stand among ids; passes on
    what callers need of layers 2 and 3); `stated` (where the answer stands in a text), `algebra` (whether expressions
    are equal), `published` (the looser rules of others), `decisions` (a person's word on updates)
@@ -37,7 +38,8 @@ The modules stand in layers; each imports only from the layers above it in this 
 10. `judging` (the judge of a study), `marked` (what was judged, with the judge's quotes marked)
 11. `verdicts` (what a study's judgements say), `explorer` (traces to read, position by position), `forecast` (what a
     study would run)
-12. `site` (a study's report: static pages around the executed notebooks)
+12. `site` (a study's report: static pages around the executed notebooks), `progress` (how far a study is), `scale`
+    (what a hundred models would take)
 """
 
 __version__ = "0.1.0"

@@ -2,8 +2,11 @@
 
 import os
 import platform
+import re
 import shutil
+import socket
 import subprocess
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,25 @@ def said(*command: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def process() -> str:
+    """This process, as a file tells that says who is at work."""
+    return f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%F %T')}"
+
+
+def alive(told: str) -> bool | None:
+    """Whether a process, as `process` told it, is still there; None if it is on another machine, or cannot be read."""
+    found = re.match(r"process (\d+) on (\S+) since ", told)
+    if not found or found[2] != socket.gethostname():
+        return None
+    try:
+        os.kill(int(found[1]), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # it is another user's
+    return True
 
 
 def _processor() -> str | None:

@@ -10,12 +10,15 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import __version__, interrupts, machine, params, paths, provenance
+from lib import __version__, devices, interrupts, machine, params, paths, provenance
+from lib.engine.shown import PROGRESS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -47,8 +50,9 @@ def execute(name: str, study: str, model: str | None = None, **overrides: str) -
         NotebookError: a cell failed, or the kernel died.
     """
     given = {key: value for key, value in {"study": study, "model": model, **overrides}.items() if value}
-    with provenance.step(name, study, model, **overrides):
-        return _run(name, paths.notebooks(study, model) / f"{name}.ipynb", given)
+    target = paths.notebooks(study, model) / f"{name}.ipynb"
+    with provenance.step(name, study, model, **overrides), _running(target):
+        return _run(name, target, given)
 
 
 def store(name: str) -> Path:
@@ -58,6 +62,18 @@ def store(name: str) -> Path:
         NotebookError: a cell failed, or the kernel died; the stored notebook is as it was.
     """
     return _run(name, paths.NOTEBOOKS / f"{name}.ipynb", {})
+
+
+@contextmanager
+def _running(target: Path) -> Iterator[None]:
+    """Say beside an executed notebook who makes it, for `lib.progress` to tell."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    told = target.with_name(f".{target.stem}.running")
+    told.write_text(machine.process())
+    try:
+        yield
+    finally:
+        told.unlink(missing_ok=True)
 
 
 def _run(name: str, target: Path, given: dict[str, str]) -> Path:
@@ -161,6 +177,8 @@ def main() -> None:
     label = " ".join(filter(None, (args.name, args.study, args.model)))
     try:
         params.load_study(args.study)
+        drawn = sys.stderr.isatty() and devices.beside() == 1  # bars of several runs would draw over each other
+        os.environ.setdefault(PROGRESS, "bar" if drawn else "lines")
         if args.report:
             print(f"{report(args.study)}\n\n{provenance.report(args.study)}")
             return
@@ -171,7 +189,7 @@ def main() -> None:
         else:
             execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
         print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    except (NotebookError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
+    except (NotebookError, devices.DevicesError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

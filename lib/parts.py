@@ -9,7 +9,6 @@ locks do there.
 import hashlib
 import io
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from lib import paths, tables
+from lib import machine, paths, tables
 from lib.engine import Completion
 
 SCHEMA = pa.schema(
@@ -33,6 +32,7 @@ SCHEMA = pa.schema(
     ]
 )
 MOST = 64  # files in a folder; more are merged into one when it is opened
+GROUP = 8192  # rows that a part holds together: of 131,072 ids each they stay below 2**31
 ROWS, SECONDS = 256, 5.0  # a part is written when so many completions wait, or one has waited so long
 
 
@@ -131,7 +131,7 @@ def _locked(folder: Path, wait: float) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=wait)
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%F %T')}")
+        holder.write_text(machine.process())
     except Timeout:
         who = holder.read_text() if holder.exists() else "another process"
         raise PartsError(
@@ -155,7 +155,7 @@ def _write(folder: Path, done: list[Completion]) -> None:
     columns = [[getattr(row, name) for row in done] for name in SCHEMA.names]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
     buffer = io.BytesIO()
-    pq.write_table(pa.table(arrays, SCHEMA), buffer, compression="zstd")
+    pq.write_table(pa.table(arrays, SCHEMA), buffer, compression="zstd", row_group_size=GROUP)
     data = buffer.getvalue()
     try:
         with tables.atomic(folder / f"{time.time_ns():020d}-{_digest(data)}.parquet") as file:
@@ -180,11 +180,12 @@ def _sync(folder: Path) -> None:
 
 
 def _completions(rows: pa.Table) -> Iterator[Completion]:
-    ids = rows["token_ids"].combine_chunks()
-    starts, values = ids.offsets.to_numpy(), ids.values.to_numpy()
-    others = (rows[name].to_pylist() for name in ("key", "finish_reason", "cached_tokens"))
-    for i, (key, reason, cached) in enumerate(zip(*others, strict=True)):
-        yield Completion(key, values[starts[i] : starts[i + 1]], reason, cached)
+    for batch in rows.to_batches():  # one list of all ids would end at 2**31 of them
+        ids = batch.column("token_ids")
+        starts, values = ids.offsets.to_numpy(), ids.values.to_numpy()
+        others = (batch.column(name).to_pylist() for name in ("key", "finish_reason", "cached_tokens"))
+        for i, (key, reason, cached) in enumerate(zip(*others, strict=True)):
+            yield Completion(key, values[starts[i] : starts[i + 1]], reason, cached)
 
 
 def _tell(message: str) -> None:

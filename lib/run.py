@@ -213,7 +213,7 @@ def completed(
                 yield request
             counted.add(request.key)
 
-    for done in engine.progress(total, ready.generate(missing())):
+    for done in engine.progress(total, ready.generate(missing()), ready.model.title):
         done = dataclasses.replace(done, token_ids=np.array(done.token_ids, dtype=np.int32))  # a tenth of a list's size
         if store:
             store.add(done)

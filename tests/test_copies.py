@@ -1,6 +1,8 @@
 """Copies of a model in processes of their own: the same ids as one copy, shared out, and no silence when one dies."""
 
 import dataclasses
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -67,15 +69,39 @@ def test_what_a_copy_refuses_is_told(ready):
     assert len(list(ready.generate(asked(1)))) == 3
 
 
-def test_a_copy_that_dies_is_told_and_the_other_is_ended():
-    with (
-        pytest.raises(EngineError, match=r"TinyLRM-S: copy 1 of 2 has ended \(exit code -9\)"),
-        engine.open(several()) as opened,
-    ):
-        processes = [process for process, _ in opened._copies]
-        for i, _ in enumerate(opened.generate(asked(30))):
+def test_a_copy_that_dies_is_replaced_and_what_it_had_not_answered_is_asked_again(ready, capfd):
+    requests, sent = asked(30), []
+    tell = ready._tell
+    ready._tell = lambda i, what: sent.append((i, what)) or tell(i, what)
+    answers, waited = [], set()
+    try:
+        for done in ready.generate(requests):
+            answers.append(done)
+            if len(answers) == 6:
+                waited, before = set(ready._held[1]), len(sent)
+                os.kill(ready._copies[1][0].pid, signal.SIGKILL)
+    finally:
+        ready._tell = tell
+    assert sorted(done.key for done in answers) == sorted(request.key for request in requests)
+    again = [request.key for i, request in sent[before:]]
+    assert waited >= set(again) and len(set(again)) == len(again)  # some answers were on their way when it died
+    assert again and {i for i, _ in sent[before:]} == {1}
+    told = capfd.readouterr().err
+    assert told.count("TinyLRM-S: copy 1 of 2 has ended (exit code -9)") == 1
+    assert f"started again, {len(again)} requests without an answer are sent again" in told
+    with engine.open(params.load_model("tiny-lrm-s")) as alone:
+        single = {done.key: done.token_ids for done in alone.generate(requests)}
+    assert {done.key: done.token_ids for done in answers} == single
+
+
+def test_a_copy_that_dies_again_and_again_is_told_and_the_other_is_ended(monkeypatch, ready):
+    monkeypatch.setattr(copies, "LIVES", 1)
+    processes = [process for process, _ in ready._copies]
+    with pytest.raises(EngineError, match=r"TinyLRM-S: copy 1 of 2 has ended \(exit code -9\)"):
+        for i, _ in enumerate(ready.generate(asked(30))):
             if i == 5:
                 processes[1].kill()
+    ready.close()
     assert not any(process.is_alive() for process in processes)
 
 

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from lib import engine, markup, params, problems
-from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, structured
+from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, shown, structured
 from lib.settings import Model
 
 HUB = Model(
@@ -209,18 +210,37 @@ def test_a_recording_that_is_none_is_named(name, content, expected, tmp_path):
 # progress
 
 
-def test_progress_passes_everything_on_and_tells_on_stderr(capfd):
-    def completions():
-        for i in range(5):
-            time.sleep(0.01)
-            yield Completion(str(i), [0] * 100, "stop", 0)
+def answered() -> Iterator[Completion]:
+    for i in range(5):
+        time.sleep(0.01)
+        yield Completion(str(i), [0] * 100, "stop", 0)
 
-    assert [done.key for done in engine.progress(8, completions())] == list("01234")
-    shown = capfd.readouterr()
-    assert shown.out == ""
-    assert "5/5" in shown.err and "tokens/s" in shown.err
-    rate = float(shown.err.split(" tokens/s")[-2].split()[-1].replace(",", ""))
+
+def test_progress_passes_everything_on_and_tells_on_stderr(capfd, monkeypatch):
+    monkeypatch.setenv(shown.PROGRESS, "bar")
+    assert [done.key for done in engine.progress(8, answered())] == list("01234")
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "5/5" in told.err and "tokens/s" in told.err
+    rate = float(told.err.split(" tokens/s")[-2].split()[-1].replace(",", ""))
     assert 500 / 2 < rate < 500 / 0.05
+
+
+def test_progress_in_a_log_is_whole_lines_now_and_then(capfd, monkeypatch):
+    monkeypatch.delenv(shown.PROGRESS, raising=False)  # and what pytest captures is no terminal
+    monkeypatch.setattr(shown, "EVERY", 0.0)
+    assert [done.key for done in engine.progress(8, answered(), "TinyLRM-S")] == list("01234")
+    told = capfd.readouterr().err
+    assert "\r" not in told
+    lines = told.splitlines()
+    assert lines[0] == "TinyLRM-S: 1 of 8 requests, 0 tokens/s"
+    assert re.fullmatch(r"TinyLRM-S: 4 of 8 requests, 00:0\d left, [\d,]+ tokens/s", lines[3])
+    assert re.fullmatch(r"TinyLRM-S: 5 requests answered in 00:0\d, [\d,]+ tokens/s", lines[-1])
+    monkeypatch.setattr(shown, "EVERY", 3600.0)
+    list(engine.progress(8, answered(), "TinyLRM-S"))
+    assert capfd.readouterr().err.count("\n") == 1  # what is soon done says so once
+    list(engine.progress(8, iter(()), "TinyLRM-S"))
+    assert capfd.readouterr().err == ""  # nothing was asked
 
 
 # vLLM

@@ -25,7 +25,7 @@ LAYERS = [
         *("reported", "machine", "leaks", "differences", "rederive", "working", "crossed"),
     },
     {"params", "tokens", "notation", "tiny_thought", "measures"},
-    {"contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth", "thresholds"},
+    {"devices", "rates", "contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth", "thresholds"},
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves", "claims"},
     {"plan", "engine", "workers", "sandbox", "anytime", "compute", "organisms"},
@@ -34,7 +34,7 @@ LAYERS = [
     {"augment", "solutions", "grm", "captions"},
     {"judging", "marked"},
     {"verdicts", "explorer", "forecast"},
-    {"site"},
+    {"site", "progress", "scale"},
 ]
 
 # what papermill may pass to each notebook

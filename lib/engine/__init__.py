@@ -4,16 +4,15 @@ Which one is a matter of a model's file: `engine: vllm` runs the model here (`of
 speaks OpenAI's protocol, `replay` reads what was recorded. All three take and give token ids, never text.
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
-from tqdm import tqdm
-
+from lib import devices
 from lib.engine.keys import request_key
+from lib.engine.shown import progress
 from lib.settings import Model
 
 __all__ = [
@@ -138,7 +137,7 @@ def _class(model: Model) -> type:
     from lib.engine.copies import Copies
     from lib.engine.offline import Offline
 
-    return Copies if model.options.get("data_parallel_size", 1) != 1 else Offline
+    return Copies if devices.shared() or model.options.get("data_parallel_size", 1) != 1 else Offline
 
 
 def check(request: Request, model: Model, running: Iterable[str]) -> None:
@@ -156,23 +155,3 @@ def room(request: Request, model: Model) -> int:
     """Most tokens that may be generated: the request's limit or the model's, or what the context leaves if less."""
     limit = model.max_tokens if request.max_tokens is None else request.max_tokens
     return min(limit, model.max_model_len - len(request.prompt_ids))
-
-
-def progress(total: int, completions: Iterable[Completion]) -> Iterator[Completion]:
-    """Pass completions through and show on stderr how many are done, the time left and tokens per second.
-
-    It is plain text in a notebook too, so that it leaves no widget in the stored outputs.
-    """
-    tokens = 0
-    with tqdm(
-        total=total, unit="request", mininterval=2, file=sys.stderr, dynamic_ncols=True, disable=not total
-    ) as bar:
-        for done in completions:
-            if bar.n:
-                tokens += len(done.token_ids)
-            else:
-                bar.unpause()  # the clock starts with the first, as the model may have had to be loaded for it
-            bar.set_postfix_str(f"{tokens / max(bar.format_dict['elapsed'], 1e-3):,.0f} tokens/s", refresh=False)
-            bar.update()
-            yield done
-        bar.total = bar.n  # what a run before has answered already never came by

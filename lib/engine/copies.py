@@ -1,26 +1,34 @@
 """Copies of a model side by side, each in a process of its own on its share of the GPUs.
 
-The option data_parallel_size says how many. The devices of CUDA_VISIBLE_DEVICES are dealt out in order, as many to each
-copy as tensor_parallel_size and pipeline_parallel_size need together; without GPUs all copies share the CPU. A request
-goes to the copy with the least to do, but to that of the request before if both begin alike, whose cache knows it.
+The option data_parallel_size says how many, or the share of the GPUs that runs side by side have (`lib.devices`).
+Devices are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together;
+without GPUs all copies share the CPU. A request goes to the copy with the least to do, but to that of the request
+before if both begin alike, whose cache knows it. A copy that dies is started again and gets what it had not answered.
 """
 
 import dataclasses
 import multiprocessing
 import os
+import sys
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any
 
-from lib.engine import Completion, EngineError, Request, check
+from lib import devices
+from lib.devices import DevicesError
+from lib.engine import Completion, EngineError, Request, check, served
 from lib.settings import Model
 
 WINDOW = 512  # requests that a copy holds at most
 BEGINNING = 32  # tokens: prompts that share so many begin alike
 PATIENCE = 10.0  # seconds that a copy has to end by itself
+LIVES = 3  # deaths of a copy without an answer in between that end the run
+
+
+class _EndedError(EngineError):
+    """A copy is no longer there."""
 
 
 class Copies:
@@ -28,16 +36,14 @@ class Copies:
 
     def __init__(self, model: Model):
         self.model = model
+        self._single = dataclasses.replace(model, options=model.options | {"data_parallel_size": 1})
         self._copies: list[tuple[Any, Connection]] = []
-        context = multiprocessing.get_context("spawn")
-        single = dataclasses.replace(model, options=model.options | {"data_parallel_size": 1})
+        self._leased = ExitStack()
         try:
-            for devices in shares(model):
-                ours, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(single, devices, theirs))
-                process.start()
-                theirs.close()
-                self._copies.append((process, ours))
+            self._shares = _leased(model, self._leased)
+            self._copies = [self._started(share) for share in self._shares]
+            self._held: list[dict[str, Request]] = [{} for _ in self._copies]  # requests without an answer, by key
+            self._deaths = [0] * len(self._copies)  # since the last answer
             for i in range(len(self._copies)):
                 self._hear(i)  # that it is ready
         except BaseException:
@@ -46,43 +52,90 @@ class Copies:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """As `Engine.generate` says."""
-        requests, where = iter(requests), {}
-        load, last, beginning = [0] * len(self._copies), 0, None
+        requests, last, beginning = iter(requests), 0, None
         try:
             while True:
-                while min(load) < WINDOW and (request := next(requests, None)):
-                    check(request, self.model, where)
+                while min(load := [len(held) for held in self._held]) < WINDOW and (request := next(requests, None)):
+                    check(request, self.model, ChainMap(*self._held))
                     alike = request.prompt_ids[:BEGINNING] == beginning and load[last] < WINDOW
                     last, beginning = last if alike else load.index(min(load)), request.prompt_ids[:BEGINNING]
-                    self._tell(last, request)
-                    where[request.key] = last
-                    load[last] += 1
-                if not where:
+                    self._give(last, request)
+                if not any(self._held):
                     return
-                ready = wait([pipe for _, pipe in self._copies])
-                for i in (i for i, (_, pipe) in enumerate(self._copies) if pipe in ready):
-                    done = self._hear(i)
-                    load[where.pop(done.key)] -= 1
-                    yield done
+                yield from self._finished()
         finally:
-            if where:  # a caller that stops early leaves nothing running
+            if any(self._held):  # a caller that stops early leaves nothing running
                 self._drop()
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, and give their devices back."""
         for process, pipe in self._copies:
             pipe.close()  # which a copy takes for the end
             process.join(PATIENCE)
             if process.is_alive():
                 process.kill()
+                process.join()
         self._copies = []
+        self._leased.close()
+
+    def _started(self, share: str | None) -> tuple[Any, Connection]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=served.run, args=(self._single, share, theirs))
+        process.start()
+        theirs.close()
+        return process, ours
+
+    def _give(self, i: int, request: Request) -> None:
+        self._held[i][request.key] = request
+        with suppress(_EndedError):  # what it has still said is heard first, then its end
+            self._tell(i, request)
+
+    def _finished(self) -> Iterator[Completion]:
+        """Wait until a copy says something: a completion, that it is ready again, or that it has ended."""
+        ready = wait([pipe for _, pipe in self._copies])
+        for i in [i for i, (_, pipe) in enumerate(self._copies) if pipe in ready]:
+            try:
+                said = self._hear(i)
+            except _EndedError as ended:
+                self._replace(i, ended)
+                continue
+            if isinstance(said, Completion):
+                del self._held[i][said.key]
+                self._deaths[i] = 0
+                yield said
+
+    def _replace(self, i: int, ended: _EndedError) -> None:
+        """Start a copy again with what it had not answered; raises `ended` if it has died too often without answers."""
+        self._deaths[i] += 1
+        if self._deaths[i] >= LIVES:
+            raise ended
+        left = list(self._held[i].values())
+        again = f"started again, {len(left)} requests without an answer are sent again"
+        print(f"{ended}; {again}", file=sys.stderr, flush=True)
+        process, pipe = self._copies[i]
+        pipe.close()
+        process.kill()  # as it may have closed the pipe and gone on
+        process.join()
+        self._copies[i] = self._started(self._shares[i])
+        for request in left:
+            self._give(i, request)
 
     def _drop(self) -> None:
-        for i in range(len(self._copies)):
-            with suppress(EngineError):  # a copy that has ended has dropped all
+        for i, held in enumerate(self._held):
+            held.clear()
+            with suppress(_EndedError):  # a copy that has ended has dropped all
                 self._tell(i, "drop")
-                while self._hear(i) != "dropped":
+                while not self._dropped(i):
                     pass
+
+    def _dropped(self, i: int) -> bool:
+        try:
+            return self._hear(i) == "dropped"
+        except _EndedError:
+            raise
+        except EngineError:  # of another request, that nobody waits for any more
+            return False
 
     def _tell(self, i: int, what: Any) -> None:
         try:
@@ -99,13 +152,26 @@ class Copies:
             raise heard
         return heard
 
-    def _ended(self, i: int) -> EngineError:
+    def _ended(self, i: int) -> _EndedError:
         process = self._copies[i][0]
         process.join(PATIENCE)
-        return EngineError(
+        return _EndedError(
             f"{self.model.title}: copy {i} of {len(self._copies)} has ended (exit code {process.exitcode}): killed, or "
             "out of memory"
         )
+
+
+def _leased(model: Model, stack: ExitStack) -> list[str | None]:
+    """The devices of each copy, leased for as long as the stack is open where runs share them; raises EngineError."""
+    try:
+        names = devices.named()
+        if not names:
+            return shares(model)
+        one = devices.each(model)
+        count = devices.copies(model, len(names), devices.beside())
+        return devices.groups(stack.enter_context(devices.lease(names, count * one, model.title)), one)
+    except DevicesError as error:
+        raise EngineError(str(error)) from error
 
 
 def shares(model: Model) -> list[str | None]:
@@ -114,18 +180,15 @@ def shares(model: Model) -> list[str | None]:
     Raises:
         EngineError: not a count, or more copies than there are devices for.
     """
-    where = f"params/models/{model.name}.yaml: options.data_parallel_size"
-    count, each = model.options["data_parallel_size"], 1
-    for name in ("tensor_parallel_size", "pipeline_parallel_size"):
-        each *= model.options.get(name, 1)
-    if type(count) is not int or count < 1:
-        raise EngineError(f"{where}: should be a count, got {count!r}")
-    devices = _devices()
-    if not devices:
-        return [None] * count
-    if len(devices) < count * each:
-        raise EngineError(f"{where}: {count} copies of {each} need {count * each} GPUs, there are {len(devices)}")
-    return [",".join(devices[i * each : (i + 1) * each]) for i in range(count)]
+    names = _devices()
+    try:
+        count = devices.copies(model, len(names) or sys.maxsize)
+        if not names:
+            return [None] * count
+        one = devices.each(model)
+        return devices.groups(names[: count * one], one)
+    except DevicesError as error:
+        raise EngineError(str(error)) from error
 
 
 def _devices() -> list[str]:
@@ -135,43 +198,3 @@ def _devices() -> list[str]:
     import torch  # slow to import
 
     return [str(i) for i in range(torch.cuda.device_count())]
-
-
-def _serve(model: Model, devices: str | None, pipe: Connection) -> None:
-    """What the process of a copy does: take requests and give completions until the run closes the pipe, or dies."""
-    if devices is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = devices  # before anything looks for GPUs
-    from lib.engine.offline import Offline
-
-    inbox: SimpleQueue = SimpleQueue()
-    Thread(target=_read, args=(pipe, inbox), daemon=True).start()  # so that neither side waits for the other to read
-    with suppress(OSError):
-        try:
-            engine = Offline(model)
-            pipe.send("ready")
-            while _take(engine, inbox, pipe):
-                for done in engine.step():
-                    pipe.send(done)
-        except EngineError as error:
-            pipe.send(error)
-
-
-def _read(pipe: Connection, inbox: SimpleQueue) -> None:
-    with suppress(EOFError, OSError):
-        while True:
-            inbox.put(pipe.recv())
-    inbox.put(None)
-
-
-def _take(engine: Any, inbox: SimpleQueue, pipe: Connection) -> bool:
-    """Take what has come, and wait for it if there is nothing to do; False at the end."""
-    while not engine.busy or not inbox.empty():
-        message = inbox.get()
-        if message is None:
-            return False
-        if message == "drop":
-            engine.drop()
-            pipe.send("dropped")
-        else:
-            engine.send(message)
-    return True
