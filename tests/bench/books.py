@@ -39,7 +39,7 @@ def notebook(runs: int, size: float) -> Iterator[Row]:
         took = clock.in_turns(works, runs, warm=False)
     told = f"{NAME} of study {STUDY}, run, cleaned and stored with its provenance, less its cells in a plain process"
     name = "notebook: seconds beside the work in it"
-    yield Row("notebook", name, "ours - other", "s", took["papermill"], took["plain"], told=told)
+    yield Row(name, "ours - other", "s", took["papermill"], took["plain"], told=told)
 
 
 def _run(folder: str, *arguments: str) -> None:

@@ -28,9 +28,9 @@ def study(runs: int, size: float) -> Iterator[Row]:
     loop = tuple(t * DRAWS / FEW for t in took["plain"])
     told = f"{DRAWS:,} draws, {len(frame):,} rows: {len(frame) // REPEATS // POSITIONS // INTERRUPTS} problems x "
     told += f"{REPEATS} x {POSITIONS} x {INTERRUPTS}"
-    yield Row("bootstrap", "bootstrap: seconds for 10,000 draws", "ours", "s", took["ours"], (), "<= 2", told)
+    yield Row("bootstrap: seconds for 10,000 draws", "ours", "s", took["ours"], (), "<= 2", told)
     told = f"the loop draws rows and groups them with pandas; {FEW} draws timed, and taken {DRAWS // FEW:,} times"
-    yield Row("bootstrap", "bootstrap: plain loop / ours", "other / ours", "s", took["ours"], loop, told=told)
+    yield Row("bootstrap: plain loop / ours", "other / ours", "s", took["ours"], loop, told=told)
 
 
 def judge(runs: int, size: float) -> Iterator[Row]:
@@ -48,7 +48,7 @@ def judge(runs: int, size: float) -> Iterator[Row]:
     took = clock.in_turns({"ours": ours}, runs)["ours"]
     told = f"{len(judgements):,} stored verdicts to votes, intervals of 2,000 draws, calibration and curves by draws"
     name = "judge: seconds from stored verdicts to figures"
-    yield Row("judge", name, "ours", "s", took, (), "<= 5", told)
+    yield Row(name, "ours", "s", took, (), "<= 5", told)
 
 
 def grades(problems: int) -> pd.DataFrame:

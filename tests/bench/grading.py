@@ -29,7 +29,7 @@ def scaling(runs: int, size: float) -> Iterator[Row]:
             f"{count} symbolic answers; with one {rate(count, took['one'])}, with {workers} {rate(count, took['more'])}"
         )
         name = f"workers: math with 1 process / with {workers}"
-        yield Row("scaling", name, "other / ours", "s", took["more"], took["one"], told=told)
+        yield Row(name, "other / ours", "s", took["more"], took["one"], told=told)
 
 
 def worker_counts() -> list[int]:
@@ -47,7 +47,7 @@ def _beside(name: str, pairs: Callable[[int, object], list[Pair]], count: int, r
     took = clock.in_turns({"loop": _loop(pairs, count), "ours": _ours(pairs, count, 2)}, runs)
     told = f"{count} pairs, half or two thirds of them equal; {rate(count, took['ours'])} with 2 processes"
     told += f", {rate(count, took['loop'])} in the loop"
-    return Row("math", name, "other / ours", "s", took["ours"], took["loop"], limit, told)
+    return Row(name, "other / ours", "s", took["ours"], took["loop"], limit, told)
 
 
 def _ours(pairs: Callable[[int, object], list[Pair]], count: int, workers: int, seed: str = "") -> clock.Work:

@@ -34,7 +34,7 @@ def lost(times: int, size: float) -> Iterator[Row]:
     told = f"of {rows}; killed {struck} times after it had brought something to disk; tables "
     told += "the same, byte for byte" if same else "differ in bytes"
     name = "kills: rows lost, doubled or different"
-    yield Row("kills", name, "ours", "rows", (sum(wrong.values()),), (), "<= 0", told)
+    yield Row(name, "ours", "rows", (sum(wrong.values()),), (), "<= 0", told)
 
 
 def _started(folder: str, count: int) -> subprocess.Popen:

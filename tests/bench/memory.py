@@ -58,14 +58,14 @@ def growth(runs: int, size: float) -> Iterator[Row]:
     real = [_peak(sys.executable, SCRIPT, "tiny", MODEL, str(count * times)) for times in (1, 10)]
     told = f"{real[1][0]:,} and {real[0][0]:,} MiB with the engine, {real[1][1]:,} and {real[0][1]:,} requests"
     name = "memory of 03 and 04: 10 times the rows / once"
-    yield Row("memory", name, "ours / other", "MiB", (real[1][0],), (real[0][0],), "<= 1.3", told)
+    yield Row(name, "ours / other", "MiB", (real[1][0],), (real[0][0],), "<= 1.3", told)
     command = [sys.executable, "-c", FAKED, str(paths.ROOT / "tests")]
     faked = [_peak(*command, str(count * times)) for times in (1, 10, 100)]
     for times, (peak, requests) in zip((10, 100), faked[1:], strict=True):
         told = f"{peak:,} and {faked[0][0]:,} MiB, {requests:,} and {faked[0][1]:,} requests; a FAKE engine, so that "
         told += "only our own memory counts"
         name = f"memory without an engine's: {times} times the rows / once"
-        yield Row("memory", name, "ours / other", "MiB", (peak,), (faked[0][0],), told=told)
+        yield Row(name, "ours / other", "MiB", (peak,), (faked[0][0],), told=told)
 
 
 def _peak(*command: str) -> tuple[int, int]:

@@ -49,7 +49,6 @@ class Limit:
 class Row:
     """One number, with the runs that it comes from: ours and the other's, taken in turns."""
 
-    part: str
     name: str
     kind: str  # a key of `KINDS`
     unit: str  # of what a run took: s, tokens, MiB, rows
@@ -59,6 +58,7 @@ class Row:
     told: str = ""  # sizes, and what the two sides are
     why: str = ""  # why its limit is missed here, where that is known
     failed: str = ""  # what broke; then there are no runs
+    part: str = ""  # of the suite
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

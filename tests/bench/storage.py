@@ -33,9 +33,9 @@ def tables_on_disk(runs: int, size: float) -> Iterator[Row]:
         read = clock.in_turns(works, runs)
     told = f"{len(frame):,} rows of continuations, {LENGTH} token ids each; every value checked, sorted, synced"
     took = written["write"], written["to_parquet"]
-    yield Row("storage", "tables: write / pandas' to_parquet", "ours / other", "s", *took, told=told)
+    yield Row("tables: write / pandas' to_parquet", "ours / other", "s", *took, told=told)
     took = read["read"], read["read_parquet"]
-    yield Row("storage", "tables: read / pandas' read_parquet", "ours / other", "s", *took, told="the same rows")
+    yield Row("tables: read / pandas' read_parquet", "ours / other", "s", *took, told="the same rows")
 
 
 def continuations(count: int) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import books, code, draws, grading, kills, memory, rows, storage, stored, sweeps
@@ -49,11 +49,11 @@ def measured(parts: Sequence[Part], runs: int, size: float) -> Iterator[Row]:
         try:
             for row in part.measure(runs, size):
                 tell(f"  {row.name}: {rows.number(row.value)}")
-                yield row
+                yield replace(row, part=part.name)
         except Exception as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             tell(f"  failed: {reason}")
-            yield Row(part.name, f"{part.name}: not measured", part.kind, "", failed=reason)
+            yield Row(f"{part.name}: not measured", part.kind, "", failed=reason, part=part.name)
 
 
 def tell(text: str) -> None:

@@ -135,7 +135,7 @@ def _prefill(what: str, computed: int, requests: list[Request], ready: Engine, w
     whole, least = distinct(prompts), possible(prompts, block)
     told = f"{computed:,} of {whole:,} distinct ones; {least / whole:.3f} is the least with blocks of {block}"
     name = f"prefill: tokens computed / distinct, {what}"
-    yield Row("sweep", name, "ours / other", "tokens", (computed,), (whole,), "<= 1.15", told, why)
+    yield Row(name, "ours / other", "tokens", (computed,), (whole,), "<= 1.15", told, why)
 
 
 def _conditions(study: Study, count: int, ours: tuple[float, ...]) -> Row:
@@ -151,7 +151,7 @@ def _conditions(study: Study, count: int, ours: tuple[float, ...]) -> Row:
     )
     told += f"ours: one engine ({clock.middle(opened)}) and the sweep ({clock.middle(ours)})"
     why = "the longer the work, the less the start of an engine weighs"
-    return Row("sweep", "sweep: an engine for each condition / ours", "other / ours", "s", one, many, ">= 8", told, why)
+    return Row("sweep: an engine for each condition / ours", "other / ours", "s", one, many, ">= 8", told, why)
 
 
 def _longer(token_ids: list[int], length: int) -> list[int]:
