@@ -26,9 +26,9 @@ class Part:
 
 # The light ones first: what loads an engine comes when all others are done.
 PARTS = (
-    Part("math", grading.math, 45),
+    Part("math", grading.math, 35),
     Part("code", code.programs, 30),
-    Part("workers", grading.scaling, 20),
+    Part("workers", grading.scaling, 25),
     Part("workers-code", code.scaling, 20),
     Part("bootstrap", draws.study, 15),
     Part("judge", draws.judge, 15),
