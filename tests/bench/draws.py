@@ -22,7 +22,8 @@ def study(runs: int, size: float) -> Iterator[Row]:
 
     def ours(turn: int) -> None:
         clusters.weights.cache_clear()
-        assert len(stats.accuracy(frame, CELLS, draws=DRAWS, seed=turn)) == POSITIONS * INTERRUPTS
+        found = stats.accuracy(frame, CELLS, draws=DRAWS, seed=turn, method="bootstrap")
+        assert len(found) == POSITIONS * INTERRUPTS
 
     took = clock.in_turns({"ours": ours, "plain": lambda turn: plain(frame, FEW, turn)}, runs)
     loop = tuple(t * DRAWS / FEW for t in took["plain"])

@@ -79,9 +79,8 @@ def sweep(runs: int, size: float) -> Iterator[Row]:
         why = "no cache of whole blocks can do better, and vLLM's CPU backend takes no smaller ones"
         yield from _prefill(f"thoughts of {kept} tokens", max(computed), requests, ready, why)
     told = f"{len(requests)} requests of {count} problems through lib.run; the other sends them in one call"
-    yield Row(
-        "sweep", "sweep / one call of LLM.generate", "ours / other", "s", took["ours"], took["bare"], "<= 1.10", told
-    )
+    times = took["ours"], took["bare"]
+    yield Row("sweep / one call of LLM.generate", "ours / other", "s", *times, "<= 1.10", told)
     yield _conditions(whole.study, count, took["ours"])
 
 
