@@ -54,7 +54,7 @@ class Fake:
 
 def growth(runs: int, size: float) -> Iterator[Row]:
     """Peaks at 1, 10 and 100 times the rows; each taken once, as memory is no matter of the clock."""
-    count = clock.sized(8, size, 1)
+    count = clock.sized(6, size, 1)
     real = [_peak(sys.executable, SCRIPT, "tiny", MODEL, str(count * times)) for times in (1, 10)]
     told = f"{real[1][0]:,} and {real[0][0]:,} MiB with the engine, {real[1][1]:,} and {real[0][1]:,} requests"
     name = "memory of 03 and 04: 10 times the rows / once"

@@ -26,18 +26,18 @@ class Part:
 
 # The light ones first: what loads an engine comes when all others are done.
 PARTS = (
-    Part("math", grading.math, 35),
-    Part("code", code.programs, 30),
+    Part("math", grading.math, 40),
+    Part("code", code.programs, 25),
     Part("workers", grading.scaling, 25),
-    Part("workers-code", code.scaling, 20),
-    Part("bootstrap", draws.study, 15),
+    Part("workers-code", code.scaling, 15),
+    Part("bootstrap", draws.study, 12),
     Part("judge", draws.judge, 15),
-    Part("tables", storage.tables_on_disk, 20),
-    Part("notebook", books.notebook, 60, "ours - other"),
-    Part("memory", memory.growth, 100, "ours / other"),
-    Part("kills", kills.lost, 70, "ours"),
+    Part("tables", storage.tables_on_disk, 10),
+    Part("notebook", books.notebook, 45, "ours - other"),
+    Part("memory", memory.growth, 90, "ours / other"),
+    Part("kills", kills.lost, 80, "ours"),
     Part("sweep", sweeps.sweep, 150, "ours / other"),
-    Part("long", sweeps.long_thoughts, 20, "ours / other"),
+    Part("long", sweeps.long_thoughts, 15, "ours / other"),
 )
 
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what the arguments ask for; 1 if a part broke, 0 even if a limit is missed."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__.splitlines()[0])
     parser.add_argument("--only", help=f"some of the parts: {', '.join(part.name for part in PARTS)}")
-    parser.add_argument("--runs", type=int, default=RUNS, help="of everything that is timed")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of everything that is timed, and kills")
     parser.add_argument("--size", type=float, default=1.0, help="share of the usual sizes: smaller is rougher")
     parser.add_argument("--to", type=Path, help="JSON file with all of it, and the machine and the versions")
     parser.add_argument("--store", action="store_true", help="as docs/bench.json, and in docs/performance.md")
