@@ -1,10 +1,8 @@
 """`python tests/bench`: measure, and print the table."""
 
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TQDM_DISABLE", "1")  # the suite says itself how far it is; read when tqdm is imported
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # where `bench` is a package, as for the tests
 
 from bench.suite import main  # noqa: E402

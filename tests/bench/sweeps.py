@@ -5,10 +5,12 @@ differ in themselves or in what stands before them.
 """
 
 import dataclasses
+import io
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 
 from bench import clock
 from bench.rows import Row
@@ -38,14 +40,16 @@ class Sweep:
         self.asked = problems.subset(problems.load("tiny"), count)
         self.news = updates.by_construction(self.asked)
         self.chosen = [params.load_interrupt(name) for name in self.study.interrupts]
-        self.traces = run.initial(ready, self.study, self.asked, self.news, self.chosen)
+        with redirect_stderr(io.StringIO()):  # the suite says itself how far it is
+            self.traces = run.initial(ready, self.study, self.asked, self.news, self.chosen)
         if length:
             self.traces["token_ids"] = [_longer(list(ids), length) for ids in self.traces["token_ids"]]
 
     def through_run(self) -> run.Usage:
         """All of it as 04 does it."""
         usage = run.Usage()
-        run.continuations(self.ready, self.study, self.traces, self.news, self.chosen, usage=usage)
+        with redirect_stderr(io.StringIO()):
+            run.continuations(self.ready, self.study, self.traces, self.news, self.chosen, usage=usage)
         return usage
 
     def requests(self) -> list[Request]:
