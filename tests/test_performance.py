@@ -204,9 +204,9 @@ def test_pairs_are_new_in_every_run_and_known(make, shares):
 
 
 def test_the_plain_loop_gives_the_intervals_that_ours_gives():
-    frame = draws.grades(60)
+    frame = draws.grades(30)
     ours = stats.accuracy(frame, draws.CELLS, draws=4000, method="bootstrap").set_index(draws.CELLS)
-    plain = draws.plain(frame, 400, 1)
+    plain = draws.plain(frame, 200, 1)
     assert len(ours) == draws.POSITIONS * draws.INTERRUPTS and ours.index.equals(plain.index)
     assert (ours[["ci_low", "ci_high"]].to_numpy() - plain.to_numpy()).std() < 0.02
 
