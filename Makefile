@@ -226,8 +226,8 @@ test: lint  ## Check style, then the stored outputs of 01 and 02, then run the t
 	MIDTHOUGHT_OUTPUTS="$$fresh" $(PY) -m pytest --nbval --nbval-current-env notebooks/0[12]_*.ipynb
 	$(PY) -m pytest
 
-bench: $(STAMP)  ## Measure ratios of time, memory and prefill, and kill a run at random moments (25 minutes)
-	@$(PY) tests/bench.py
+bench: $(STAMP)  ## Measure time, memory and prefill beside others (<= 10 minutes; ARGS=--help, ARGS=--store for docs/)
+	@$(PY) tests/bench $(ARGS)
 
 grade-check: $(STAMP)  ## Grade what other projects' suites hold (../shared/data) and list what is not as expected
 	@$(PY) tests/grade_check.py

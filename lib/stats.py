@@ -164,7 +164,7 @@ def status_counts(frame: pd.DataFrame, by: By) -> pd.DataFrame:
     """
     names = clusters.names(by)
     clusters.need(frame, [*names, "status"])
-    if unknown := set(frame["status"].dropna()) - set(schema.STATUSES):
+    if unknown := set(frame["status"].dropna().unique()) - set(schema.STATUSES):
         raise ValueError(f"status {min(unknown)!r}: expected one of {', '.join(schema.STATUSES)}")
     flags = pd.DataFrame({status: frame["status"].eq(status) for status in schema.STATUSES})
     flags["n"] = 1

@@ -5,17 +5,26 @@ For tests and benchmarks that kill it, measure its memory or its time. The table
 
 import resource
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from lib import engine, params, parts, problems, run, tables, updates
+from lib.engine import Engine
+from lib.settings import Model
 
 
-def main(study_name: str, model_name: str, count: int | None = None) -> run.Usage:
+def main(
+    study_name: str,
+    model_name: str,
+    count: int | None = None,
+    opened: Callable[[Model], AbstractContextManager[Engine]] = engine.open,
+) -> run.Usage:
     study, model = params.load_study(study_name, problems=count), params.load_model(model_name)
     chosen = [params.load_interrupt(name) for name in study.interrupts]
     asked = problems.subset(problems.load("tiny"), study.problems)
     news = updates.by_construction(asked)
     usage = run.Usage()
-    with parts.open(study.name, model.name, rows=16) as store, engine.open(model) as ready:
+    with parts.open(study.name, model.name, rows=16) as store, opened(model) as ready:
         traces = run.initial(ready, study, asked, news, chosen, store)
         tables.write(traces, "traces", study.name, model.name, params=study.as_dict())
         after = run.continuations(ready, study, traces, news, chosen, asked, store, usage)
@@ -23,8 +32,12 @@ def main(study_name: str, model_name: str, count: int | None = None) -> run.Usag
     return usage
 
 
+def told(used: run.Usage) -> str:
+    """What a run took, in one line; memory is the most that this process ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return f"{peak} MiB, {used.requests} requests, {used.kept} kept, {used.seconds:.1f} s"
+
+
 if __name__ == "__main__":
     name, model, *rest = sys.argv[1:]
-    used = main(name, model, int(rest[0]) if rest else None)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"{peak} MiB, {used.requests} requests, {used.kept} kept, {used.seconds:.1f} s")
+    print(told(main(name, model, int(rest[0]) if rest else None)))

@@ -11,7 +11,7 @@ from pathlib import Path
 from lib import paths
 
 COMMAND = [sys.executable, str(paths.ROOT / "tests" / "pass_through.py"), "smoke", "tiny-lrm-s", "6"]
-KILLS = 2  # `make bench` kills more often
+KILLS = 2  # `make bench ARGS="--only kills --runs 20"` kills more often
 
 
 def started(folder: Path) -> subprocess.Popen:

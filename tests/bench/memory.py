@@ -1,0 +1,79 @@
+"""Memory: the peak of 03 and 04 as rows grow, with the real engine, and with a FAKE one for very many rows."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from tempfile import TemporaryDirectory
+
+from bench import clock
+from bench.rows import Row
+from lib import paths
+from lib.engine import Completion, Request
+from lib.settings import Model
+
+MODEL = "tiny-lrm-m"
+SCRIPT = str(paths.ROOT / "tests" / "pass_through.py")
+# The same script on an engine that is none: what grows is then ours alone, and rows come in no time.
+FAKED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import pass_through
+from bench import memory
+used = pass_through.main("tiny", memory.MODEL, int(sys.argv[2]), memory.Fake)
+print(pass_through.told(used))
+"""
+
+
+class Fake:
+    """NOT a model: it thinks for about a hundred random tokens, closes the thought, and says some more."""
+
+    def __init__(self, model: Model):
+        from lib.engine import budget  # needs the tokenizer
+
+        self.model, self._marks = model, budget.marks(model)
+
+    def __enter__(self) -> "Fake":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """As `Engine.generate` says, as long as the model's own thoughts and answers are."""
+        for request in requests:
+            rng = random.Random(request.seed)
+            ids = [rng.randrange(20, 200) for _ in range(rng.randrange(60, 140))]
+            closed = [*self._marks.opening, *ids, *self._marks.closing, *ids[:30]]
+            yield Completion(request.key, closed, "stop", 0)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def growth(runs: int, size: float) -> Iterator[Row]:
+    """Peaks at 1, 10 and 100 times the rows; each taken once, as memory is no matter of the clock."""
+    count = clock.sized(6, size, 1)
+    real = [_peak(sys.executable, SCRIPT, "tiny", MODEL, str(count * times)) for times in (1, 10)]
+    told = f"{real[1][0]:,} and {real[0][0]:,} MiB with the engine, {real[1][1]:,} and {real[0][1]:,} requests"
+    name = "memory of 03 and 04: 10 times the rows / once"
+    yield Row(name, "ours / other", "MiB", (real[1][0],), (real[0][0],), "<= 1.3", told)
+    command = [sys.executable, "-c", FAKED, str(paths.ROOT / "tests")]
+    faked = [_peak(*command, str(count * times)) for times in (1, 10, 100)]
+    for times, (peak, requests) in zip((10, 100), faked[1:], strict=True):
+        told = f"{peak:,} and {faked[0][0]:,} MiB, {requests:,} and {faked[0][1]:,} requests; a FAKE engine, so that "
+        told += "only our own memory counts"
+        name = f"memory without an engine's: {times} times the rows / once"
+        yield Row(name, "ours / other", "MiB", (peak,), (faked[0][0],), told=told)
+
+
+def _peak(*command: str) -> tuple[int, int]:
+    """MiB that a process had at most, and the requests that it made."""
+    with TemporaryDirectory() as folder:
+        env = os.environ | {paths.OUTPUTS_VARIABLE: folder}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=paths.ROOT)
+    if done.returncode:
+        raise RuntimeError(f"pass_through: {done.stderr.strip().splitlines()[-1:]}")
+    told = done.stdout.strip().splitlines()[-1]
+    return int(told.split(" MiB")[0]), int(told.split(", ")[1].split()[0])
