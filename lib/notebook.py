@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lib import __version__, interrupts, machine, params, paths, provenance
+from lib.store import kept
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -169,7 +170,8 @@ def main() -> None:
         if args.store:
             store(args.name)
         else:
-            execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
+            with kept(args.study):
+                execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
         print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     except (NotebookError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
         sys.exit(f"error: {error}")
