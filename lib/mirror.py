@@ -1,10 +1,10 @@
 """A study's working copy and its store, compared by content.
 
-In a store the files of a study have their own names, so that anyone can read them there. Beside them, in `.midthought/`,
-stands one manifest of each working copy that has put files there; only that copy writes it, so that two machines never
-overwrite what the other has told. A file of the store is what a manifest tells of it (content and time): the one whose
-mark of the store is the file's, and where none is, as after a copy was killed, the one whose digest is that of the
-file's bytes. What was not put there whole is therefore never taken for a file.
+In a store the files of a study have their own names, so that anyone can read them there. Beside them, in
+`.midthought/`, stands one manifest of each working copy that has put files there; only that copy writes it, so that
+two machines never overwrite what the other has told. A file of the store is what a manifest tells of it (content and
+time): the one whose mark of the store is the file's, and where none is, as after a copy was killed, the one whose
+digest is that of the file's bytes. What was not put there whole is therefore never taken for a file.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lib import paths, tables
+from lib import tables
 from lib.objects import Listed, Objects
 from lib.sealed import PLAIN, RESULTS
 

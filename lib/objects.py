@@ -198,7 +198,7 @@ def _opened(url: str, kind: str) -> tuple[Any, str]:
 
     try:
         # No listings from before: others write there too.
-        return fsspec.url_to_fs(url, skip_instance_cache=True, use_listings_cache=False)
+        return fsspec.url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         extra = f", which comes with the extra `{EXTRAS[kind]}` of this project" if kind in EXTRAS else ""
         raise ObjectsError(f"{url}: a package is missing{extra} ({_plain(str(error))})") from error

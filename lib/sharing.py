@@ -1,9 +1,11 @@
 """A study on several machines: its working copy and its store made equal, one way or the other.
 
 What is put is whole or not there: the manifest tells what is coming, then the files go, then it tells that they are
-there. Parts are named by their content, so that those of any number of machines lie side by side. Of any other file the
-store has one: the machine that changed it since both were equal gives it to the other, and where both have, that is told
-and neither is touched, until a person says which to take. Nothing is ever removed from a store.
+there. Parts are named by their content, so that those of any number of machines lie side by side. Of any other file
+the store has one: the machine that changed it since both were equal gives it to the other, and where both have, that
+is told and neither is touched, until a person says which to take. Only where two machines put the same file within
+the same seconds does the later one stand untold: the other takes it as if it had come after. Nothing is ever removed
+from a store.
 
 Times. Make asks whether a table is newer than the code it is made by, and a fresh checkout makes all code new. So it is
 kept with each file which sources (lib/, notebooks/, params/, models/, by content) it is newer than. Where these are the
@@ -18,7 +20,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from filelock import FileLock
 
