@@ -213,7 +213,7 @@ verify: $(STAMP)  ## Derive the results of STUDY, or of ARCHIVE=file.zip, again 
 pull: $(STAMP)  ## Bring STUDY from the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is here)
 push: $(STAMP)  ## Put STUDY into the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is there)
 pull push:
-	@$(PY) -m lib.store $@ $(if $(FORCE),--force) --study $(STUDY)
+	@$(PY) -m lib.store $@ --study $(STUDY)$(if $(FORCE), --force)
 
 plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
 	@$(PY) -m lib.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \

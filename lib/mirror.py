@@ -10,6 +10,7 @@ digest is that of the file's bytes. What was not put there whole is therefore ne
 import dataclasses
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterable
@@ -90,7 +91,8 @@ class Copy:
         """The files that belong into the store, as they are now; `below` narrows it to names that begin so."""
         files = (file for file in self.folder.rglob("*") if file.is_file() and not file.is_symlink())
         names = (file.relative_to(self.folder).as_posix() for file in files)
-        return {name: self._version(name) for name in sorted(names) if mirrored(name) and name.startswith(below)}
+        found = {name: self._version(name) for name in sorted(names) if mirrored(name) and name.startswith(below)}
+        return {name: version for name, version in found.items() if version}
 
     def unchanged(self, name: str, since: Version) -> bool:
         """Whether a file has not been written since a look at it."""
@@ -110,13 +112,16 @@ class Copy:
         with tables.atomic(self._state) as file:
             file.write(json.dumps(told, sort_keys=True).encode())
 
-    def _version(self, name: str) -> Version:
-        file = self.folder / name
-        with file.open("rb") as opened:
-            now = (self.folder / name).stat()
-            size, time, digest, sources = self.known.get(name) or (None, None, "", None)
-            if (size, time) != (now.st_size, now.st_mtime_ns):
-                digest, sources = hashlib.file_digest(opened, "sha256").hexdigest(), None
+    def _version(self, name: str) -> Version | None:
+        """A file as it is now; None if it was removed meanwhile, as parts are when they are merged into one."""
+        size, time, digest, sources = self.known.get(name) or (None, None, "", None)
+        try:
+            with (self.folder / name).open("rb") as opened:
+                now = os.fstat(opened.fileno())
+                if (size, time) != (now.st_size, now.st_mtime_ns):
+                    digest, sources = hashlib.file_digest(opened, "sha256").hexdigest(), None
+        except FileNotFoundError:
+            return None
         version = Version(now.st_size, digest, now.st_mtime_ns, sources)
         self.keep(name, version)
         return version

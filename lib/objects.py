@@ -72,10 +72,20 @@ class Objects:
         with self._telling(name), self._target(name) as target:
             self._fs.pipe_file(target, data)
 
-    def put(self, file: Path, name: str) -> None:
-        """Put a file of this disk, whole or not at all."""
+    def put(self, file: Path, name: str, shown: tqdm) -> None:
+        """Put a file of this disk, whole or not at all, and show how far it is."""
+        from fsspec.callbacks import Callback
+
+        seen = 0
+
+        def show(size: int, value: int) -> None:
+            nonlocal seen
+            shown.update(value - seen)
+            seen = value
+
         with self._telling(name), self._target(name) as target:
-            self._fs.put_file(str(file), target)
+            self._fs.put_file(str(file), target, callback=Callback(hooks={"show": show}))
+        show(0, file.stat().st_size)  # not every kind of store tells on the way
 
     def chunks(self, name: str, size: int | None = None) -> Iterator[bytes]:
         """The content of a file, piece by piece; one whose `size` is known to be small comes by one request."""
@@ -162,8 +172,7 @@ def send(file: Path, url: str) -> None:
     """Put a file of this disk under a URL, whole or not at all; raises as `at`."""
     store, name = at(url)
     with bar(file.stat().st_size, f"to {url}") as shown:
-        store.put(file, name)
-        shown.update(file.stat().st_size)
+        store.put(file, name, shown)
 
 
 def bar(size: int, what: str) -> tqdm:
@@ -181,13 +190,13 @@ def bar(size: int, what: str) -> tqdm:
     )
 
 
-def side_by_side(work: Callable[[Any], Any], todo: Iterable[Any]) -> Iterator[Any]:
-    """What `work` makes of each, as one after the other is done, some at once; the first failure ends it."""
+def side_by_side(work: Callable[[str], None], names: Iterable[str]) -> None:
+    """Do a work for each name, some at once; the first failure ends it, and what has begun is waited for."""
     with ThreadPoolExecutor(AT_ONCE) as crew:
-        waiting = [crew.submit(work, each) for each in todo]
+        waiting = [crew.submit(work, name) for name in names]
         try:
             for done in waiting:
-                yield done.result()
+                done.result()
         finally:
             for left in waiting:
                 left.cancel()

@@ -15,7 +15,7 @@ MODELS = ROOT / "models"
 OUTPUTS_VARIABLE = "MIDTHOUGHT_OUTPUTS"
 COPY_VARIABLE = "MIDTHOUGHT_WORKING_COPY"
 # Of a URL only what neither make nor a shell reads in a way of its own, and no place for a key.
-SOUND_URL = re.compile(r"[a-z][a-z0-9+.-]*://[\w.+=:~/-]+", re.ASCII)
+SOUND_URL = re.compile(r"[a-z][a-z0-9+.-]*://[\w.+=:~/-]*", re.ASCII)
 
 
 class PathError(OSError):

@@ -19,13 +19,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from filelock import FileLock
 
 from lib import mirror, objects, paths, tables
 from lib.mirror import Copy, Plan, There, Version
-from lib.objects import Objects
+from lib.objects import Objects, ObjectsError
 
 PARTS = "parts/"
 
@@ -170,33 +169,32 @@ def _here(copy: Copy, now: Sources, below: str = "") -> dict[str, Version]:
 
 
 def _send(copy: Copy, store: Objects, here: dict[str, Version], names: list[str]) -> None:
+    def put(name: str) -> None:
+        try:
+            store.put(copy.folder / name, name, shown)
+        except (ObjectsError, FileNotFoundError):
+            if (copy.folder / name).exists():
+                raise  # else it was removed meanwhile, as parts are when they are merged into one
+
     with objects.bar(sum(here[name].bytes for name in names), f"to {store.url}") as shown:
-        put = partial(_put, copy, store)
-        for name in objects.side_by_side(put, names):
-            shown.update(here[name].bytes)
-
-
-def _put(copy: Copy, store: Objects, name: str) -> str:
-    store.put(copy.folder / name, name)
-    return name
+        objects.side_by_side(put, names)
 
 
 def _bring(copy: Copy, store: Objects, found: There, times: dict[str, int], names: list[str]) -> None:
-    def get(name: str) -> int:
+    def get(name: str) -> None:
         version, digest = found.versions[name], hashlib.sha256()
         with tables.atomic(copy.folder / name) as file:
             for chunk in store.chunks(name, version.bytes):
                 digest.update(chunk)
                 file.write(chunk)
+                shown.update(len(chunk))
             if digest.hexdigest() != version.sha256:
                 raise SharingError(f"{store.url}/{name}: changed while it was read, pull again")
             file.flush()  # with its time before it stands under its name, so that a kill leaves none that looks newer
             os.utime(file.fileno(), ns=(times[name], times[name]))
-        return version.bytes
 
     with objects.bar(sum(found.versions[name].bytes for name in names), f"from {store.url}") as shown:
-        for size in objects.side_by_side(get, names):
-            shown.update(size)
+        objects.side_by_side(get, names)
 
 
 def _times(chosen: list[str], plan: Plan, here: dict[str, Version], found: There, now: Sources) -> dict[str, int]:

@@ -20,11 +20,13 @@ def serving() -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
+    forget()
     try:
         host, port = server.get_host_and_port()
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+        forget()
 
 
 def use(address: str, patch: pytest.MonkeyPatch) -> None:
@@ -36,7 +38,6 @@ def use(address: str, patch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         patch.setenv(name, "/dev/null")
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    forget()
 
 
 def forget() -> None:
