@@ -131,6 +131,9 @@ def status(study: str) -> Moved:
     with _session(study) as (copy, store):
         found = mirror.there(store, copy.name)
         plan = mirror.compare(_here(copy, sources()), found, copy.agreed)
+        if mirror.PROVENANCE in plan.conflicts:
+            plan.conflicts.remove(mirror.PROVENANCE)
+            plan.up.append(mirror.PROVENANCE)  # joined on the way
         return Moved([], 0, plan, found.strange)
 
 

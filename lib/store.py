@@ -70,8 +70,9 @@ def _pushed(study: str, moved: Moved) -> str:
 
 
 def _pulled(study: str, moved: Moved) -> str:
-    left = len(set(moved.plan.removed) - set(moved.names))
-    told = f", {left} that were removed here left there (`make pull` brings them)" if left else ""
+    left = {name for name in moved.plan.removed if not name.startswith(PARTS)}  # parts go when they are merged
+    left = len(left - set(moved.names))
+    told = f"; {left} that were removed here stay there (`make pull` brings them)" if left else ""
     return f"{paths.store()}/{study}: {_count(moved, 'brought from there')}{told}"
 
 

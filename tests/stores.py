@@ -15,11 +15,25 @@ KEYS = {"AWS_ACCESS_KEY_ID": "FAKE-KEY-ID-0001", "AWS_SECRET_ACCESS_KEY": "FAKE-
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """The server's address, as long as the block lasts."""
+def serving(failing: list[str] | None = None) -> Iterator[str]:
+    """The server's address, as long as the block lasts.
+
+    It answers one request of each method in `failing` by an error of its own, and takes the method from the list.
+    """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
+    served = server._server.app
+
+    def app(environ, start):
+        if failing and environ["REQUEST_METHOD"] in failing:
+            failing.remove(environ["REQUEST_METHOD"])
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start("503 Service Unavailable", [("Content-Length", "0")])
+            return [b""]
+        return served(environ, start)
+
+    server._server.app = app
     forget()
     try:
         host, port = server.get_host_and_port()
