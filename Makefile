@@ -92,11 +92,26 @@ $(error JOBS is a count, not `$(JOBS)`)
 endif
 export MIDTHOUGHT_GPUS := $(GPUS)
 export MIDTHOUGHT_BESIDE := $(or $(words $(wordlist 1,$(JOBS),$(MODELS))),1)
+STORE :=
+PULL :=
+PUSH :=
+ifneq ($(findstring ://,$(MIDTHOUGHT_OUTPUTS)),)
+# Results in an object store: make works on a copy on this disk, under the name that lib/paths.py gives it.
+STORE := $(patsubst %/,%,$(MIDTHOUGHT_OUTPUTS))
+MIDTHOUGHT_WORKING_COPY ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/midthought/$(subst :,_,$(subst ://,/,$(STORE)))
+override MIDTHOUGHT_WORKING_COPY := $(abspath $(MIDTHOUGHT_WORKING_COPY))
+export MIDTHOUGHT_OUTPUTS MIDTHOUGHT_WORKING_COPY
+OUT := $(MIDTHOUGHT_WORKING_COPY)/$(STUDY)
+# A step puts what it made there itself.
+PULL := $(PY) -m lib.store pull --new --study $(STUDY)
+PUSH := $(PY) -m lib.store push --study $(STUDY)
+else
 ifdef MIDTHOUGHT_OUTPUTS
 override MIDTHOUGHT_OUTPUTS := $(abspath $(MIDTHOUGHT_OUTPUTS))
 export MIDTHOUGHT_OUTPUTS
 endif
 OUT := $(or $(MIDTHOUGHT_OUTPUTS),outputs)/$(STUDY)
+endif
 T := $(OUT)/tables
 N := $(OUT)/notebooks
 # Each step makes a table and the executed notebook that tells about it; $1 is a model.
@@ -124,7 +139,9 @@ endif
 .PHONY: reproduce results
 reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
 	@$(if $(GPUS),$(PY) -m lib.devices $(MODELS))
+	$(PULL)
 	$(MAKE) -j$(JOBS) results
+	$(PUSH)
 	$(PY) -m lib.notebook --report --study $(STUDY)
 
 results: $(LABELS)
@@ -190,15 +207,24 @@ $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$
     $(JUDGING) $(FIGURES) $(REPORTED) $(call lib,stats) params/failure_modes.yaml | $(STAMP)
 	$(RUN) $(CAST)
 
-.PHONY: plan status scale report archive verify
+.PHONY: plan status scale report archive verify pull push
 report: $(STAMP)  ## Make static pages of a finished STUDY: outputs/STUDY/report/index.html
-	@$(PY) -m lib.site --study $(STUDY)
+	@$(PULL)
+	$(PY) -m lib.site --study $(STUDY)
+	$(PUSH)
 
-archive: $(STAMP)  ## Pack a finished STUDY with all it was made from into outputs/STUDY.zip
-	@$(PY) -m lib.archive --study $(STUDY) --to $(OUT).zip
+archive: $(STAMP)  ## Pack a finished STUDY with all it was made from into outputs/STUDY.zip, or TO=file.zip
+	@$(PULL)
+	$(PY) -m lib.archive --study $(STUDY) --to $(or $(TO),$(OUT).zip $(STORE:%=--put %/$(STUDY).zip))
 
 verify: $(STAMP)  ## Derive the results of STUDY, or of ARCHIVE=file.zip, again from its stored traces, and compare
-	@$(PY) -m lib.verify $(if $(ARCHIVE),--archive $(ARCHIVE),--study $(STUDY))
+	@$(if $(ARCHIVE),,$(PULL))
+	$(PY) -m lib.verify $(if $(ARCHIVE),--archive $(ARCHIVE),--study $(STUDY))
+
+pull: $(STAMP)  ## Bring STUDY from the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is here)
+push: $(STAMP)  ## Put STUDY into the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is there)
+pull push:
+	@$(PY) -m lib.store $@ --study $(STUDY)$(if $(FORCE), --force)
 
 plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
 	@$(PY) -m lib.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \

@@ -13,17 +13,21 @@ The modules stand in layers; each imports only from the layers above it in this 
    here), `leaks` (what must not leave it in a file), `rederive` (results computed again from stored tables),
    `differences` (between these and the stored ones)
 2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
-   our own models think about generated problems), `measures` (an answer beside the full-thinking one)
+   our own models think about generated problems), `measures` (an answer beside the full-thinking one), `objects` (files
+   of object stores)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
    `cuts` (where messages, characters and sentences end among ids); `units` (which of them count), `latex` (LaTeX to
    expressions), `tiny_truth` (what is so of their records), `thresholds` (from where on a row is a failure); `devices`
-   (which GPUs a model gets, when several runs share them), `rates` (what an estimate rests on)
+   (which GPUs a model gets, when several runs share them), `rates` (what an estimate rests on), `mirror` (a study here
+   and in its store, compared)
 4. `released` (the published benchmark of updates in); `markup` (where reasoning and answer stand among ids; passes on
    what callers need of layers 2 and 3); `stated` (where the answer stands in a text), `algebra` (whether expressions
-   are equal), `published` (the looser rules of others), `decisions` (a person's word on updates)
+   are equal), `published` (the looser rules of others), `decisions` (a person's word on updates); `sharing` (a study
+   pulled and pushed)
 5. `problems` (all sources in); `interrupts`, `updates`, `answers`, `failures`, `uptake`, `stats` (means), `paired`
    (differences on the same problems), `curves` (accuracy and tokens by position), `claims` (the published statements,
-   judged on a study): logic, tokens, text and frames in and out; they never import each other
+   judged on a study): logic, tokens, text and frames in and out; they never import each other; `store` (results in an
+   object store)
 6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay),
    `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
    model-written programs); `anytime` (a curve in one number, and whether it rises), `compute` (interrupts at equal

@@ -1,4 +1,4 @@
-"""Archive a study in one file: `python -m lib.archive --study tiny --to tiny.zip`.
+"""Archive a study in one file: `python -m lib.archive --study tiny --to tiny.zip`, or `--to s3://bucket/tiny.zip`.
 
 It holds what is needed to derive 05 and 06 again without an engine, and to read what was found: parameters, tables,
 completions, summaries, figures, executed notebooks, provenance, and a manifest with a checksum of each. Equal files
@@ -8,11 +8,13 @@ and equal code give equal bytes.
 import argparse
 import json
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lib import leaks, params, paths, provenance, tables
+from lib import leaks, objects, params, paths, provenance, tables
+from lib.objects import ObjectsError
 from lib.sealed import FORMAT, MANIFEST, RESULTS, checksum
 from lib.settings import Study
 
@@ -121,14 +123,24 @@ def _put(packed: zipfile.ZipFile, name: str, data: bytes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", default="tiny")
-    parser.add_argument("--to", type=Path, required=True, help="the file to write, such as tiny.zip")
+    parser.add_argument("--to", required=True, help="the file to write, such as tiny.zip or s3://bucket/tiny.zip")
+    parser.add_argument("--put", default="", help="a URL where it is put as well")
     args = parser.parse_args()
+    known = (ArchiveError, ObjectsError, params.ParamsError, provenance.ProvenanceError, tables.TableError, OSError)
     try:
-        held = pack(args.study, args.to)
-    except (ArchiveError, params.ParamsError, provenance.ProvenanceError, tables.TableError, OSError) as error:
+        with tempfile.TemporaryDirectory() as folder:
+            name, urls = Path(args.to).name, [url for url in (args.to, args.put) if paths.is_url(url)]
+            for url in urls:
+                objects.at(url)  # what is wrong with it is told before the packing
+            file = Path(folder, name) if paths.is_url(args.to) else Path(args.to)
+            held = pack(args.study, file)
+            for url in urls:
+                objects.send(file, url)
+            told = f"{len(held)} files, {file.stat().st_size / 2**20:.1f} MiB", checksum(file.read_bytes())
+    except known as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-    print(f"{args.to.name}: {len(held)} files, {args.to.stat().st_size / 2**20:.1f} MiB")
-    print(f"sha256 {checksum(args.to.read_bytes())}")
+    print(f"{name}: {told[0]}{''.join(f', put to {url}' for url in urls)}")
+    print(f"sha256 {told[1]}")
 
 
 if __name__ == "__main__":

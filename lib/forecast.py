@@ -196,7 +196,7 @@ def main() -> None:
     try:
         study = params.load_study(args.study, models=args.models, interrupts=args.interrupts, positions=args.positions)
         print(tell(forecast(study, args.thought)))
-    except (params.ParamsError, problems.ProblemError, ValueError) as error:
+    except (params.ParamsError, problems.ProblemError, ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

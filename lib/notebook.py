@@ -19,6 +19,7 @@ import pandas as pd
 
 from lib import __version__, devices, interrupts, machine, params, paths, provenance
 from lib.engine.shown import PROGRESS
+from lib.store import kept
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -187,7 +188,8 @@ def main() -> None:
         if args.store:
             store(args.name)
         else:
-            execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
+            with kept(args.study):
+                execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
         print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     except (NotebookError, devices.DevicesError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -4,6 +4,7 @@ Nothing here makes a folder; whoever writes a file makes the folder it goes to.
 """
 
 import os
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,12 +13,63 @@ NOTEBOOKS = ROOT / "notebooks"
 MODELS = ROOT / "models"
 
 OUTPUTS_VARIABLE = "MIDTHOUGHT_OUTPUTS"
+COPY_VARIABLE = "MIDTHOUGHT_WORKING_COPY"
+# Of a URL only what neither make nor a shell reads in a way of its own, and no place for a key.
+SOUND_URL = re.compile(r"[a-z][a-z0-9+.-]*://[\w.+=:~/-]*", re.ASCII)
+
+
+class PathError(OSError):
+    """A place for results that cannot be one; its text is one line, and tells no secret that stood in a URL."""
 
 
 def outputs() -> Path:
-    """Folder of all results: the variable `MIDTHOUGHT_OUTPUTS` if set, else `outputs/` of the project."""
+    """Folder of all results: the variable `MIDTHOUGHT_OUTPUTS` if set, else `outputs/` of the project.
+
+    Of an object store it is the working copy on this disk: the folder `MIDTHOUGHT_WORKING_COPY` if that is set, else
+    one below the user's cache that has the URL's name. The Makefile names it alike. `lib.store` keeps both equal.
+
+    Raises:
+        PathError: an unsound URL.
+    """
     elsewhere = os.environ.get(OUTPUTS_VARIABLE)
-    return Path(elsewhere).expanduser().resolve() if elsewhere else ROOT / "outputs"
+    if not (url := store()):
+        return Path(elsewhere).expanduser().resolve() if elsewhere else ROOT / "outputs"
+    if named := os.environ.get(COPY_VARIABLE):
+        return Path(named).expanduser().resolve()
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "midthought", url.replace("://", "/").replace(":", "_")).resolve()
+
+
+def store() -> str | None:
+    """URL of the object store that `MIDTHOUGHT_OUTPUTS` names, without a slash at its end; None for a folder.
+
+    Raises:
+        PathError: an unsound URL.
+    """
+    value = os.environ.get(OUTPUTS_VARIABLE, "")
+    return sound(value, f"{OUTPUTS_VARIABLE}: ") if is_url(value) else None
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is named by a URL; else it is a file or folder."""
+    return "://" in place
+
+
+def sound(url: str, where: str = "") -> str:
+    """A URL of a bucket or folder as it is used, without a slash at its end.
+
+    Raises:
+        PathError: a key or password in it, or a character that does not belong into it.
+    """
+    shown = re.sub(r"://[^/]*@", "://", url).split("?")[0]
+    if not SOUND_URL.fullmatch(url) or ".." in url.split("/"):
+        raise PathError(
+            f"{where}{shown}: expected a URL such as s3://bucket/folder, of letters, digits and . _ - + = ~ : / alone; "
+            f"keys and options come from variables such as AWS_PROFILE and AWS_ENDPOINT_URL"
+        )
+    if not url.split("://", 1)[1].strip("/"):
+        raise PathError(f"{where}{shown}: names no bucket or folder, expected one as in s3://bucket/folder")
+    return url.rstrip("/")
 
 
 def tables(study: str, model: str | None = None) -> Path:
@@ -46,8 +98,14 @@ def figures(study: str) -> Path:
 
 
 def show(path: Path) -> str:
-    """A path as messages name it: from the repository on where it lies in it, so that no machine's folders are told."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    """A path as messages name it, so that no machine's folders are told: from the repository on where it lies in it.
+
+    What lies in the working copy of an object store has its URL's name.
+    """
+    if path.is_relative_to(ROOT):
+        return str(path.relative_to(ROOT))
+    url = store()
+    return f"{url}/{path.relative_to(outputs()).as_posix()}" if url and path.is_relative_to(outputs()) else str(path)
 
 
 def _below(study: str, kind: str, model: str | None = None) -> Path:

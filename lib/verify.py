@@ -1,20 +1,28 @@
 """Verify a study's results: `python -m lib.verify --study tiny`, or `--archive tiny.zip` on any machine.
 
+An archive may be in an object store: `--archive s3://bucket/tiny.zip`.
+
 Everything after 04 is derived again from the stored traces and continuations, and compared with what is stored; of an
 archive every member is checked against its checksum first.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from lib import differences, params, paths, provenance, rederive, sealed
+from lib import differences, objects, params, paths, provenance, rederive, sealed, tables
 from lib.differences import Difference
+from lib.objects import ObjectsError
 from lib.rederive import RederiveError
 from lib.sealed import SealedError
+
+LARGEST = 64 * 2**30  # bytes of an archive that is fetched; less where the disk has less
 
 
 def study(name: str) -> tuple[list[str], list[Difference]]:
@@ -81,25 +89,44 @@ def _expect_safe(file: str, unpacked: Path, name: str) -> None:
         raise SealedError(f"{file}: {where}: allow_unsafe: expected false, as programs of others run in the sandbox")
 
 
+@contextmanager
+def _here(place: str) -> Iterator[Path]:
+    """An archive as a file of this disk: itself, or what is fetched from a store as long as the block lasts."""
+    if not paths.is_url(place):
+        yield Path(place)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, place.rsplit("/", 1)[-1] or "archive")
+        objects.fetch(place, file, min(LARGEST, shutil.disk_usage(folder).free))
+        yield file
+
+
+def _archived(file: Path, again: bool) -> tuple[list[str], list[Difference]]:
+    """As `archive`; what the archive is is told first."""
+    manifest = sealed.unpack(file)
+    print(f"{file.name}: {len(manifest['members'])} files as the manifest of study {manifest['study']} has them")
+    if other := told_of_code(manifest):
+        print(f"{file.name}: {other}")
+    return archive(file) if again else ([], [])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--study")
-    which.add_argument("--archive", type=Path)
+    which.add_argument("--archive", help="a file, or the URL of one")
     parser.add_argument("--checksums", action="store_true", help="of an archive, check only that it is whole")
     args = parser.parse_args()
-    label = args.study or args.archive.name
     try:
-        if args.archive:
-            manifest = sealed.unpack(args.archive)
-            print(f"{label}: {len(manifest['members'])} files as the manifest of study {manifest['study']} has them")
-            if other := told_of_code(manifest):
-                print(f"{label}: {other}")
-        if args.archive and args.checksums:
-            return
-        names, found = study(args.study) if args.study else archive(args.archive)
-    except (SealedError, RederiveError, params.ParamsError, OSError) as error:
+        if args.study:
+            label, (names, found) = args.study, study(args.study)
+        else:
+            with _here(args.archive) as file:
+                label, (names, found) = file.name, _archived(file, again=not args.checksums)
+    except (SealedError, RederiveError, ObjectsError, params.ParamsError, tables.TableError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    if args.archive and args.checksums:
+        return
     print(*found, sep="\n", end="\n" if found else "")
     differ = len({difference.file for difference in found if difference.counts})
     print(f"{label}: {len(names)} files derived again, {differ or 'none'} of them with other results")
