@@ -12,7 +12,7 @@ The modules stand in layers; each imports only from the layers above it in this 
    numbers, and our rows beside them), `crossed` (two verdicts on the same rows, in a square), `machine` (what computes
    here), `leaks` (what must not leave it in a file), `rederive` (results computed again from stored tables),
    `differences` (between these and the stored ones)
-2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
+2. `fleet` (many machines as one, joined by Ray), `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
    our own models think about generated problems), `measures` (an answer beside the full-thinking one)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
    `cuts` (where messages, characters and sentences end among ids); `units` (which of them count), `latex` (LaTeX to
