@@ -27,6 +27,8 @@ SAME = ("vllm", "torch", "transformers")  # packages that must be of one version
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # of its own messages none on our stdout: what matters arrives as an exception
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     "RAY_worker_register_timeout_seconds": "600",  # a worker of a busy machine may need minutes to import what it runs
     "RAY_agent_register_timeout_ms": "600000",
 }

@@ -29,7 +29,7 @@ LAYERS = [
     {"released", "markup", "stated", "algebra", "published", "decisions"},
     {"problems", "interrupts", "updates", "answers", "failures", "uptake", "stats", "paired", "curves", "claims"},
     {"plan", "engine", "workers", "sandbox", "anytime", "compute", "organisms"},
-    {"parts", "panels", "provenance"},
+    {"parts", "graders", "panels", "provenance"},
     {"run", "grade", "figures", "notebook", "review", "archive", "verify", "charts", "booktabs"},
     {"augment", "solutions", "grm", "captions"},
     {"judging", "marked"},

@@ -53,7 +53,7 @@ class Remote:
         except fleet.FleetError as error:
             raise EngineError(f"{model.title}: {error}") from error
         self._workers: dict[int, Worker] = {}
-        self._fruitless = 0
+        self._fruitless, self._told = 0, False
         try:
             self._refuse_too_few()
             for number in range(1, self._count + 1):
@@ -96,9 +96,7 @@ class Remote:
         return [worker for worker in self._workers.values() if worker.ready]
 
     def _start(self, number: int) -> None:
-        single = dataclasses.replace(
-            self.model, engine="vllm", options=self.model.options | {"data_parallel_size": 1}
-        )
+        single = dataclasses.replace(self.model, engine="vllm", options=self.model.options | {"data_parallel_size": 1})
         settings = {name: os.environ[name] for name in SETTINGS} | {
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")  # Ray has an opinion on it, and sums round otherwise
         }
@@ -118,7 +116,7 @@ class Remote:
         first = {worker.turns[0]: worker for worker in self._workers.values() if worker.turns}
         spoken, _ = self._ray.wait(list(first), timeout=seconds)
         if not spoken and not self._ready():
-            self._tell(f"no worker yet: each of {self._count} needs {self._need()}, the cluster has {self._free()} free")
+            self._tell_what_is_free()
         heard: list[tuple[int, Completion]] = []
         for worker in (first[turn] for turn in spoken):
             try:
@@ -152,9 +150,7 @@ class Remote:
         del self._workers[worker.number]
         self._fruitless += 1
         if self._fruitless >= FRUITLESS:
-            raise EngineError(
-                f"{self.model.title}: {ended}; {FRUITLESS} workers in a row have ended without an answer"
-            )
+            raise EngineError(f"{self.model.title}: {ended}; {FRUITLESS} workers in a row have ended without an answer")
         self._tell(f"{ended}; another one takes its place, and {owed} requests are asked again")
         self._start(worker.number)
 
@@ -183,12 +179,14 @@ class Remote:
                     "machines of a run need the same code and packages"
                 )
 
-    def _need(self) -> str:
-        return f"{self._each} GPUs of one machine" if self._each else "one core"
-
-    def _free(self) -> str:
-        free = self._ray.available_resources()
-        return f"{free.get('GPU', 0):g} GPUs and {free.get('CPU', 0):g} cores"
+    def _tell_what_is_free(self) -> None:
+        """Say once, of a cluster that others may use too, what workers need that have not come for a while."""
+        if not fleet.is_local() and not self._told:
+            need = f"{self._each} GPUs of one machine" if self._each else "a core"
+            free = self._ray.available_resources()
+            have = f"{free.get('GPU', 0):g} GPUs and {free.get('CPU', 0):g} cores"
+            self._tell(f"no worker is ready yet; each of {self._count} needs {need}, the cluster has {have} free")
+            self._told = True
 
     def _tell(self, message: str) -> None:
         print(f"{self.model.title}: {message}", file=sys.stderr, flush=True)
@@ -206,10 +204,8 @@ def _count(model: Model) -> tuple[int, int]:
 
 
 def _reason(error: Exception) -> str:
-    """Why an actor ended, in one line: what it raised, or what Ray knows."""
+    """Why a worker ended, in one line: what its engine raised, or else what Ray knows."""
     cause = getattr(error, "cause", None)
-    told = str(cause or error)
-    for hint, said in (("SYSTEM_ERROR", "its process was killed, or ran out of memory"), ("node", "")):
-        if said and hint in told:
-            return said
-    return fleet.line(cause or error)
+    if cause:
+        return f"{type(cause).__name__}: {fleet.line(cause)}"
+    return "its process was killed, or ran out of memory" if "SYSTEM_ERROR" in str(error) else fleet.line(error)
