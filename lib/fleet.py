@@ -1,4 +1,4 @@
-"""A cluster of machines that Ray holds together: joined where RAY_ADDRESS names one, else started on this machine alone.
+"""Machines that Ray holds together as a cluster: joined where RAY_ADDRESS names one, else started on this one alone.
 
 It is joined once in a process and left when that ends. A cluster of our own hears this machine only, shows no
 dashboard, reports nothing to anyone and goes with the process that started it, however that ends.
@@ -53,7 +53,7 @@ def join() -> Any:
         import ray
     except ImportError as error:
         raise FleetError(
-            f"Ray is not installed ({_line(error)}): it is the extra `cluster` of pyproject.toml, and `make env` "
+            f"Ray is not installed ({line(error)}): it is the extra `cluster` of pyproject.toml, and `make env` "
             "installs it"
         ) from error
     if not ray.is_initialized():

@@ -1,7 +1,7 @@
 """Grades of whole tables: math answers, programs, and the rows of `grades`.
 
 What plain reading settles never leaves this process. Answers that have to be parsed go to `lib.workers`, programs to
-`lib.sandbox`, both by way of `lib.graders`: on this machine, or on those of a cluster.
+`lib.sandbox`, both by way of `lib.graders`, which knows whether that is here or on a cluster.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where answers are graded: in processes of this machine, or, with MIDTHOUGHT_GRADERS=ray, on all machines of a cluster.
+"""Where answers are graded: in processes of this machine, or, with MIDTHOUGHT_GRADERS=ray, all over a cluster.
 
 There, chunks of answers are tasks of Ray, one a core, and each is graded as it would be here: by `workers`, or in the
 `sandbox` of the machine that it comes to. The verdicts are the same, row by row. A task whose machine is lost is done
@@ -21,6 +21,7 @@ VARIABLE = "MIDTHOUGHT_GRADERS"
 PLACES = ("local", "ray")
 PAIRS, PROGRAMS = 256, 16  # of a task at most: seconds of work, as a task costs milliseconds
 SHARE = 4  # tasks for each core at least, where there are so many answers, so that no core ends long before the others
+AHEAD = 2  # tasks for each core that are given out: one to do and one to go on with
 SILENT_SECONDS = 5  # before progress is shown
 
 T = TypeVar("T")
@@ -94,24 +95,24 @@ def _run_packed(tests: list[Any], programs: list[tuple[str | None, int]], *rest:
 
 
 def _chunks(rows: list[T], most: int) -> Iterator[list[T]]:
-    ray = _cluster()
-    cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    size = max(1, min(most, len(rows) // (SHARE * cores)))
+    size = max(1, min(most, len(rows) // (SHARE * _cores())))
     return (rows[i : i + size] for i in range(0, len(rows), size))
 
 
 def _everywhere(work: Callable[..., T], chunks: list[tuple], count: int | None, unit: str) -> list[T]:
-    """The results of `work` on the arguments of each chunk, in their order; `count` tasks at a time, None: all."""
+    """The results of `work` on the arguments of each chunk, in their order; `count` tasks at a time, None: all cores.
+
+    Few tasks wait ahead, as none is cancelled when one fails: in Ray 2.60 that can end the process that asks for it.
+    """
     ray = _cluster()
     task = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(work)
-    results: dict[int, T] = {}
-    running: dict[Any, int] = {}
+    most, results, running = count or AHEAD * _cores(), {}, {}
     waiting = iter(enumerate(chunks))
     bar = tqdm(total=len(chunks), unit=f"chunk of {unit}", delay=SILENT_SECONDS, file=sys.stderr, dynamic_ncols=True)
     try:
         with bar:
             while len(results) < len(chunks):
-                while (count is None or len(running) < count) and (chunk := next(waiting, None)):
+                while len(running) < most and (chunk := next(waiting, None)):
                     running[task.remote(*chunk[1])] = chunk[0]
                 (done,), _ = ray.wait(list(running))
                 results[running.pop(done)] = ray.get(done)
@@ -120,10 +121,11 @@ def _everywhere(work: Callable[..., T], chunks: list[tuple], count: int | None, 
         raise error.cause from None  # what is said there is said of grading itself, as it would be here
     except ray.exceptions.RayError as error:
         raise GradersError(f"grading on the cluster: {fleet.line(error)}") from error
-    finally:
-        for left in running:
-            ray.cancel(left, force=True)
     return [results[i] for i in range(len(chunks))]
+
+
+def _cores() -> int:
+    return max(1, int(_cluster().cluster_resources().get("CPU", 1)))
 
 
 def _cluster() -> Any:
