@@ -1,9 +1,10 @@
 """Copies of a model on the machines of a Ray cluster, each in an actor around the same `offline.Offline`.
 
-`engine: ray` says so in a model's file; the option data_parallel_size says how many workers there are (1), and each
-gets as many GPUs of one machine as tensor_parallel_size and pipeline_parallel_size need together, none with vLLM's
-build for the CPU. A worker that ends is replaced, what it owed is done again, and a worker that comes late joins in. All machines
-must have this code and these packages at the same place; a worker with others is refused, as its answers may differ.
+`engine: ray` says so in a model's file; the option data_parallel_size says how many workers there are (1). Each gets as
+many GPUs of one machine as tensor_parallel_size and pipeline_parallel_size need together, and none with vLLM's build
+for the CPU. A worker that ends is replaced, what it owed is done again, and a worker that comes late joins in. All
+machines must have this code and these packages at the same place; a worker with others is refused, as its answers may
+differ.
 
 Not Ray Data's batch processing (`ray.data.llm`): its rows come back without finish_reason, so that a thought that was
 cut cannot be told from one that ended; its requests have no key, thus no answer could be kept as it comes; and it asks
