@@ -12,9 +12,9 @@ The modules stand in layers; each imports only from the layers above it in this 
    numbers, and our rows beside them), `crossed` (two verdicts on the same rows, in a square), `machine` (what computes
    here), `leaks` (what must not leave it in a file), `rederive` (results computed again from stored tables),
    `differences` (between these and the stored ones)
-2. `params` (YAML files to settings), `tokens` (text to ids), `notation` (how answers are written), `tiny_thought` (how
-   our own models think about generated problems), `measures` (an answer beside the full-thinking one), `objects` (files
-   of object stores)
+2. `fleet` (many machines as one, by Ray), `params` (YAML files to settings), `tokens` (text to ids), `notation` (how
+   answers are written), `tiny_thought` (how our own models think about generated problems), `measures` (an answer
+   beside the full-thinking one), `objects` (files of object stores)
 3. `contests` and `own` (LiveCodeBench and own problems in); `turns` (prompts and user turns in ids), `harmony` and
    `cuts` (where messages, characters and sentences end among ids); `units` (which of them count), `latex` (LaTeX to
    expressions), `tiny_truth` (what is so of their records), `thresholds` (from where on a row is a failure); `devices`
@@ -28,11 +28,12 @@ The modules stand in layers; each imports only from the layers above it in this 
    (differences on the same problems), `curves` (accuracy and tokens by position), `claims` (the published statements,
    judged on a study): logic, tokens, text and frames in and out; they never import each other; `store` (results in an
    object store)
-6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here, a server, a replay),
-   `workers` (math answers compared in processes under limits), `sandbox` (the one that does dangerous things: it runs
-   model-written programs); `anytime` (a curve in one number, and whether it rises), `compute` (interrupts at equal
-   tokens), `organisms` (what the rules find of what was planted)
-7. `parts` (completions on disk as they finish), `panels` (the frame of a figure), `provenance` (what made each step)
+6. `plan` (which requests a study makes), `engine` (the one that does expensive things: vLLM here or on a cluster, a
+   server, a replay), `workers` (math answers compared in processes under limits), `sandbox` (the one that does
+   dangerous things: it runs model-written programs); `anytime` (a curve in one number, and whether it rises), `compute`
+   (interrupts at equal tokens), `organisms` (what the rules find of what was planted)
+7. `parts` (completions on disk as they finish), `graders` (where answers are graded: on this machine, on many),
+   `panels` (the frame of a figure), `provenance` (what made each step)
 8. `run`, `grade`, `figures`, `review`, `notebook`: put the layers together for a notebook; `charts` (figures that set
    one thing against another), `booktabs` (frames as tables for LaTeX); `archive` (a study in one file), `verify`
    (whether its results can be had again)

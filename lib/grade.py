@@ -1,7 +1,7 @@
 """Grades of whole tables: math answers, programs, and the rows of `grades`.
 
 What plain reading settles never leaves this process. Answers that have to be parsed go to `lib.workers`, programs to
-`lib.sandbox`.
+`lib.sandbox`, both by way of `lib.graders`, which knows whether that is here or on a cluster.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from lib import answers, programs, sandbox, schema
-from lib import workers as processes
+from lib import answers, graders, programs, sandbox, schema
 
 # What a study's `grading` means: the profile for math answers and that for programs.
 PROFILES = {"exact": ("exact", "exact"), "published": ("published", "lcb")}
@@ -22,11 +21,12 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
 
     Returns a copy with the columns status, extracted and reason added, as in `answers.Grade`; an answer over
     a limit is ungradable, and the reason names the limit. Equal rows, and equal answers to one gold answer, are
-    graded once. `workers` is the most processes to use, by default one per usable core; none starts if plain
-    reading settles every row. `profile` names the rules: `exact`, or the looser ones of `lib.published`.
+    graded once. `workers` is the most processes to use (tasks of a cluster), by default one per usable core; none starts
+    if plain reading settles every row. `profile` names the rules: `exact`, or the looser ones of `lib.published`.
 
     Raises:
         ValueError: a column is missing, or the profile unknown.
+        GradersError: there is no cluster where the variable MIDTHOUGHT_GRADERS wants one.
     """
     if absent := {"text", "gold", "source"} - set(frame.columns):
         raise ValueError(f"grade.math: missing columns: {', '.join(sorted(absent))}")
@@ -35,7 +35,7 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
     verdicts = {row: answers.settle(*row, profile) for row in dict.fromkeys(rows)}
     open_rows = [row for row, verdict in verdicts.items() if verdict is None]
     pairs = [(answers.extract(text, source, profile), answers.wanted(gold, source)) for text, gold, source in open_rows]
-    compared = processes.grades(pairs, workers, profile)
+    compared = graders.grades(pairs, workers, profile)
     verdicts |= {row: compared[pair] for row, pair in zip(open_rows, pairs, strict=True)}
     grades = [verdicts[row] for row in rows]
     columns = {
@@ -71,6 +71,7 @@ def code(
     Raises:
         ValueError: a column is missing, or an unknown profile.
         SandboxError: nothing here is safe enough to run code in.
+        GradersError: as `math`.
     """
     if absent := {"code", "tests"} - set(frame.columns):
         raise ValueError(f"grade.code: missing columns: {', '.join(sorted(absent))}")
@@ -78,7 +79,7 @@ def code(
     names = frame["fn_name"] if "fn_name" in frame else [None] * len(frame)
     tests = [_with_name(given, name) for given, name in zip(frame["tests"], names, strict=True)]
     pairs = list(zip(codes, tests, strict=True))
-    verdicts = sandbox.run_all(pairs, workers, profile, limits, allow_unsafe, open_runner)
+    verdicts = graders.run_all(pairs, workers, profile, limits, allow_unsafe, open_runner)
     return frame.assign(
         status=pd.Series([verdict.status for verdict in verdicts], frame.index, dtype="str"),
         passed=pd.Series([verdict.passed for verdict in verdicts], frame.index, dtype="bool"),

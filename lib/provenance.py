@@ -24,7 +24,7 @@ from lib.settings import Model
 WHOLE = 256 * 2**20  # bytes up to which a file is hashed whole; of a larger one its size and both ends
 END = 2**20
 PACKAGES = (
-    *("vllm", "torch", "transformers", "tokenizers", "safetensors", "mistral-common"),
+    *("vllm", "ray", "torch", "transformers", "tokenizers", "safetensors", "mistral-common"),
     *("math-verify", "latex2sympy2-extended", "sympy", "antlr4-python3-runtime"),
     *("numpy", "pandas", "pyarrow", "matplotlib", "papermill", "nbclient", "ipykernel"),
 )
@@ -218,7 +218,7 @@ def _sources(notebook: Path) -> list[str]:
 
 def _fetched(model: Model) -> str | None:
     """The commit of a hub model that lies in the cache of this machine, null if none does."""
-    if model.is_local or model.engine != "vllm":
+    if model.is_local or model.engine not in ("vllm", "ray"):
         return None
     from huggingface_hub import try_to_load_from_cache  # comes with transformers, and takes its time to import
 

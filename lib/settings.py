@@ -140,7 +140,7 @@ class Model(_Params):
     prompt_code: Text = PROBLEM_SLOT  # the same on a code problem; its starter code follows in a fence
     opens_thinking: bool = False  # whether the mark that opens the thinking is put at the end of the prompt
     system_file: Text | None = None  # system prompt that the model needs: a file beside its weights
-    engine: Literal["vllm", "server", "replay"] = "vllm"  # what generates
+    engine: Literal["vllm", "ray", "server", "replay"] = "vllm"  # what generates
     structured: bool = True  # whether the engine holds answers to a JSON schema; false leaves it to the prompt
     options: dict[str, JsonValue] = Field(default_factory=dict)  # the engine's own arguments
     planted: Planted | None = None  # rate of each failure mode it was taught; null: a model like others

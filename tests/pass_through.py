@@ -19,12 +19,17 @@ def main(
     count: int | None = None,
     opened: Callable[[Model], AbstractContextManager[Engine]] = engine.open,
 ) -> run.Usage:
-    study, model = params.load_study(study_name, problems=count), params.load_model(model_name)
+    with opened(params.load_model(model_name)) as ready:
+        return through(ready, study_name, count)
+
+
+def through(ready: Engine, study_name: str, count: int | None = None) -> run.Usage:
+    study, model = params.load_study(study_name, problems=count), ready.model
     chosen = [params.load_interrupt(name) for name in study.interrupts]
     asked = problems.subset(problems.load("tiny"), study.problems)
     news = updates.by_construction(asked)
     usage = run.Usage()
-    with parts.open(study.name, model.name, rows=16) as store, opened(model) as ready:
+    with parts.open(study.name, model.name, rows=16) as store:
         traces = run.initial(ready, study, asked, news, chosen, store)
         tables.write(traces, "traces", study.name, model.name, params=study.as_dict())
         after = run.continuations(ready, study, traces, news, chosen, asked, store, usage)

@@ -24,7 +24,7 @@ LAYERS = [
         *("settings", "tables", "tiny", "tiny_code", "lines", "programs", "replies", "controls", "clusters"),
         *("reported", "machine", "leaks", "differences", "rederive", "working", "crossed"),
     },
-    {"params", "tokens", "notation", "tiny_thought", "measures", "objects"},
+    {"fleet", "params", "tokens", "notation", "tiny_thought", "measures", "objects"},
     {
         *("devices", "rates", "contests", "own", "cuts", "harmony", "turns", "latex", "units", "tiny_truth"),
         *("thresholds", "mirror"),
@@ -35,7 +35,7 @@ LAYERS = [
         *("claims", "store"),
     },
     {"plan", "engine", "workers", "sandbox", "anytime", "compute", "organisms"},
-    {"parts", "panels", "provenance"},
+    {"parts", "graders", "panels", "provenance"},
     {"run", "grade", "figures", "notebook", "review", "archive", "verify", "charts", "booktabs"},
     {"augment", "solutions", "grm", "captions"},
     {"judging", "marked"},
@@ -132,7 +132,7 @@ def test_lib_is_found_from_any_folder(tmp_path):
 
 def test_importing_lib_is_quiet_and_light():
     names = ", ".join(f"lib.{name_of(file)}" for file in modules if name_of(file) != "__init__")
-    heavy = ("vllm", "torch", "transformers", "datasets", "s3fs")
+    heavy = ("vllm", "torch", "transformers", "datasets", "ray", "s3fs")
     code = f"import sys, {names}; print([name for name in {heavy} if name in sys.modules])"
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)

@@ -1,7 +1,8 @@
 """The engine: prompt ids in, generated ids out as they finish.
 
-Which one is a matter of a model's file: `engine: vllm` runs the model here (`offline`), `server` asks an endpoint that
-speaks OpenAI's protocol, `replay` reads what was recorded. All three take and give token ids, never text.
+Which one is a matter of a model's file: `engine: vllm` runs the model here (`offline`), `ray` on the machines of a
+cluster (`remote`), `server` asks an endpoint that speaks OpenAI's protocol, `replay` reads what was recorded. All four
+take and give token ids, never text.
 """
 
 from collections.abc import Iterable, Iterator
@@ -134,6 +135,10 @@ def _class(model: Model) -> type:
         from lib.engine.replay import Replay
 
         return Replay
+    if model.engine == "ray":
+        from lib.engine.remote import Remote
+
+        return Remote
     from lib.engine.copies import Copies
     from lib.engine.offline import Offline
 

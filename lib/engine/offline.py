@@ -45,11 +45,10 @@ class Offline:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """As `Engine.generate` says."""
-        window = WINDOW * self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
         requests = iter(requests)
         try:
             while True:
-                for request in islice(requests, window - len(self._running)):
+                for request in islice(requests, self.window - len(self._running)):
                     self.send(request)
                 if not self.busy:
                     return
@@ -62,6 +61,11 @@ class Offline:
         if self._llm:
             self._llm.llm_engine.engine_core.shutdown()
         self._llm = None
+
+    @property
+    def window(self) -> int:
+        """Requests that it should hold, at most."""
+        return WINDOW * self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
 
     @property
     def busy(self) -> bool:

@@ -1,0 +1,267 @@
+"""A cluster of Ray on this machine: the rows, keys and bytes of one process, whatever dies, and verdicts likewise."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pass_through import through
+
+from lib import engine, fleet, grade, graders, markup, params, paths, problems
+from lib.engine import Completion, EngineError, Request, remote, request_key
+from lib.engine.remote import Remote
+from lib.settings import Model
+
+ALONE = params.load_model("tiny-lrm-s")
+STUDY, PROBLEMS = "smoke", 4
+
+
+def several(count: int = 2, **options) -> Model:
+    more = {"data_parallel_size": count} | options
+    return dataclasses.replace(ALONE, engine="ray", options=ALONE.options | more)
+
+
+def asked(count: int) -> list[Request]:
+    prompts = [markup.prompt_ids(text, ALONE) for text in problems.load("tiny").head(count)["problem"]]
+    return [Request(f"{i} {k}", ids, 10 * i + k) for i, ids in enumerate(prompts) for k in range(3)]
+
+
+def shown(done: Completion) -> tuple:
+    return done.key, list(done.token_ids), done.finish_reason
+
+
+def living(top: int) -> set[int]:
+    """The processes below one, but those that are dead and only not yet waited for."""
+    parents, alive = {}, set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        parents[int(folder.name)] = int(parent)
+        if state != "Z":
+            alive.add(int(folder.name))
+    found, todo = set(), {top}
+    while todo:
+        todo = {process for process, parent in parents.items() if parent in todo}
+        found |= todo
+    return found & alive
+
+
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[set[int]]:
+    """The processes of a cluster of this machine alone, which are all gone at the end."""
+    assert not os.environ.get(fleet.ADDRESS)
+    before = living(os.getpid())
+    ray = fleet.join()
+    yield living(os.getpid()) - before
+    ours = {process for process in living(os.getpid()) if of_ray(process)}
+    assert ours
+    fleet.leave()
+    assert not ray.is_initialized()
+    until(lambda: not any(of_ray(process) for process in ours))
+
+
+def of_ray(process: int) -> bool:
+    """Whether a process is alive and one of Ray's."""
+    try:
+        started_as = Path(f"/proc/{process}/cmdline").read_text()
+    except OSError:
+        return False
+    return started_as.startswith("ray::") or "/site-packages/ray/" in started_as
+
+
+@pytest.fixture(scope="module")
+def ready(cluster) -> Iterator[Remote]:
+    with engine.open(several()) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory) -> tuple[dict[str, tuple], dict[str, bytes]]:
+    """What one process gives: completions by key, and tables by name."""
+    with engine.open(ALONE) as alone:
+        completions = {done.key: shown(done) for done in alone.generate(asked(30))}
+        return completions, tables(alone, tmp_path_factory.mktemp("single"))
+
+
+def tables(opened: engine.Engine, folder: Path) -> dict[str, bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(paths.OUTPUTS_VARIABLE, str(folder))
+        through(opened, STUDY, PROBLEMS)
+    return {file.name: file.read_bytes() for file in folder.rglob("tables/**/*.parquet")}
+
+
+def test_the_engine_is_no_part_of_a_key():
+    for count in (1, 2, 8):
+        assert request_key(several(count), [1, 2], 3) == request_key(ALONE, [1, 2], 3)
+
+
+def test_two_workers_give_the_tables_of_one_process_to_the_byte(ready, single, tmp_path):
+    assert isinstance(ready, Remote) and len({worker.ready.process for worker in ready._workers.values()}) == 2
+    together = tables(ready, tmp_path)
+    assert sorted(together) == ["continuations.parquet", "traces.parquet"]
+    assert together == single[1]
+
+
+def test_a_worker_killed_in_mid_run_loses_and_repeats_nothing(ready, single, capfd):
+    capfd.readouterr()
+    killed = ready._workers[2].ready.process
+    given = []
+    for done in ready.generate(asked(30)):
+        given.append(shown(done))
+        if len(given) == 1:
+            os.kill(killed, signal.SIGKILL)
+    assert len(given) == len(single[0])
+    assert dict(zip((row[0] for row in given), given, strict=True)) == single[0]
+    until(lambda: ready._workers[2].ready or ready._hear(None, 1.0))
+    assert ready._workers[2].ready.process != killed
+    told = capfd.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith(f"TinyLRM-S: worker 2 of 2 (process {killed} on ")
+    assert "has ended: its process was killed, or ran out of memory; another one takes its place, and " in line
+    assert " and 0 requests" not in line
+
+
+def test_a_caller_that_stops_early_leaves_nothing_running(ready):
+    several = ready.generate(asked(10))
+    next(several)
+    several.close()
+    left = list(ready.generate([Request("after", [10, 11], 0, max_tokens=3)]))
+    assert [done.key for done in left] == ["after"]
+
+
+def test_what_a_worker_refuses_is_told_and_the_next_run_goes_on(ready):
+    with pytest.raises(EngineError, match="long: prompt of 768 tokens, expected fewer"):
+        list(ready.generate([*asked(2), Request("long", [10] * 768, 0)]))
+    with pytest.raises(EngineError, match="no schema: vLLM refuses it: "):
+        list(ready.generate([*asked(2), Request("no schema", [10, 11], 0, json_schema={"type": "no such type"})]))
+    assert len(list(ready.generate(asked(1)))) == 3
+
+
+def test_a_worker_with_other_packages_is_refused(ready):
+    known = ready._workers[1].ready
+    other = dataclasses.replace(known, host="box7", versions=known.versions | {"torch": "0.1"})
+    with pytest.raises(EngineError, match=r"TinyLRM-S: box7 has torch 0\.1, expected .* as here"):
+        ready._refuse_others(other)
+    ready._refuse_others(known)
+
+
+def test_the_cluster_hears_this_machine_only(cluster, ready):
+    listening = {}
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                listening[fields[9]] = fields[1].split(":")[0]
+    files = (file for process in cluster for file in Path(f"/proc/{process}/fd").glob("*"))
+    heard = {listening[inode] for inode in set(map(socket_of, files)) & listening.keys()}
+    assert heard and heard <= {"0100007F", "0000000000000000FFFF00000100007F"}
+
+
+def socket_of(file: Path) -> str:
+    """The number of the socket that an open file of a process is; empty if it is none."""
+    try:
+        kind, _, number = os.readlink(file).partition(":")
+    except OSError:
+        return ""
+    return number.strip("[]") if kind == "socket" else ""
+
+
+ANSWERS = [
+    (r"\boxed{\frac{14}{4}}", "3.5"),
+    (r"\boxed{x^2+2x+1}", "(x+1)^2"),
+    (r"\boxed{x^2+2x}", "(x+1)^2"),
+    (r"\boxed{\sqrt{8}}", r"2\sqrt{2}"),
+    (r"\boxed{\{1,2\}}", r"\{2,1\}"),
+    ("no answer", "3"),
+    (None, "3"),
+]
+TESTS = '{"inputs": ["1\\n", "5\\n"], "outputs": ["2\\n", "6\\n"]}'
+CODES = ["print(int(input()) + 1)", "print(2)", "print(", None, "import os\nos.abort()", "print(int(input()) + 1)"]
+
+
+def test_verdicts_of_the_cluster_are_those_of_this_machine(cluster, monkeypatch):
+    math = pd.DataFrame(ANSWERS * 3, columns=["text", "gold"]).assign(source="math500")
+    code = pd.DataFrame({"code": CODES, "tests": TESTS}, index=range(7, 13))
+    here = grade.math(math), grade.code(code)
+    monkeypatch.setenv(graders.VARIABLE, "ray")
+    called = []
+    everywhere = graders._everywhere
+    monkeypatch.setattr(graders, "_everywhere", lambda *args: called.append(args[-1]) or everywhere(*args))
+    monkeypatch.setattr(graders, "PROGRAMS", 2)
+    pd.testing.assert_frame_equal(grade.math(math), here[0])
+    pd.testing.assert_frame_equal(grade.code(code), here[1])
+    assert called == ["answers", "programs"]
+    assert {"correct", "incorrect", "no_answer"} <= set(here[0]["status"]) & set(here[1]["status"])
+
+
+def test_an_error_of_grading_is_the_same_on_a_cluster(cluster, monkeypatch):
+    frame = pd.DataFrame({"code": ["print(1)"], "tests": [TESTS]})
+    monkeypatch.setenv(graders.VARIABLE, "ray")
+    with pytest.raises(ValueError, match="profile: expected one of exact, lcb, got 'loose'"):
+        grade.code(frame, profile="loose")
+
+
+def test_a_place_for_graders_that_does_not_exist_is_told(monkeypatch):
+    monkeypatch.setenv(graders.VARIABLE, "slurm")
+    with pytest.raises(graders.GradersError, match="MIDTHOUGHT_GRADERS should be local or ray, got 'slurm'"):
+        grade.math(pd.DataFrame([(r"\boxed{\sqrt{8}}", "3", "math500")], columns=["text", "gold", "source"]))
+
+
+def test_a_cluster_that_is_there_is_joined_and_left_alone(cluster):
+    address = fleet.join().get_runtime_context().gcs_address
+    code = "\n".join(
+        [
+            "import pandas as pd",
+            "from lib import fleet, grade",
+            f"math = pd.DataFrame({ANSWERS!r}, columns=['text', 'gold']).assign(source='math500')",
+            "print(grade.math(math)['status'].tolist())",
+            "print(fleet.join().get_runtime_context().gcs_address)",
+        ]
+    )
+    env = os.environ | {"PYTHONPATH": str(paths.ROOT), fleet.ADDRESS: address, graders.VARIABLE: "ray"}
+    told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    here = grade.math(pd.DataFrame(ANSWERS, columns=["text", "gold"]).assign(source="math500"))["status"].tolist()
+    assert told.stdout.splitlines() == [str(here), address]
+    assert fleet.join().is_initialized()
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EngineError, match=r"TinyLRM-S: Ray is not installed .* extra `cluster`.* `make env`"):
+        Remote(several())
+    monkeypatch.setenv(graders.VARIABLE, "ray")
+    with pytest.raises(graders.GradersError, match="MIDTHOUGHT_GRADERS=ray: Ray is not installed"):
+        graders.grades([("1", "2")])
+
+
+def test_options_that_cannot_be_met_are_told(cluster, monkeypatch):
+    for count in (0, "2", True):
+        with pytest.raises(EngineError, match=r"options\.data_parallel_size: should be a count"):
+            Remote(several(count))
+    monkeypatch.setattr(remote, "version", lambda name: "none")  # as with vLLM's build for GPUs
+    with pytest.raises(EngineError, match=r"data_parallel_size: 2 workers of 2 need 4 GPUs, there are \d"):
+        Remote(several(tensor_parallel_size=2))
+
+
+def test_workers_that_end_in_a_row_without_an_answer_end_the_run(ready, monkeypatch):
+    monkeypatch.setattr(remote, "FRUITLESS", 1)
+    os.kill(ready._workers[1].ready.process, signal.SIGKILL)
+    with pytest.raises(EngineError, match=r"TinyLRM-S: worker 1 of 2 .* has ended: .*; 1 workers in a row have ended"):
+        list(ready.generate(asked(30)))
