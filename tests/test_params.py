@@ -374,7 +374,7 @@ BAD_MODELS = [
     ({"top_k": 20.5}, ["top_k", "integer"]),
     ({"max_tokens": True}, ["max_tokens", "integer", "true"]),
     ({"path": 7}, ["path", "string", "7"]),
-    ({"engine": "sglang"}, ["engine", "'vllm', 'server' or 'replay'", '"sglang"']),
+    ({"engine": "sglang"}, ["engine", "'vllm', 'ray', 'server' or 'replay'", '"sglang"']),
     ({"options": [1]}, ["options", "[1]"]),
     ({"family": "qwen"}, ["family: no markup for qwen (did you mean qwen3?)", "gpt_oss", "vllm:<parser>"]),
     ({"family": "vllm:"}, ["family"]),
