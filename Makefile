@@ -2,7 +2,7 @@
 # hangs on the notebook, the parameters, and just those modules of lib/ that the notebook imports.
 #
 # Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2  GPUS=0,1  EXTRA=cpu|gpu
-#             PYTHON=python3
+#             TO=file.zip  ARCHIVE=file.zip  WATCH=1  ARGS="of bench"  PYTHON=python3
 
 ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU Make 4.3 or newer is needed, this is $(MAKE_VERSION))

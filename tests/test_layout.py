@@ -83,6 +83,7 @@ TREE = [
     "params/studies/tiny.yaml",
     "models/tiny_lrm",
     "models/tiny_grm",
+    *(f"docs/{name}.md" for name in ("clusters", "performance", "scale")),
     "tests",
 ]
 
