@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -36,22 +37,19 @@ def shown(done: Completion) -> tuple:
     return done.key, list(done.token_ids), done.finish_reason
 
 
-def living(top: int) -> set[int]:
-    """The processes below one, but those that are dead and only not yet waited for."""
-    parents, alive = {}, set()
+def living(*tops: int) -> set[int]:
+    """The processes below some, but those that are dead and only not yet waited for."""
+    parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             state, parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-        except OSError:
-            continue
-        parents[int(folder.name)] = int(parent)
-        if state != "Z":
-            alive.add(int(folder.name))
-    found, todo = set(), {top}
+            if state != "Z":
+                parents[int(folder.name)] = int(parent)
+    found, todo = set(), set(tops)
     while todo:
         todo = {process for process, parent in parents.items() if parent in todo}
         found |= todo
-    return found & alive
+    return found
 
 
 def until(holds: Callable[[], bool], seconds: float = 120) -> None:
@@ -69,19 +67,20 @@ def cluster() -> Iterator[set[int]]:
     ray = fleet.join()
     yield living(os.getpid()) - before
     ours = {process for process in living(os.getpid()) if of_ray(process)}
+    ours |= living(*ours)
     assert ours
     fleet.leave()
     assert not ray.is_initialized()
-    until(lambda: not any(of_ray(process) for process in ours))
+    until(lambda: not ours & (living(os.getpid()) | living(1)))
 
 
 def of_ray(process: int) -> bool:
-    """Whether a process is alive and one of Ray's."""
+    """Whether a process runs a program of Ray's."""
     try:
-        started_as = Path(f"/proc/{process}/cmdline").read_text()
+        program = Path(f"/proc/{process}/cmdline").read_text().split("\0")[:3]
     except OSError:
         return False
-    return started_as.startswith("ray::") or "/site-packages/ray/" in started_as
+    return program[0].startswith("ray::") or any(part.startswith("/") and "/ray/" in part for part in program)
 
 
 @pytest.fixture(scope="module")
