@@ -60,12 +60,11 @@ def until(holds: Callable[[], bool], seconds: float = 120) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[set[int]]:
-    """The processes of a cluster of this machine alone, which are all gone at the end."""
+def cluster() -> Iterator[None]:
+    """A cluster of this machine alone; its processes are all gone at the end."""
     assert not os.environ.get(fleet.ADDRESS)
-    before = living(os.getpid())
     ray = fleet.join()
-    yield living(os.getpid()) - before
+    yield
     ours = {process for process in living(os.getpid()) if of_ray(process)}
     ours |= living(*ours)
     assert ours
@@ -160,14 +159,15 @@ def test_a_worker_with_other_packages_is_refused(ready):
     ready._refuse_others(known)
 
 
-def test_the_cluster_hears_this_machine_only(cluster, ready):
+def test_the_cluster_hears_this_machine_only(ready):
     listening = {}
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A":
                 listening[fields[9]] = fields[1].split(":")[0]
-    files = (file for process in cluster for file in Path(f"/proc/{process}/fd").glob("*"))
+    own = {os.getpid(), *filter(of_ray, living(os.getpid()))}
+    files = (file for process in own for file in Path(f"/proc/{process}/fd").glob("*"))
     heard = {listening[inode] for inode in set(map(socket_of, files)) & listening.keys()}
     assert heard and heard <= {"0100007F", "0000000000000000FFFF00000100007F"}
 
