@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -36,22 +37,19 @@ def shown(done: Completion) -> tuple:
     return done.key, list(done.token_ids), done.finish_reason
 
 
-def living(top: int) -> set[int]:
-    """The processes below one, but those that are dead and only not yet waited for."""
-    parents, alive = {}, set()
+def living(*tops: int) -> set[int]:
+    """The processes below some, but those that are dead and only not yet waited for."""
+    parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             state, parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-        except OSError:
-            continue
-        parents[int(folder.name)] = int(parent)
-        if state != "Z":
-            alive.add(int(folder.name))
-    found, todo = set(), {top}
+            if state != "Z":
+                parents[int(folder.name)] = int(parent)
+    found, todo = set(), set(tops)
     while todo:
         todo = {process for process, parent in parents.items() if parent in todo}
         found |= todo
-    return found & alive
+    return found
 
 
 def until(holds: Callable[[], bool], seconds: float = 120) -> None:
@@ -62,26 +60,26 @@ def until(holds: Callable[[], bool], seconds: float = 120) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[set[int]]:
-    """The processes of a cluster of this machine alone, which are all gone at the end."""
+def cluster() -> Iterator[None]:
+    """A cluster of this machine alone; its processes are all gone at the end."""
     assert not os.environ.get(fleet.ADDRESS)
-    before = living(os.getpid())
     ray = fleet.join()
-    yield living(os.getpid()) - before
+    yield
     ours = {process for process in living(os.getpid()) if of_ray(process)}
+    ours |= living(*ours)
     assert ours
     fleet.leave()
     assert not ray.is_initialized()
-    until(lambda: not any(of_ray(process) for process in ours))
+    until(lambda: not ours & (living(os.getpid()) | living(1)))
 
 
 def of_ray(process: int) -> bool:
-    """Whether a process is alive and one of Ray's."""
+    """Whether a process runs a program of Ray's."""
     try:
-        started_as = Path(f"/proc/{process}/cmdline").read_text()
+        program = Path(f"/proc/{process}/cmdline").read_text().split("\0")[:3]
     except OSError:
         return False
-    return started_as.startswith("ray::") or "/site-packages/ray/" in started_as
+    return program[0].startswith("ray::") or any(part.startswith("/") and "/ray/" in part for part in program)
 
 
 @pytest.fixture(scope="module")
@@ -161,14 +159,15 @@ def test_a_worker_with_other_packages_is_refused(ready):
     ready._refuse_others(known)
 
 
-def test_the_cluster_hears_this_machine_only(cluster, ready):
+def test_the_cluster_hears_this_machine_only(ready):
     listening = {}
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A":
                 listening[fields[9]] = fields[1].split(":")[0]
-    files = (file for process in cluster for file in Path(f"/proc/{process}/fd").glob("*"))
+    own = {os.getpid(), *filter(of_ray, living(os.getpid()))}
+    files = (file for process in own for file in Path(f"/proc/{process}/fd").glob("*"))
     heard = {listening[inode] for inode in set(map(socket_of, files)) & listening.keys()}
     assert heard and heard <= {"0100007F", "0000000000000000FFFF00000100007F"}
 
