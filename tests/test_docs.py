@@ -18,6 +18,13 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
+def commands(page: Path) -> str:
+    """What a page gives to type: its code, of a line and within one."""
+    text = page.read_text()
+    code = re.findall(r"^```\w*\n(.*?)^```$|^ {4}(.*?)$|`([^`\n]+)`", text, re.DOTALL | re.MULTILINE)
+    return "\n".join("".join(parts) for parts in code)
+
+
 def anchors(page: Path) -> set[str]:
     """What links within a page may name: its headings, in small letters, blanks as dashes."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
@@ -55,7 +62,7 @@ def check_bash(text: str) -> None:
 
 @by_page
 def test_targets_studies_and_models_that_are_named_exist(page):
-    makefile, text = (paths.ROOT / "Makefile").read_text(), page.read_text()
+    makefile, text = (paths.ROOT / "Makefile").read_text(), commands(page)
     targets = set(re.findall(r"\bmake ([a-z][a-z-]+)", text))
     for target in targets:
         assert re.search(rf"^([a-z-]+ )*{target}( [a-z-]+)*:", makefile, re.MULTILINE), target
