@@ -229,6 +229,7 @@ def test_progress_passes_everything_on_and_tells_on_stderr(capfd, monkeypatch):
 def test_progress_in_a_log_is_whole_lines_now_and_then(capfd, monkeypatch):
     monkeypatch.delenv(shown.PROGRESS, raising=False)  # and what pytest captures is no terminal
     monkeypatch.setattr(shown, "EVERY", 0.0)
+    monkeypatch.setattr(shown, "BRIEF", 0.0)
     assert [done.key for done in engine.progress(8, answered(), "TinyLRM-S")] == list("01234")
     told = capfd.readouterr().err
     assert "\r" not in told
@@ -238,7 +239,10 @@ def test_progress_in_a_log_is_whole_lines_now_and_then(capfd, monkeypatch):
     assert re.fullmatch(r"TinyLRM-S: 5 requests answered in 00:0\d, [\d,]+ tokens/s", lines[-1])
     monkeypatch.setattr(shown, "EVERY", 3600.0)
     list(engine.progress(8, answered(), "TinyLRM-S"))
-    assert capfd.readouterr().err.count("\n") == 1  # what is soon done says so once
+    assert capfd.readouterr().err.count("\n") == 1
+    monkeypatch.setattr(shown, "BRIEF", 3600.0)
+    list(engine.progress(8, answered(), "TinyLRM-S"))
+    assert capfd.readouterr().err == ""  # a judge asks in many small batches
     list(engine.progress(8, iter(()), "TinyLRM-S"))
     assert capfd.readouterr().err == ""  # nothing was asked
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 PROGRESS = "MIDTHOUGHT_PROGRESS"  # `bar` or `lines`: a notebook's kernel does not see the terminal that it writes to
 EVERY = 30.0  # seconds between two lines of a log
+BRIEF = 5.0  # seconds up to which the end of a run is not worth one
 
 
 def progress(total: int, completions: Iterable[Any], name: str = "") -> Iterator[Any]:
@@ -67,8 +68,8 @@ def _lines(total: int, completions: Iterable[Any], name: str) -> Iterator[Any]:
             left = f", {_clock((total - count) * (now - begun) / (count - 1))} left" if count > 1 else ""
             _tell(f"{name}: {count:,} of {total:,} requests{left}, {_rate(tokens, now - begun)}")
         yield done
-    if count:
-        gone = time.monotonic() - begun
+    gone = time.monotonic() - begun
+    if count and gone > BRIEF:
         _tell(f"{name}: {count:,} requests answered in {_clock(gone)}, {_rate(tokens, gone)}")
 
 

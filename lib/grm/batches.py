@@ -35,7 +35,7 @@ class Batches:
                 missing += [request] if request.key not in users else []
                 users.setdefault(request.key, []).append(what)
         failed: dict[str, EngineError] = {}
-        for done in engine.progress(len(missing), self._generated(missing, failed)):
+        for done in engine.progress(len(missing), self._generated(missing, failed), self._ready.model.title):
             yield from ((what, done) for what in users[done.key])
         yield from ((what, error) for key, error in failed.items() for what in users[key])
 
