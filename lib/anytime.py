@@ -144,6 +144,7 @@ def _trend(curve: Curve, even: np.ndarray, draws: int, seed: int) -> dict[str, f
     random = np.random.default_rng(seed)
     mixed = np.array([abs(random.permuted(right, axis=1).sum(axis=0) @ ranks) for _ in range(draws)])
     slope = observed / (x @ x) / curve.n[even, 0].sum()
+    slope = round(slope, 12) + 0.0  # what rounding leaves of a flat curve is no slope, and no -0
     return {"trend": slope, "trend_p": (1 + (mixed >= page - 1e-9).sum()) / (1 + draws)}
 
 
