@@ -118,7 +118,7 @@ def _load(model: Model, marks: budget.Marks | None) -> Any:
 
 def _check_options(model: Model) -> None:
     """Compare the options with the names of vLLM's arguments; raises EngineError before anything is loaded."""
-    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())  # it speaks before it reads that itself
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())  # it speaks before it reads it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         try:
