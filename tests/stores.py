@@ -1,13 +1,15 @@
 """A real S3-compatible server on this machine, with buckets that are empty, and the keys that it takes."""
 
-import logging
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import fsspec
+import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from lib.objects import Objects
 
@@ -15,32 +17,25 @@ KEYS = {"AWS_ACCESS_KEY_ID": "FAKE-KEY-ID-0001", "AWS_SECRET_ACCESS_KEY": "FAKE-
 
 
 @contextmanager
-def serving(failing: list[str] | None = None) -> Iterator[str]:
-    """The server's address, as long as the block lasts.
-
-    It answers one request of each method in `failing` by an error of its own, and takes the method from the list.
-    """
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    served = server._server.app
-
-    def app(environ, start):
-        if failing and environ["REQUEST_METHOD"] in failing:
-            failing.remove(environ["REQUEST_METHOD"])
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            start("503 Service Unavailable", [("Content-Length", "0")])
-            return [b""]
-        return served(environ, start)
-
-    server._server.app = app
+def serving() -> Iterator[str]:
+    """The server's address, as long as the block lasts."""
+    command = [sys.executable, str(Path(__file__).with_name("s3_server.py"))]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     forget()
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:
-        server.stop()
+        process.stdin.close()  # which ends it
+        process.wait()
+        process.stdout.close()
         forget()
+
+
+def fail(address: str, *methods: str) -> list[str]:
+    """Have the server fail one request of each method, besides those that are left from before; all that are left."""
+    return httpx.put(f"{address}/failing", content=" ".join(methods)).text.split()
 
 
 def use(address: str, patch: pytest.MonkeyPatch) -> None:

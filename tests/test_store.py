@@ -360,17 +360,13 @@ def test_a_manifest_that_is_none_is_told(study):
             sharing.pull(STUDY)
 
 
-def test_a_store_that_fails_for_a_moment_is_asked_again(study, on, monkeypatch):
-    failing = []
-    with stores.serving(failing) as address:
-        stores.use(address, monkeypatch)
-        Objects(f"{paths.store()}").listed()  # the bucket is there: one server behind two addresses
-        failing += ["PUT", "GET", "GET"]
-        sharing.push(STUDY)
-        other = on("b")
-        failing.append("GET")
-        sharing.pull(STUDY)
-    assert failing == [] and held(other) == held(study)
+def test_a_store_that_fails_for_a_moment_is_asked_again(study, on, server):
+    stores.fail(server, "PUT", "GET", "GET")
+    sharing.push(STUDY)
+    other = on("b")
+    stores.fail(server, "GET")
+    sharing.pull(STUDY)
+    assert stores.fail(server) == [] and held(other) == held(study)
 
 
 # a step of a run
