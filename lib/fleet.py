@@ -8,6 +8,7 @@ import atexit
 import hashlib
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -27,7 +28,6 @@ SAME = ("vllm", "torch", "transformers")  # packages that must be of one version
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # of its own messages none on our stdout: what matters arrives as an exception
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     "RAY_worker_register_timeout_seconds": "600",  # a worker of a busy machine may need minutes to import what it runs
     "RAY_agent_register_timeout_ms": "600000",
@@ -57,6 +57,7 @@ def join() -> Any:
             "installs it"
         ) from error
     if not ray.is_initialized():
+        _quieten()
         _join(ray, address) if address else _start(ray)
     return ray
 
@@ -86,6 +87,17 @@ def versions() -> dict[str, str]:
 def line(error: BaseException | None) -> str:
     """The first line of what an error says, its class if it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _quieten() -> None:
+    """Of Ray's own messages none on our stdout: what matters arrives as an exception.
+
+    Its variable for that is read when it is imported, which vLLM may have done before.
+    """
+    from ray._private import ray_logging
+
+    for each in (ray_logging.stdout_deduplicator, ray_logging.stderr_deduplicator):
+        each.skip_re = re.compile(".")
 
 
 def _join(ray: Any, address: str) -> None:
