@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,28 @@ class _Loader(yaml.SafeLoader):
             if key.value in keys[:i]:
                 raise yaml.MarkedYAMLError(None, None, f"key {key.value} stands twice", key.start_mark)
         return super().construct_mapping(node, deep)
+
+
+def read_as(cls: type, name: str, about: str, prepared: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> Any:
+    """A file of `params/` itself as `cls`; `about` says what it holds, `prepared` makes YAML's values what `cls` takes.
+
+    Raises:
+        ParamsError: no such file, no sound YAML, a key that is missing or unknown, or a value of the wrong kind.
+    """
+    file = f"params/{name}.yaml"
+    try:
+        values = read(".", name)
+    except OSError as error:
+        raise ParamsError(f"no file {file}, expected {about}") from error
+    except ParamsError as error:
+        raise ParamsError(str(error).replace("/./", "/")) from error
+    known = [field.name for field in dataclasses.fields(cls)]
+    if unknown := [key for key in values if key not in known]:
+        raise ParamsError(f"{file}: {unknown[0]}: unknown key, expected {', '.join(known)}")
+    try:
+        return cls(**prepared(values))
+    except ValidationError as error:
+        raise ParamsError(f"{file}: {'; '.join(map(explain, error.errors()))}") from error
 
 
 def explain(error: Any) -> str:

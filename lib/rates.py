@@ -1,9 +1,8 @@
 """Rates: what an estimate for a hundred models rests on, from `params/scale.yaml`, where each value has its source."""
 
-import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from lib import params
@@ -86,24 +85,15 @@ def load() -> Rates:
         ParamsError: no such file, no sound YAML, a key that is missing or unknown, or a value of the wrong kind; told
             in one line with file and key.
     """
-    try:
-        values = params.read(".", "scale")
-    except OSError as error:
-        raise params.ParamsError(f"no file {FILE}, expected what an estimate rests on") from error
-    except params.ParamsError as error:
-        raise params.ParamsError(str(error).replace("/./", "/")) from error
-    known = [field.name for field in dataclasses.fields(Rates)]
-    for key in values:
-        if key not in known:
-            raise params.ParamsError(f"{FILE}: {key}: unknown key, expected {', '.join(known)}")
-    for key in ("sources", "interrupts", "positions"):
-        values[key] = tuple(values.get(key) or ())
-    if isinstance(values.get("thoughts"), dict):
-        values["thoughts"] = {key: tuple(pair) for key, pair in values["thoughts"].items()}
-    try:
-        rates = Rates(**values)
-    except ValidationError as error:
-        raise params.ParamsError(f"{FILE}: {'; '.join(map(params.explain, error.errors()))}") from error
+    rates = params.read_as(Rates, "scale", "what an estimate rests on", _tuples)
     if rates.rest.keys() != KINDS:
         raise params.ParamsError(f"{FILE}: rest: expected a value for each of {', '.join(sorted(KINDS))}")
     return rates
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """What YAML reads as lists as the tuples that it stands for."""
+    told = values | {key: tuple(values.get(key) or ()) for key in ("sources", "interrupts", "positions")}
+    if isinstance(told.get("thoughts"), dict):
+        told["thoughts"] = {key: tuple(pair) for key, pair in told["thoughts"].items()}
+    return told

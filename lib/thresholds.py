@@ -1,15 +1,13 @@
 """Thresholds: from where on a row counts as a failure mode, from `params/failure_modes.yaml`."""
 
-import dataclasses
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from lib import params
 from lib.settings import STRICT, Count, Share
 
-FILE = "params/failure_modes.yaml"
 Ratio = Annotated[float, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
 
@@ -36,17 +34,4 @@ def load() -> Thresholds:
         params.ParamsError: no such file, no sound YAML, a key that is missing or unknown, or a value of the wrong kind;
             told in one line with file and key.
     """
-    try:
-        values = params.read(".", "failure_modes")
-    except OSError as error:
-        raise params.ParamsError(f"no file {FILE}, expected the thresholds of the failure modes") from error
-    except params.ParamsError as error:
-        raise params.ParamsError(str(error).replace("/./", "/")) from error
-    known = [field.name for field in dataclasses.fields(Thresholds)]
-    for key in values:
-        if key not in known:
-            raise params.ParamsError(f"{FILE}: {key}: unknown key, expected {', '.join(known)}")
-    try:
-        return Thresholds(**values)
-    except ValidationError as error:
-        raise params.ParamsError(f"{FILE}: {'; '.join(map(params.explain, error.errors()))}") from error
+    return params.read_as(Thresholds, "failure_modes", "the thresholds of the failure modes")

