@@ -84,7 +84,8 @@ def equal(gold: sympy.Basic, given: sympy.Basic) -> bool:
     if gold == given:
         return True
     kinds = _kind(gold), _kind(given)
-    if kinds == ("value", "value"):
+    # A name is a formula too, beside one in which it stands; alone it may be the letter of a choice.
+    if kinds == ("value", "value") or (set(kinds) == {"name", "value"} and gold.free_symbols & given.free_symbols):
         verdict = _same_value(gold, given)
         return _by_library(gold, given) if verdict is None else verdict
     if kinds[0] == kinds[1] and kinds[0] in COMPARE:
