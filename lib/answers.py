@@ -85,12 +85,18 @@ def wanted(gold: str | None, source: str) -> str:
 
 
 def compare(answer: str, gold: str, profile: str = "exact") -> Grade:
-    """Parse two answers, as `extract` and `wanted` give them, and compare them as expressions. May take very long."""
+    """Parse two answers, as `extract` and `wanted` give them, and compare them as expressions. May take very long.
+
+    Raises:
+        MemoryError: there is too little of it to tell.
+    """
     try:
         from lib import algebra  # its parser takes a second to import, and most answers need none
 
         same = algebra.same(gold, answer) or (profile == "published" and published.loosely(algebra, answer, gold))
-    except Exception as error:  # whatever fails in the parser is a verdict of its own, never a wrong answer
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever else fails in the parser is a verdict of its own, never a wrong answer
         message = str(error).strip().split("\n")[0][:200]
         reason = message if type(error).__name__ == "UnreadableError" else f"{type(error).__name__}: {message}"
         return Grade("ungradable", answer, reason)

@@ -6,7 +6,9 @@ verdict; wall time is the backstop. Workers get pairs of texts in batches and se
 of it as JSON: nothing that a worker says is ever run.
 """
 
+import errno
 import json
+import mmap
 import multiprocessing
 import os
 import resource
@@ -25,6 +27,7 @@ from lib.answers import Grade
 SECONDS = 5  # processor time for one answer
 WALL_SECONDS = 60  # wall time for one answer
 MEMORY = 2 * 2**30  # address space of a worker, in bytes
+SPARE = 2**24  # bytes that a worker must be able to get after an answer, or nothing it said of that answer counts
 IDLE_SECONDS = 60  # wall time that a worker waits for more answers
 BATCH = 16  # answers that a worker is given at once, at most
 
@@ -95,7 +98,11 @@ class _Worker:
         self.process.join(WALL_SECONDS)  # it has closed its pipe, and is about to be gone
         code = self.process.exitcode
         self.kill()
-        return f"time limit ({SECONDS} s)" if code == -signal.SIGPROF else f"grader died (exit code {code})"
+        known = {
+            -signal.SIGPROF: f"time limit ({SECONDS} s)",
+            errno.ENOMEM: f"memory limit ({MEMORY / 2**30:.3g} GiB)",
+        }
+        return known.get(code, f"grader died (exit code {code})")
 
     def rest(self) -> None:
         """Wait for more work, if it has done what it was given."""
@@ -146,8 +153,12 @@ def _serve(pipe: connection.Connection, memory: int) -> None:
             profile, seconds, pairs = json.loads(pipe.recv_bytes())
             for answer, gold in pairs:
                 signal.setitimer(signal.ITIMER_PROF, seconds)  # of processor time; the kernel ends a worker at zero
-                verdict = answers.compare(answer, gold, profile)
-                signal.setitimer(signal.ITIMER_PROF, 0)
+                try:
+                    verdict = answers.compare(answer, gold, profile)
+                    signal.setitimer(signal.ITIMER_PROF, 0)
+                    mmap.mmap(-1, SPARE).close()  # the libraries take a lack of memory for a text they cannot read
+                except (MemoryError, OSError):
+                    os._exit(errno.ENOMEM)
                 pipe.send_bytes(json.dumps([verdict.status, verdict.reason]).encode())
 
 
