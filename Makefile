@@ -61,7 +61,8 @@ $(STAMP): pyproject.toml locks/$(EXTRA).txt
 lock: lock-cpu lock-gpu  ## Derive locks/*.txt from pyproject.toml (made for Python 3.11, good for 3.12 to 3.14)
 lock-cpu: OVERRIDES := --overrides locks/cpu-overrides.txt
 lock-cpu lock-gpu: lock-%:
-	@locks/uv $* pip compile --quiet pyproject.toml $(addprefix --extra ,$* cluster s3 test lab) $(OVERRIDES) \
+	@locks/uv $* pip compile --quiet pyproject.toml $(addprefix --extra ,$* cluster s3 test lab) \
+	    --overrides locks/overrides.txt $(OVERRIDES) \
 	    --python-version 3.11 --python-platform x86_64-manylinux_2_31 --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file locks/$*.txt
 

@@ -44,6 +44,11 @@ def test_builds_that_do_not_match_torch_stay_out_on_the_cpu(name):
 
 
 @pytest.mark.parametrize("extra", ["cpu", "gpu"])
+def test_what_only_slows_the_start_stays_out(extra):
+    assert "jsonschema" in locked(extra) and "rfc3987-syntax" not in locked(extra)
+
+
+@pytest.mark.parametrize("extra", ["cpu", "gpu"])
 def test_a_lock_names_no_address_and_no_folder(extra):
     text = (paths.ROOT / "locks" / f"{extra}.txt").read_text()
     assert not re.search(r"://|index-url|find-links|file:|/\w+/\w+", text)
