@@ -100,7 +100,7 @@ def test_tables_hold_a_line_for_each_row():
 
 def test_rows_come_back_from_json():
     two = [row(limit="<= 2", part="math", told="t"), row(ours=(), other=(), failed="broken")]
-    whole = json.loads(json.dumps(stored.described(two, 5, 1.0, 61.4, 0.1)))
+    whole = json.loads(json.dumps(stored.described(two, 5, 1.0, {"math": 61.4}, 0.1)))
     assert stored.rows_of(whole) == two and whole["seconds"] == 61
 
 
@@ -126,11 +126,13 @@ def test_a_part_that_breaks_has_a_row_and_the_others_go_on(capsys):
     def sound(runs, size):
         yield row(name=f"{runs} runs of {size}")
 
-    found = list(suite.measured([suite.Part("one", broken, 1), suite.Part("two", sound, 120)], 5, 1.0))
+    took = {}
+    found = list(suite.measured([suite.Part("one", broken, 1), suite.Part("two", sound, 120)], 5, 1.0, took))
     assert [(one.part, one.name) for one in found] == [
         *(("one", "before"), ("one", "one: not measured"), ("two", "5 runs of 1.0")),
     ]
     assert found[1].failed == "OSError: no disk"
+    assert list(took) == ["one", "two"] and all(spent >= 0 for spent in took.values())
     said = capsys.readouterr().err
     assert "one (1 of 2), about 2.0 min left" in said and "failed: OSError: no disk" in said
 

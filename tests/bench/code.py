@@ -1,5 +1,6 @@
-"""Code grading: beside a new interpreter for each test, beside bare forks, and with one sandbox and several."""
+"""Code grading: beside a new interpreter for each test, beside bare forks and execs, and with one sandbox and more."""
 
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,29 +17,34 @@ from bench.rows import Row
 from lib import grade, sandbox
 
 TESTS = [{"input": f"{n}\n", "output": f"{n + 1}\n", "testtype": "stdin"} for n in range(100)]
-# Seconds for each of 300 forks of an interpreter that has imported what a sandbox has.
+# Seconds for each of 300 forks of an interpreter that has imported what a sandbox has, and for each of 60 forks of it
+# that become a new interpreter, without even the module site.
 FORKS = """
-import os, time
+import os, sys, time
 from lib.confined import child
 out = os.dup(1)
 child.warm_up([])
-started = time.monotonic()
-for _ in range(300):
-    process = os.fork()
-    if process == 0: os._exit(0)
-    os.waitpid(process, 0)
-os.write(out, str((time.monotonic() - started) / 300).encode())
+def each(times, become):
+    started = time.monotonic()
+    for _ in range(times):
+        process = os.fork()
+        if process == 0: become()
+        os.waitpid(process, 0)
+    return (time.monotonic() - started) / times
+bare = each(300, lambda: os._exit(0))
+new = each(60, lambda: os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", "pass"]))
+os.write(out, f"{bare} {new}".encode())
 """
 
 
 def programs(runs: int, size: float) -> Iterator[Row]:
     """Programs of two tests and of a hundred."""
     count, few = clock.sized(300, size, 20), clock.sized(30, size, 4)
-    forks: list[float] = []
+    floors: list[tuple[float, float]] = []
     works = {
         "ours": _graded(count, 2),
         "plain": lambda turn: _in_new_interpreters(_programs(few, turn), TESTS[:2]),
-        "forks": lambda turn: forks.append(1.5 * _seconds_of_a_fork()),  # it tells the time itself
+        "floors": lambda turn: floors.append(_floors()),  # they tell the time themselves
     }
     took = clock.in_turns(works, runs)
     ours, plain = (tuple(t / n for t in took[name]) for name, n in (("ours", count), ("plain", few)))
@@ -47,9 +53,11 @@ def programs(runs: int, size: float) -> Iterator[Row]:
     why = "beside other work, or on a slow core, forks take longer"
     told = f"{count} programs of two tests, 2 sandboxes"
     yield Row("code: programs a second", "1 / ours", "s", ours, (), ">= 150", told, why)
-    bare = tuple(forks[1:])
-    told = f"a program of two tests forks three times, on 2 cores: {1000 * sorted(bare)[runs // 2]:.1f} ms bare"
+    bare, new = (tuple(seconds) for seconds in zip(*floors[1:], strict=True))
+    told = f"a program of two tests forks three times, on 2 cores: {_milliseconds(bare)} bare"
     yield Row("code: ours / bare forks of a warm interpreter", "ours / other", "s", ours, bare, told=told)
+    told = f"each test in an interpreter that starts anew and does nothing, on 2 cores: {_milliseconds(new)}"
+    yield Row("code: ours / bare forks and execs", "ours / other", "s", ours, new, told=told)
     with _one_sandbox() as box:
         works = {"long": lambda turn: _passed(sandbox.run(f"print(int(input()) + 1)  # {turn}", TESTS, runner=box))}
         long = clock.in_turns(works, runs)["long"]
@@ -97,8 +105,14 @@ def _in_new_interpreters(codes: list[str], tests: list[dict[str, str]]) -> None:
         list(pool.map(run_one, range(len(codes))))
 
 
-def _seconds_of_a_fork() -> float:
-    return float(subprocess.check_output([sys.executable, "-c", FORKS]))
+def _floors() -> tuple[float, float]:
+    """Seconds that a program of two tests takes at least, by forks alone and with execs, on 2 cores."""
+    bare, new = map(float, subprocess.check_output([sys.executable, "-c", FORKS]).split())
+    return 3 / 2 * bare, 2 / 2 * new
+
+
+def _milliseconds(took: tuple[float, ...]) -> str:
+    return f"{1000 * statistics.median(took):.1f} ms"
 
 
 @contextmanager

@@ -21,9 +21,9 @@ MODEL, PROBLEMS = "tiny-lrm-s", 10
 MOST = 0.3  # seconds on disk's side of a part at which a run is killed, at most
 
 
-def lost(times: int, size: float) -> Iterator[Row]:
-    """Rows lost, doubled or different after so many kills."""
-    rng, count = random.Random(5), clock.sized(PROBLEMS, size, 4)
+def lost(runs: int, size: float) -> Iterator[Row]:
+    """Rows lost, doubled or different after kills, half as many as runs: each takes the start of an engine."""
+    rng, count, times = random.Random(5), clock.sized(PROBLEMS, size, 4), max(1, runs // 2)
     with TemporaryDirectory() as alone, TemporaryDirectory() as killed:
         _end(_started(alone, count))
         struck = sum(_struck(killed, count, rng) for _ in range(times))

@@ -21,14 +21,16 @@ def load() -> float | None:
     return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
-def described(found: Sequence[Row], runs: int, size: float, seconds: float, before: float | None) -> dict[str, Any]:
+def described(
+    found: Sequence[Row], runs: int, size: float, took: dict[str, float], before: float | None
+) -> dict[str, Any]:
     """All of a run for JSON: when and where, versions, and every row with its runs.
 
     Args:
         found: the rows.
         runs: how often what is timed was.
         size: share of the usual sizes.
-        seconds: that the whole took.
+        took: seconds of each part, by its name.
         before: the load of the machine when it began.
     """
     return {
@@ -38,7 +40,8 @@ def described(found: Sequence[Row], runs: int, size: float, seconds: float, befo
         | {name: machine.version(name) for name in PACKAGES},
         "runs": runs,
         "size": size,
-        "seconds": round(seconds),
+        "seconds": round(sum(took.values())),
+        "parts": took,
         "rows": [row.as_dict() for row in found],
     }
 

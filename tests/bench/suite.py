@@ -41,9 +41,13 @@ PARTS = (
 )
 
 
-def measured(parts: Sequence[Part], runs: int, size: float) -> Iterator[Row]:
-    """The rows of each part as they come; a part that breaks gives a row that says so, and the others go on."""
+def measured(parts: Sequence[Part], runs: int, size: float, took: dict[str, float] | None = None) -> Iterator[Row]:
+    """The rows of each part as they come; a part that breaks gives a row that says so, and the others go on.
+
+    `took` is given the seconds of each part.
+    """
     for place, part in enumerate(parts):
+        begun = time.monotonic()
         left = sum(other.seconds for other in parts[place:]) * max(size, 0.2) * runs / RUNS
         tell(f"{part.name} ({place + 1} of {len(parts)}), about {left / 60:.1f} min left on a quiet machine")
         try:
@@ -54,6 +58,10 @@ def measured(parts: Sequence[Part], runs: int, size: float) -> Iterator[Row]:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             tell(f"  failed: {reason}")
             yield Row(f"{part.name}: not measured", part.kind, "", failed=reason, part=part.name)
+        spent = time.monotonic() - begun
+        tell(f"  took {spent:.0f} s")
+        if took is not None:
+            took[part.name] = round(spent, 1)
 
 
 def tell(text: str) -> None:
@@ -78,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what the arguments ask for; 1 if a part broke, 0 even if a limit is missed."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__.splitlines()[0])
     parser.add_argument("--only", help=f"some of the parts: {', '.join(part.name for part in PARTS)}")
-    parser.add_argument("--runs", type=int, default=RUNS, help="of everything that is timed, and kills")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of everything that is timed; half as many kills")
     parser.add_argument("--size", type=float, default=1.0, help="share of the usual sizes: smaller is rougher")
     parser.add_argument("--to", type=Path, help="JSON file with all of it, and the machine and the versions")
     parser.add_argument("--store", action="store_true", help="as docs/bench.json, and in docs/performance.md")
@@ -91,9 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts = chosen(args.only)
     except ValueError as error:
         parser.error(str(error))
-    begun, load = time.monotonic(), stored.load()
-    found = list(measured(parts, args.runs, args.size))
-    whole = stored.described(found, args.runs, args.size, time.monotonic() - begun, load)
+    load, took = stored.load(), {}
+    found = list(measured(parts, args.runs, args.size, took))
+    whole = stored.described(found, args.runs, args.size, took, load)
     print(rows.aligned(found), flush=True)
     if args.to:
         args.to.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")

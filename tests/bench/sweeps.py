@@ -22,11 +22,12 @@ MODEL = "tiny-lrm-m"
 LONG = 2400  # tokens of a thought at which a block of the cache matters little
 # One condition in a process of its own, as a script for each would run it: seconds until its engine stood, and in all.
 ALONE = """
-import sys, time
+import os, sys, time
 started = time.perf_counter()
 sys.path.insert(0, sys.argv[1])
 from bench import sweeps
-print(*sweeps.one_condition(int(sys.argv[2]), started))
+print(*sweeps.one_condition(int(sys.argv[2]), started), flush=True)
+os._exit(0)  # Python would tidy up for seconds, which nobody counts
 """
 
 
@@ -62,7 +63,7 @@ class Sweep:
 
 def sweep(runs: int, size: float) -> Iterator[Row]:
     """Prefill, time beside a bare call of vLLM, and time beside an engine for each interrupt and position."""
-    count = clock.sized(20, size, 2)
+    count = clock.sized(10, size, 2)
     with engine.open(params.load_model(MODEL)) as ready:
         whole, llm = Sweep(ready, count), ready._llm
         requests = whole.requests()
