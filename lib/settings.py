@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -149,12 +150,12 @@ class Model(_Params):
         """As of all parameters; what nobody planted is left out, as it makes no difference to what is run."""
         return {key: value for key, value in super().as_dict().items() if key != "planted" or value is not None}
 
-    @property
+    @cached_property
     def is_local(self) -> bool:
         """Whether `path` is a folder rather than a hub name."""
         return self.path.startswith(("models/", ".", "/", "~")) or (paths.ROOT / self.path).is_dir()
 
-    @property
+    @cached_property
     def location(self) -> str:
         """What the engine opens: the absolute folder of a local model, else the hub name."""
         return str(paths.ROOT / Path(self.path).expanduser()) if self.is_local else self.path
