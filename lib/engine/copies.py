@@ -2,15 +2,14 @@
 
 The option data_parallel_size says how many, or the share of the GPUs that runs side by side have (`lib.devices`).
 Devices are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together;
-without GPUs all copies share the CPU. A request goes to the copy with the least to do, but to that of the request
-before if both begin alike, whose cache knows it. A copy that dies is started again and gets what it had not answered.
+without GPUs all copies share the CPU. `crew` says who gets which request. A copy that dies is started again; what it
+had not answered goes to the others, or to itself when it is ready.
 """
 
 import dataclasses
 import multiprocessing
 import os
 import sys
-from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
@@ -18,11 +17,11 @@ from typing import Any
 
 from lib import devices
 from lib.devices import DevicesError
-from lib.engine import Completion, EngineError, Request, check, served
+from lib.engine import Completion, EngineError, Request, served
+from lib.engine.crew import Crew
 from lib.settings import Model
 
 WINDOW = 512  # requests that a copy holds at most
-BEGINNING = 32  # tokens: prompts that share so many begin alike
 PATIENCE = 10.0  # seconds that a copy has to end by itself
 LIVES = 3  # deaths of a copy without an answer in between that end the run
 
@@ -42,29 +41,31 @@ class Copies:
         try:
             self._shares = _leased(model, self._leased)
             self._copies = [self._started(share) for share in self._shares]
-            self._held: list[dict[str, Request]] = [{} for _ in self._copies]  # requests without an answer, by key
             self._deaths = [0] * len(self._copies)  # since the last answer
+            self._ready: set[int] = set()
             for i in range(len(self._copies)):
                 self._hear(i)  # that it is ready
+                self._ready.add(i)
         except BaseException:
             self.close()
             raise
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate` says."""
-        requests, last, beginning = iter(requests), 0, None
+        """As `Engine.generate` says; what a copy owed that has died is done again."""
+        crew = Crew(self.model, requests)
+        for i in sorted(self._ready):
+            crew.join(i, WINDOW)
         try:
             while True:
-                while min(load := [len(held) for held in self._held]) < WINDOW and (request := next(requests, None)):
-                    check(request, self.model, ChainMap(*self._held))
-                    alike = request.prompt_ids[:BEGINNING] == beginning and load[last] < WINDOW
-                    last, beginning = last if alike else load.index(min(load)), request.prompt_ids[:BEGINNING]
-                    self._give(last, request)
-                if not any(self._held):
+                for i, given in crew.deal().items():
+                    with suppress(_EndedError):  # what it has still said is heard first, then its end
+                        for request in given:
+                            self._tell(i, request)
+                if self._ready and not crew.busy:
                     return
-                yield from self._finished()
+                yield from self._finished(crew)
         finally:
-            if any(self._held):  # a caller that stops early leaves nothing running
+            if crew.busy:  # a caller that stops early leaves nothing running
                 self._drop()
 
     def close(self) -> None:
@@ -86,52 +87,46 @@ class Copies:
         theirs.close()
         return process, ours
 
-    def _give(self, i: int, request: Request) -> None:
-        self._held[i][request.key] = request
-        with suppress(_EndedError):  # what it has still said is heard first, then its end
-            self._tell(i, request)
-
-    def _finished(self) -> Iterator[Completion]:
-        """Wait until a copy says something: a completion, that it is ready again, or that it has ended."""
+    def _finished(self, crew: Crew) -> Iterator[Completion]:
+        """Wait until a copy says something: a completion, that it is ready, or that it has ended."""
         ready = wait([pipe for _, pipe in self._copies])
         for i in [i for i, (_, pipe) in enumerate(self._copies) if pipe in ready]:
             try:
                 said = self._hear(i)
             except _EndedError as ended:
-                self._replace(i, ended)
+                self._replace(i, ended, crew)
                 continue
-            if isinstance(said, Completion):
-                del self._held[i][said.key]
+            if said == served.READY:
+                self._ready.add(i)
+                crew.join(i, WINDOW)
+            elif crew.accept(i, said):
                 self._deaths[i] = 0
                 yield said
 
-    def _replace(self, i: int, ended: _EndedError) -> None:
-        """Start a copy again with what it had not answered; raises `ended` if it has died too often without answers."""
+    def _replace(self, i: int, ended: _EndedError, crew: Crew) -> None:
+        """Start a copy again; raises `ended` if it has died too often without answers."""
         self._deaths[i] += 1
+        self._ready.discard(i)
+        owed = crew.lose(i)
         if self._deaths[i] >= LIVES:
             raise ended
-        left = list(self._held[i].values())
-        again = f"started again, {len(left)} requests without an answer are sent again"
-        print(f"{ended}; {again}", file=sys.stderr, flush=True)
+        print(f"{ended}; it is started again, and {owed} requests are asked again", file=sys.stderr, flush=True)
         process, pipe = self._copies[i]
         pipe.close()
         process.kill()  # as it may have closed the pipe and gone on
         process.join()
         self._copies[i] = self._started(self._shares[i])
-        for request in left:
-            self._give(i, request)
 
     def _drop(self) -> None:
-        for i, held in enumerate(self._held):
-            held.clear()
+        for i in self._ready:
             with suppress(_EndedError):  # a copy that has ended has dropped all
-                self._tell(i, "drop")
+                self._tell(i, served.DROP)
                 while not self._dropped(i):
                     pass
 
     def _dropped(self, i: int) -> bool:
         try:
-            return self._hear(i) == "dropped"
+            return self._hear(i) == served.DROPPED
         except _EndedError:
             raise
         except EngineError:  # of another request, that nobody waits for any more

@@ -10,6 +10,8 @@ from typing import Any
 from lib.engine import EngineError
 from lib.settings import Model
 
+READY, DROP, DROPPED = "ready", "drop", "dropped"
+
 
 def run(model: Model, share: str | None, pipe: Connection) -> None:
     """Take requests and give completions until the other side closes the pipe, or dies.
@@ -17,7 +19,7 @@ def run(model: Model, share: str | None, pipe: Connection) -> None:
     Args:
         model: of which there is one copy here.
         share: its devices as CUDA_VISIBLE_DEVICES names them; None leaves that variable alone.
-        pipe: takes requests, and `drop`; gives `ready`, completions, `dropped`, and an EngineError for what fails.
+        pipe: takes requests, and DROP; gives READY, completions, DROPPED, and an EngineError for what fails.
     """
     if share is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = share  # before anything looks for GPUs
@@ -31,7 +33,7 @@ def run(model: Model, share: str | None, pipe: Connection) -> None:
         except EngineError as error:
             pipe.send(error)
             return
-        pipe.send("ready")
+        pipe.send(READY)
         while _turn(engine, inbox, pipe):
             pass
 
@@ -61,9 +63,9 @@ def _take(engine: Any, inbox: SimpleQueue, pipe: Connection) -> bool:
         message = inbox.get()
         if message is None:
             return False
-        if message == "drop":
+        if message == DROP:
             engine.drop()
-            pipe.send("dropped")
+            pipe.send(DROPPED)
         else:
             engine.send(message)
     return True
