@@ -4,7 +4,7 @@ The modules stand in layers; each imports only from the layers above it in this 
 
 0. `paths` (where things live), `schema` (the columns of every table), `families` (the marks around the thinking of each
    model family), `confined` (the inside of the sandbox), `significance` (Student's t, Holm), `sealed` (archives
-   checked and unpacked)
+   checked and unpacked), `shown` (how far a long work is)
 1. `settings` (what YAML files say, as checked dataclasses), `tables` (parquet in and out), `tiny` and `tiny_code`
    (generated problems), `lines` (JSON Lines in), `programs` (code in answers, tests, comparison of outputs), `replies`
    (JSON in replies), `working` (sums and restarts in texts), `controls` (news that is wrong or known, of a problem's

@@ -6,13 +6,10 @@ again on another one.
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
-from lib import fleet, sandbox, workers
+from lib import fleet, sandbox, shown, workers
 from lib.answers import Grade
 from lib.sandbox import Limits, Runner, Verdict
 from lib.workers import Pair
@@ -22,7 +19,6 @@ PLACES = ("local", "ray")
 PAIRS, PROGRAMS = 256, 16  # of a task at most: seconds of work, as a task costs milliseconds
 SHARE = 4  # tasks for each core at least, where there are so many answers, so that no core ends long before the others
 AHEAD = 2  # tasks for each core that are given out: one to do and one to go on with
-SILENT_SECONDS = 5  # before progress is shown
 
 T = TypeVar("T")
 
@@ -108,9 +104,8 @@ def _everywhere(work: Callable[..., T], chunks: list[tuple], count: int | None, 
     task = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(work)
     most, results, running = count or AHEAD * _cores(), {}, {}
     waiting = iter(enumerate(chunks))
-    bar = tqdm(total=len(chunks), unit=f"chunk of {unit}", delay=SILENT_SECONDS, file=sys.stderr, dynamic_ncols=True)
     try:
-        with bar:
+        with shown.bar(len(chunks), "chunk", unit) as bar:
             while len(results) < len(chunks):
                 while len(running) < most and (chunk := next(waiting, None)):
                     running[task.remote(*chunk[1])] = chunk[0]

@@ -10,16 +10,13 @@ import hashlib
 import os
 import posixpath
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from lib import leaks, paths, tables
+from lib import leaks, paths, shown, tables
 
 # Where an object appears whole or not at all; elsewhere it is written under another name and renamed.
 WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"}
@@ -72,15 +69,15 @@ class Objects:
         with self._telling(name), self._target(name) as target:
             self._fs.pipe_file(target, data)
 
-    def put(self, file: Path, name: str, shown: tqdm) -> None:
-        """Put a file of this disk, whole or not at all, and show how far it is."""
+    def put(self, file: Path, name: str, moved: Callable[[int], object]) -> None:
+        """Put a file of this disk, whole or not at all; `moved` is told of bytes as they go."""
         from fsspec.callbacks import Callback
 
         seen = 0
 
         def show(size: int, value: int) -> None:
             nonlocal seen
-            shown.update(value - seen)
+            moved(value - seen)
             seen = value
 
         with self._telling(name), self._target(name) as target:
@@ -160,34 +157,19 @@ def fetch(url: str, to: Path, largest: int) -> None:
     too_large = ObjectsError(f"{url}: larger than expected, {max(told, largest + 1):,} bytes of {largest:,} at most")
     if told > largest:
         raise too_large
-    with bar(told, f"from {url}") as shown, tables.atomic(to) as file:
+    with shown.bar(told, "B", f"from {url}") as bar, tables.atomic(to) as file:
         for chunk in store.chunks(name):
             if file.tell() + len(chunk) > largest:
                 raise too_large
             file.write(chunk)
-            shown.update(len(chunk))
+            bar.update(len(chunk))
 
 
 def send(file: Path, url: str) -> None:
     """Put a file of this disk under a URL, whole or not at all; raises as `at`."""
     store, name = at(url)
-    with bar(file.stat().st_size, f"to {url}") as shown:
-        store.put(file, name, shown)
-
-
-def bar(size: int, what: str) -> tqdm:
-    """How many of `size` bytes have moved, on stderr, where it takes longer than two seconds."""
-    return tqdm(
-        total=size,
-        desc=what,
-        unit="B",
-        unit_scale=True,
-        mininterval=2,
-        delay=2,
-        file=sys.stderr,
-        dynamic_ncols=True,
-        leave=False,
-    )
+    with shown.bar(file.stat().st_size, "B", f"to {url}") as bar:
+        store.put(file, name, bar.update)
 
 
 def side_by_side(work: Callable[[str], None], names: Iterable[str]) -> None:

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock
 
-from lib import mirror, objects, paths, tables
+from lib import mirror, objects, paths, shown, tables
 from lib.mirror import Copy, Plan, There, Version
 from lib.objects import Objects, ObjectsError
 
@@ -142,10 +142,10 @@ def sources() -> Sources:
     found, times = hashlib.sha256(), [0]
     for folder in (paths.ROOT / "lib", paths.NOTEBOOKS, paths.PARAMS, paths.MODELS):
         for file in sorted(folder.rglob("*")):
-            shown = file.relative_to(folder).parts
-            if file.is_file() and not any(part.startswith((".", "__pycache__")) for part in shown):
+            parts = file.relative_to(folder).parts
+            if file.is_file() and not any(part.startswith((".", "__pycache__")) for part in parts):
                 digest = hashlib.sha256(file.read_bytes()).hexdigest()
-                found.update(f"{folder.name}/{'/'.join(shown)}\0{digest}\n".encode())
+                found.update(f"{folder.name}/{'/'.join(parts)}\0{digest}\n".encode())
                 times.append(file.stat().st_mtime_ns)
     return Sources(found.hexdigest()[:16], min(times[1:], default=0), max(times))
 
@@ -174,12 +174,12 @@ def _here(copy: Copy, now: Sources, below: str = "") -> dict[str, Version]:
 def _send(copy: Copy, store: Objects, here: dict[str, Version], names: list[str]) -> None:
     def put(name: str) -> None:
         try:
-            store.put(copy.folder / name, name, shown)
+            store.put(copy.folder / name, name, bar.update)
         except (ObjectsError, FileNotFoundError):
             if (copy.folder / name).exists():
                 raise  # else it was removed meanwhile, as parts are when they are merged into one
 
-    with objects.bar(sum(here[name].bytes for name in names), f"to {store.url}") as shown:
+    with shown.bar(sum(here[name].bytes for name in names), "B", f"to {store.url}") as bar:
         objects.side_by_side(put, names)
 
 
@@ -190,13 +190,13 @@ def _bring(copy: Copy, store: Objects, found: There, times: dict[str, int], name
             for chunk in store.chunks(name, version.bytes):
                 digest.update(chunk)
                 file.write(chunk)
-                shown.update(len(chunk))
+                bar.update(len(chunk))
             if digest.hexdigest() != version.sha256:
                 raise SharingError(f"{store.url}/{name}: changed while it was read, pull again")
             file.flush()  # with its time before it stands under its name, so that a kill leaves none that looks newer
             os.utime(file.fileno(), ns=(times[name], times[name]))
 
-    with objects.bar(sum(found.versions[name].bytes for name in names), f"from {store.url}") as shown:
+    with shown.bar(sum(found.versions[name].bytes for name in names), "B", f"from {store.url}") as bar:
         objects.side_by_side(get, names)
 
 

@@ -6,15 +6,13 @@ must have another answer than the original, or, for code, the tests of the origi
 """
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
-from lib import answers, engine, grade, markup, params, parts, plan, programs, run, sandbox, updates
+from lib import answers, engine, grade, markup, params, parts, plan, programs, run, sandbox, shown, updates
 from lib.engine import Engine, Request
 from lib.parts import Store
 from lib.programs import Tests, TestsError
@@ -22,7 +20,6 @@ from lib.settings import Model, Study
 
 TESTS = 24  # of a problem, on whose inputs programs are compared, and which become those of the revised problem
 SIZE = 1 << 20  # characters of their inputs
-SILENT_SECONDS = 5  # before progress is shown
 
 Found = dict[str, Any]  # columns of an update, and what `updates.why_invalid` takes beside them
 
@@ -142,18 +139,22 @@ def _majority(values: Sequence[Any], agree: Callable[[Any, Any], bool], n: int) 
 def _code(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Found]:
     """For each problem a program that does as most do, and tests that it passes."""
     found: dict[Any, Found] = {}
-    shown = tqdm(left.iterrows(), total=len(left), unit="problem", delay=SILENT_SECONDS, file=sys.stderr)
-    for i, row in shown:
-        starter = row["revised_starter_code"]
-        try:
-            tests = programs.read_tests(row["tests"], starter if isinstance(starter, str) else "")
-        except TestsError as error:
-            found[i] = {"why": f"tests: {error}"}
-            continue
-        name = programs.method(starter) if isinstance(starter, str) else None
-        asked = Tests(tests.cases, (name or tests.function) if tests.function else None)
-        found[i] = _agreed([programs.extract_code(text) for text in texts[i]], asked, tests, n)
+    with shown.bar(len(left), "problem", "solutions") as bar:
+        for i, row in left.iterrows():
+            found[i] = _program(row, texts[i], n)
+            bar.update()
     return found
+
+
+def _program(row: pd.Series, texts: list[str], n: int) -> Found:
+    starter = row["revised_starter_code"]
+    try:
+        tests = programs.read_tests(row["tests"], starter if isinstance(starter, str) else "")
+    except TestsError as error:
+        return {"why": f"tests: {error}"}
+    name = programs.method(starter) if isinstance(starter, str) else None
+    asked = Tests(tests.cases, (name or tests.function) if tests.function else None)
+    return _agreed([programs.extract_code(text) for text in texts], asked, tests, n)
 
 
 def _agreed(codes: Sequence[str | None], asked: Tests, tests: Tests, n: int) -> Found:

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from types import ModuleType
 
-from lib import answers
+from lib import answers, shown
 from lib.answers import Grade
 
 SECONDS = 5  # processor time for one answer
@@ -45,14 +45,16 @@ def grades(pairs: list[Pair], count: int | None = None, profile: str = "exact") 
     crew = [_hire() for _ in range(min(count or len(os.sched_getaffinity(0)), total))]
     batch = max(1, min(BATCH, total // (4 * len(crew) or 1)))
     try:
-        while len(verdicts) < total:
-            crew = [worker if worker.alive else _hire() for worker in crew]
-            for worker in crew:
-                if todo and not worker.pairs:
-                    worker.give([todo.popleft() for _ in range(min(batch, len(todo)))], profile)
-            for worker in _ready([worker for worker in crew if worker.pairs]):
-                verdicts |= worker.take()
-                todo.extendleft(() if worker.alive else reversed(worker.pairs))
+        with shown.bar(total, "answer") as bar:
+            while len(verdicts) < total:
+                crew = [worker if worker.alive else _hire() for worker in crew]
+                for worker in crew:
+                    if todo and not worker.pairs:
+                        worker.give([todo.popleft() for _ in range(min(batch, len(todo)))], profile)
+                for worker in _ready([worker for worker in crew if worker.pairs]):
+                    verdicts |= worker.take()
+                    bar.update()
+                    todo.extendleft(() if worker.alive else reversed(worker.pairs))
     finally:  # also when interrupted by hand: do not wait for what is left
         for worker in crew:
             worker.rest()

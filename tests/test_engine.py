@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import engine, markup, params, problems
-from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, shown, structured
+from lib import engine, markup, params, problems, shown
+from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, structured
 from lib.settings import Model
 
 HUB = Model(
@@ -236,7 +236,7 @@ def test_progress_in_a_log_is_whole_lines_now_and_then(capfd, monkeypatch):
     lines = told.splitlines()
     assert lines[0] == "TinyLRM-S: 1 of 8 requests, 0 tokens/s"
     assert re.fullmatch(r"TinyLRM-S: 4 of 8 requests, 00:0\d left, [\d,]+ tokens/s", lines[3])
-    assert re.fullmatch(r"TinyLRM-S: 5 requests answered in 00:0\d, [\d,]+ tokens/s", lines[-1])
+    assert re.fullmatch(r"TinyLRM-S: 5 requests in 00:0\d, [\d,]+ tokens/s", lines[-1])
     monkeypatch.setattr(shown, "EVERY", 3600.0)
     list(engine.progress(8, answered(), "TinyLRM-S"))
     assert capfd.readouterr().err.count("\n") == 1

@@ -2,21 +2,16 @@
 
 import functools
 import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tqdm import tqdm
-
-from lib import programs
+from lib import programs, shown
 from lib.programs import TestsError
 from lib.sandbox.box import Box, Limits
 from lib.sandbox.verdict import Runner, Verdict, run
 from lib.sandbox.walls import best
-
-SILENT_SECONDS = 5  # before progress is shown
 
 
 def run_all(
@@ -60,8 +55,7 @@ def run_all(
 
     pool = ThreadPoolExecutor(count, initializer=start)
     try:
-        shown = tqdm(total=len(distinct), unit="program", delay=SILENT_SECONDS, file=sys.stderr, dynamic_ncols=True)
-        with shown as bar:
+        with shown.bar(len(distinct), "program") as bar:
             verdicts = {}
             for key, verdict in zip(distinct, pool.map(one, distinct), strict=True):
                 verdicts[key] = verdict

@@ -1,0 +1,83 @@
+"""How far a work is: a bar on a terminal, whole lines in a log, nothing where it is brief."""
+
+import re
+from threading import Thread
+
+import pandas as pd
+import pytest
+
+from lib import grade, shown
+
+
+@pytest.fixture
+def log(monkeypatch):
+    monkeypatch.setenv(shown.PROGRESS, "lines")
+    monkeypatch.setattr(shown, "EVERY", 0.0)
+    monkeypatch.setattr(shown, "BRIEF", 0.0)
+
+
+def worked(total: int, unit: str, name: str = "", step: int = 1) -> None:
+    with shown.bar(total, unit, name) as bar:
+        for _ in range(0, total, step):
+            bar.update(step)
+
+
+def test_a_log_has_whole_lines(log, capfd):
+    worked(1200, "program", "grading", 400)
+    told = capfd.readouterr()
+    assert told.out == "" and told.err.splitlines() == [
+        "grading: 400 of 1,200 programs",
+        "grading: 800 of 1,200 programs, 00:00 left",
+        "grading: 1,200 of 1,200 programs, 00:00 left",
+        "grading: 1,200 programs in 00:00",
+    ]
+    worked(1, "answer")
+    assert capfd.readouterr().err == "1 of 1 answer\n1 answer in 00:00\n"
+
+
+def test_bytes_are_told_in_larger_units(log, capfd):
+    worked(3_400_000, "B", "to s3://mine", 1_700_000)
+    assert capfd.readouterr().err.splitlines()[1] == "to s3://mine: 3.40MB of 3.40MB, 00:00 left"
+
+
+def test_what_is_brief_or_breaks_has_no_last_line(log, capfd, monkeypatch):
+    monkeypatch.setattr(shown, "EVERY", 3600.0)
+    with pytest.raises(OSError), shown.bar(9, "answer") as bar:
+        bar.update()
+        raise OSError
+    worked(0, "answer")
+    monkeypatch.setattr(shown, "BRIEF", 3600.0)
+    worked(9, "answer")
+    assert capfd.readouterr().err == ""
+
+
+def test_several_threads_may_tell(log, capfd):
+    with shown.bar(4000, "B") as bar:
+        threads = [Thread(target=lambda: [bar.update() for _ in range(1000)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert bar.n == 4000
+
+
+def test_a_terminal_has_a_bar(capfd, monkeypatch):
+    monkeypatch.setenv(shown.PROGRESS, "bar")
+    monkeypatch.setattr(shown, "BRIEF", 0.0)
+    worked(30, "program", "grading")
+    told = capfd.readouterr().err
+    assert "30/30" in told and "grading: 100%" in told
+
+
+@pytest.mark.parametrize("column", ["math", "code"])
+def test_grading_tells_in_a_log_how_far_it_is(log, capfd, column):
+    if column == "math":
+        texts = [rf"\boxed{{x+\frac{{{n}}}{{7}}}}" for n in range(5)]
+        grade.math(pd.DataFrame({"text": texts, "gold": "x", "source": "math500"}), workers=1)
+    else:
+        tests = [{"input": "1\n", "output": "1\n", "testtype": "stdin"}]
+        grade.code(pd.DataFrame({"code": [f"print({n})" for n in range(5)], "tests": [tests] * 5}), workers=1)
+    unit = "answers" if column == "math" else "programs"
+    lines = capfd.readouterr().err.splitlines()
+    assert re.fullmatch(rf"5 of 5 {unit}, \d\d:\d\d left", lines[-2])
+    assert re.fullmatch(rf"5 {unit} in \d\d:\d\d", lines[-1])
