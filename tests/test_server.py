@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import dataclasses
 import hashlib
+import http.client
+import itertools
 import json
 import logging
 import os
@@ -446,6 +448,74 @@ def test_a_thinking_budget_goes_as_vllm_counts_it_and_a_server_that_ignores_it_i
             over = len(told(begun, longest))
             with pytest.raises(EngineError, match=rf"^x: {over} tokens of thinking, expected at most {over - 1}: "):
                 list(ready.generate([Request("x", begun, longest, None, over - 1)]))
+
+
+# servers behind a load balancer
+
+
+class Balancing(BaseHTTPRequestHandler):
+    """Pass a request on to the next server, as `least_conn` or `round robin` would; 502 where that one is not there."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.pass_on(b"")
+
+    def do_POST(self):
+        self.pass_on(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def pass_on(self, body):
+        address = next(self.server.turns)
+        with self.server.lock:
+            self.server.asked.append(address)
+        try:
+            connection = http.client.HTTPConnection(address)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            found = connection.getresponse()
+            status, content = found.status, found.read()
+        except OSError:
+            status, content = 502, b"<html>Bad Gateway</html>"
+        finally:
+            connection.close()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@contextlib.contextmanager
+def balancing(*servers: str) -> Iterator[ThreadingHTTPServer]:
+    """A small balancer of HTTP before servers, given by host and port."""
+    balancer = ThreadingHTTPServer(("127.0.0.1", 0), Balancing)
+    balancer.turns, balancer.asked, balancer.lock = itertools.cycle(servers), [], threading.Lock()
+    balancer.url = f"http://127.0.0.1:{balancer.server_address[1]}/v1"
+    threading.Thread(target=balancer.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield balancer
+    finally:
+        balancer.shutdown()
+        balancer.server_close()
+
+
+def test_behind_a_balancer_a_server_that_dies_loses_and_repeats_nothing():
+    requests = asked(120)
+    with contextlib.ExitStack() as stack:
+        one, other = stack.enter_context(serving()), stack.enter_context(serving())
+        balancer = stack.enter_context(balancing(*(f"127.0.0.1:{fake.server_address[1]}" for fake in (one, other))))
+        ready = stack.enter_context(engine.open(model(balancer.url, options={"concurrency": 8, "retries": 12})))
+        done = []
+        for answer in ready.generate(requests):
+            done.append(answer)
+            if len(done) == 30:
+                other.shutdown()
+                other.socket.close()  # nobody listens there any more
+    assert sorted(answer.key for answer in done) == sorted(request.key for request in requests)
+    wanted = {request.key: told(request.prompt_ids, request.seed) for request in requests}
+    assert {answer.key: answer.token_ids for answer in done} == wanted
+    assert len(other.bodies) < len(one.bodies) and len(balancer.asked) > len(requests) + 1  # some were asked again
 
 
 # a real server
