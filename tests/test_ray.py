@@ -33,6 +33,15 @@ def asked(count: int) -> list[Request]:
     return [Request(f"{i} {k}", ids, 10 * i + k) for i, ids in enumerate(prompts) for k in range(3)]
 
 
+def special(count: int) -> list[Request]:
+    """Requests with a thinking budget, and such as a judge makes, held to a schema."""
+    prompts = [markup.prompt_ids(text, ALONE) for text in problems.load("tiny").head(count)["problem"]]
+    schema = {"type": "object", "properties": {"right": {"type": "boolean"}}, "required": ["right"]}
+    schema["additionalProperties"] = False
+    budgets = [Request(f"{i} budget", ids, i, None, 10) for i, ids in enumerate(prompts)]
+    return budgets + [Request(f"{i} held", ids, i, json_schema=schema) for i, ids in enumerate(prompts)]
+
+
 def shown(done: Completion) -> tuple:
     return done.key, list(done.token_ids), done.finish_reason
 
@@ -92,7 +101,7 @@ def ready(cluster) -> Iterator[Remote]:
 def single(tmp_path_factory) -> tuple[dict[str, tuple], dict[str, bytes]]:
     """What one process gives: completions by key, and tables by name."""
     with engine.open(ALONE) as alone:
-        completions = {done.key: shown(done) for done in alone.generate(asked(30))}
+        completions = {done.key: shown(done) for done in alone.generate(asked(30) + special(8))}
         return completions, tables(alone, tmp_path_factory.mktemp("single"))
 
 
@@ -123,8 +132,9 @@ def test_a_worker_killed_in_mid_run_loses_and_repeats_nothing(ready, single, cap
         given.append(shown(done))
         if len(given) == 1:
             os.kill(killed, signal.SIGKILL)
-    assert len(given) == len(single[0])
-    assert dict(zip((row[0] for row in given), given, strict=True)) == single[0]
+    wanted = {request.key: single[0][request.key] for request in asked(30)}
+    assert len(given) == len(wanted)
+    assert dict(zip((row[0] for row in given), given, strict=True)) == wanted
     until(lambda: ready._workers[2].ready or ready._hear(None, 1.0))
     assert ready._workers[2].ready.process != killed
     told = capfd.readouterr()
@@ -133,6 +143,12 @@ def test_a_worker_killed_in_mid_run_loses_and_repeats_nothing(ready, single, cap
     assert line.startswith(f"TinyLRM-S: worker 2 of 2 (process {killed} on ")
     assert "has ended: its process was killed, or ran out of memory; another one takes its place, and " in line
     assert " and 0 requests" not in line
+
+
+def test_thinking_budgets_and_what_a_judge_asks_are_answered_alike(ready, single):
+    answered = {done.key: shown(done) for done in ready.generate(special(8))}
+    assert len(answered) == 16
+    assert answered == {key: told for key, told in single[0].items() if key in answered}
 
 
 def test_a_caller_that_stops_early_leaves_nothing_running(ready):
