@@ -505,7 +505,7 @@ def test_behind_a_balancer_a_server_that_dies_loses_and_repeats_nothing():
     with contextlib.ExitStack() as stack:
         one, other = stack.enter_context(serving()), stack.enter_context(serving())
         balancer = stack.enter_context(balancing(*(f"127.0.0.1:{fake.server_address[1]}" for fake in (one, other))))
-        ready = stack.enter_context(engine.open(model(balancer.url, options={"concurrency": 8, "retries": 12})))
+        ready = stack.enter_context(engine.open(model(balancer.url, options={"concurrency": 8, "retries": 60})))
         done = []
         for answer in ready.generate(requests):
             done.append(answer)
