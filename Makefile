@@ -1,7 +1,7 @@
 # `make` lists the targets. The study is a graph of files: each table, with the executed notebook that made it,
 # hangs on the notebook, the parameters, and just those modules of lib/ that the notebook imports.
 #
-# Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2  GPUS=0,1  EXTRA=cpu|gpu
+# Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2 (or -j2)  GPUS=0,1  EXTRA=cpu|gpu
 #             TO=file.zip  ARCHIVE=file.zip  WATCH=1  ARGS="of bench"  PYTHON=python3
 
 ifeq ($(filter grouped-target,$(.FEATURES)),)
@@ -141,7 +141,7 @@ endif
 reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
 	@$(if $(GPUS),$(PY) -m lib.devices $(MODELS))
 	$(PULL)
-	$(MAKE) -j$(JOBS) results
+	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) results
 	$(PUSH)
 	$(PY) -m lib.notebook --report --study $(STUDY)
 

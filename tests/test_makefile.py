@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -11,8 +12,8 @@ import pytest
 
 from lib import paths
 
-# they run a notebook and tell where it comes from, and no number in it hangs on them
-AROUND = {paths.ROOT / "lib" / f"{name}.py" for name in ("__init__", "notebook", "provenance")}
+# they run a notebook, tell where it comes from and how far it is, and no number in it hangs on them
+AROUND = {paths.ROOT / "lib" / f"{name}.py" for name in ("__init__", "notebook", "provenance", "shown")}
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("0*.ipynb"))
 
 
@@ -68,3 +69,17 @@ def test_a_notebook_is_run_again_when_a_module_that_it_stands_on_has_changed(not
     assert targets
     for target in targets:
         assert needed(notebook) <= reached(target, rules), target
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [([], ["-j2"]), (["-j3"], []), (["-j"], []), (["JOBS=5"], ["-j5"]), (["GPUS=0,1,2"], ["-j3"])],
+)
+def test_as_many_notebooks_run_side_by_side_as_is_asked_for(given, passed):
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    command = ["make", "--dry-run", "EXTRA=cpu", *given, "reproduce"]
+    # It tells its recipe first, and stops where there are no such GPUs, or no tables yet.
+    told = subprocess.run(command, cwd=paths.ROOT, env=env, capture_output=True, text=True)
+    assert "jobserver" not in told.stderr, told.stderr
+    (inner,) = [line.split() for line in told.stdout.splitlines() if line.startswith("make ")]
+    assert inner == ["make", *passed, "results"]
