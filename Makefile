@@ -166,7 +166,7 @@ FORCE:
 
 RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
 lib = $(patsubst %,lib/%.py,paths schema families settings params tables $1)
-GRADING = $(call lib,notation units latex stated algebra published answers workers fleet graders programs grade) \
+GRADING = $(call lib,notation units latex stated algebra published answers workers cluster graders programs grade) \
     $(wildcard lib/sandbox/*.py lib/confined/*.py)
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
@@ -175,7 +175,7 @@ JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path
 FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
 REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
-ENGINE = $(call lib,machine devices fleet tokens turns harmony cuts markup interrupts plan parts run) \
+ENGINE = $(call lib,machine devices cluster tokens turns harmony cuts markup interrupts plan parts run) \
     $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems contests own released lines programs tiny) \
@@ -254,7 +254,7 @@ test: lint  ## Check style, then the stored outputs of 01 and 02, then run the t
 	$(PY) -m pytest
 
 bench: $(STAMP)  ## Measure time, memory and prefill beside others (<= 10 minutes; ARGS=--help, ARGS=--store for docs/)
-	@$(PY) tests/bench $(ARGS)
+	@$(PY) -m tests.bench $(ARGS)
 
 grade-check: $(STAMP)  ## Grade what other projects' suites hold (../shared/data) and list what is not as expected
 	@$(PY) tests/grade_check.py

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from lib import fleet, sandbox, shown, workers
+from lib import cluster, progress_bar, sandbox, workers
 from lib.answers import Grade
 from lib.sandbox import Limits, Runner, Verdict
 from lib.workers import Pair
@@ -105,7 +105,7 @@ def _everywhere(work: Callable[..., T], chunks: list[tuple], count: int | None, 
     most, results, running = count or AHEAD * _cores(), {}, {}
     waiting = iter(enumerate(chunks))
     try:
-        with shown.bar(len(chunks), "chunk", unit) as bar:
+        with progress_bar.bar(len(chunks), "chunk", unit) as bar:
             while len(results) < len(chunks):
                 while len(running) < most and (chunk := next(waiting, None)):
                     running[task.remote(*chunk[1])] = chunk[0]
@@ -115,7 +115,7 @@ def _everywhere(work: Callable[..., T], chunks: list[tuple], count: int | None, 
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # what is said there is said of grading itself, as it would be here
     except ray.exceptions.RayError as error:
-        raise GradersError(f"grading on the cluster: {fleet.line(error)}") from error
+        raise GradersError(f"grading on the cluster: {cluster.line(error)}") from error
     return [results[i] for i in range(len(chunks))]
 
 
@@ -125,6 +125,6 @@ def _cores() -> int:
 
 def _cluster() -> Any:
     try:
-        return fleet.join()
-    except fleet.FleetError as error:
+        return cluster.join()
+    except cluster.FleetError as error:
         raise GradersError(f"{VARIABLE}=ray: {error}") from error

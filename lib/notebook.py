@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lib import __version__, devices, interrupts, machine, params, paths, provenance
-from lib.shown import PROGRESS
+from lib.progress_bar import PROGRESS
 from lib.store import kept
 
 if TYPE_CHECKING:

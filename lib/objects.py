@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib import leaks, paths, shown, tables
+from lib import leaks, paths, progress_bar, tables
 
 # Where an object appears whole or not at all; elsewhere it is written under another name and renamed.
 WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"}
@@ -157,7 +157,7 @@ def fetch(url: str, to: Path, largest: int) -> None:
     too_large = ObjectsError(f"{url}: larger than expected, {max(told, largest + 1):,} bytes of {largest:,} at most")
     if told > largest:
         raise too_large
-    with shown.bar(told, "B", f"from {url}") as bar, tables.atomic(to) as file:
+    with progress_bar.bar(told, "B", f"from {url}") as bar, tables.atomic(to) as file:
         for chunk in store.chunks(name):
             if file.tell() + len(chunk) > largest:
                 raise too_large
@@ -168,7 +168,7 @@ def fetch(url: str, to: Path, largest: int) -> None:
 def send(file: Path, url: str) -> None:
     """Put a file of this disk under a URL, whole or not at all; raises as `at`."""
     store, name = at(url)
-    with shown.bar(file.stat().st_size, "B", f"to {url}") as bar:
+    with progress_bar.bar(file.stat().st_size, "B", f"to {url}") as bar:
         store.put(file, name, bar.update)
 
 

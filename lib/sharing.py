@@ -22,7 +22,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock
 
-from lib import mirror, objects, paths, shown, tables
+from lib import mirror, objects, paths, progress_bar, tables
 from lib.mirror import Copy, Plan, There, Version
 from lib.objects import Objects, ObjectsError
 
@@ -179,7 +179,7 @@ def _send(copy: Copy, store: Objects, here: dict[str, Version], names: list[str]
             if (copy.folder / name).exists():
                 raise  # else it was removed meanwhile, as parts are when they are merged into one
 
-    with shown.bar(sum(here[name].bytes for name in names), "B", f"to {store.url}") as bar:
+    with progress_bar.bar(sum(here[name].bytes for name in names), "B", f"to {store.url}") as bar:
         objects.side_by_side(put, names)
 
 
@@ -196,7 +196,7 @@ def _bring(copy: Copy, store: Objects, found: There, times: dict[str, int], name
             file.flush()  # with its time before it stands under its name, so that a kill leaves none that looks newer
             os.utime(file.fileno(), ns=(times[name], times[name]))
 
-    with shown.bar(sum(found.versions[name].bytes for name in names), "B", f"from {store.url}") as bar:
+    with progress_bar.bar(sum(found.versions[name].bytes for name in names), "B", f"from {store.url}") as bar:
         objects.side_by_side(get, names)
 
 

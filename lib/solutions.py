@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import answers, engine, grade, markup, params, parts, plan, programs, run, sandbox, shown, updates
+from lib import answers, engine, grade, markup, params, parts, plan, programs, progress_bar, run, sandbox, updates
 from lib.engine import Engine, Request
 from lib.parts import Store
 from lib.programs import Tests, TestsError
@@ -139,7 +139,7 @@ def _majority(values: Sequence[Any], agree: Callable[[Any, Any], bool], n: int) 
 def _code(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Found]:
     """For each problem a program that does as most do, and tests that it passes."""
     found: dict[Any, Found] = {}
-    with shown.bar(len(left), "problem", "solutions") as bar:
+    with progress_bar.bar(len(left), "problem", "solutions") as bar:
         for i, row in left.iterrows():
             found[i] = _program(row, texts[i], n)
             bar.update()

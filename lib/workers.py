@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from types import ModuleType
 
-from lib import answers, shown
+from lib import answers, progress_bar
 from lib.answers import Grade
 
 SECONDS = 5  # processor time for one answer
@@ -45,7 +45,7 @@ def grades(pairs: list[Pair], count: int | None = None, profile: str = "exact") 
     crew = [_hire() for _ in range(min(count or len(os.sched_getaffinity(0)), total))]
     batch = max(1, min(BATCH, total // (4 * len(crew) or 1)))
     try:
-        with shown.bar(total, "answer") as bar:
+        with progress_bar.bar(total, "answer") as bar:
             while len(verdicts) < total:
                 crew = [worker if worker.alive else _hire() for worker in crew]
                 for worker in crew:

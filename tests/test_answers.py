@@ -6,11 +6,11 @@ import time
 from fractions import Fraction
 from itertools import product
 
-import grade_check
 import pytest
 
 from lib import answers
 from lib.answers import Grade
+from tests import grade_check
 
 STATED = [  # text, source, answer, whether it is complete
     (r"So it is \boxed{44}.", "tiny", "44", True),

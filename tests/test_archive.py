@@ -7,11 +7,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from fake_study import MODEL, STUDY, write_params, write_tables
 
 from lib import archive, leaks, paths, sealed
 from lib.archive import ArchiveError
 from lib.sealed import FORMAT, MANIFEST, SealedError, checksum
+from tests.fakes.study import MODEL, STUDY, write_params, write_tables
 
 
 @pytest.fixture

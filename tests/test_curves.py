@@ -8,10 +8,10 @@ import random
 import numpy as np
 import pandas as pd
 import pytest
-from manners import KIND, RUBRIC
 
 from lib.grm import agreement, calibration, curves, votes
 from lib.grm.rubric import Criterion, Option
+from tests.fakes.judge import KIND, RUBRIC
 
 LEVELS = ("cold", "cool", "warm")
 WARM = Criterion(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import engine, markup, params, problems, shown
+from lib import engine, markup, params, problems, progress_bar
 from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, structured
 from lib.settings import Model
 
@@ -217,7 +217,7 @@ def answered() -> Iterator[Completion]:
 
 
 def test_progress_passes_everything_on_and_tells_on_stderr(capfd, monkeypatch):
-    monkeypatch.setenv(shown.PROGRESS, "bar")
+    monkeypatch.setenv(progress_bar.PROGRESS, "bar")
     assert [done.key for done in engine.progress(8, answered())] == list("01234")
     told = capfd.readouterr()
     assert told.out == ""
@@ -227,9 +227,9 @@ def test_progress_passes_everything_on_and_tells_on_stderr(capfd, monkeypatch):
 
 
 def test_progress_in_a_log_is_whole_lines_now_and_then(capfd, monkeypatch):
-    monkeypatch.delenv(shown.PROGRESS, raising=False)  # and what pytest captures is no terminal
-    monkeypatch.setattr(shown, "EVERY", 0.0)
-    monkeypatch.setattr(shown, "BRIEF", 0.0)
+    monkeypatch.delenv(progress_bar.PROGRESS, raising=False)  # and what pytest captures is no terminal
+    monkeypatch.setattr(progress_bar, "EVERY", 0.0)
+    monkeypatch.setattr(progress_bar, "BRIEF", 0.0)
     assert [done.key for done in engine.progress(8, answered(), "TinyLRM-S")] == list("01234")
     told = capfd.readouterr().err
     assert "\r" not in told
@@ -237,10 +237,10 @@ def test_progress_in_a_log_is_whole_lines_now_and_then(capfd, monkeypatch):
     assert lines[0] == "TinyLRM-S: 1 of 8 requests, 0 tokens/s"
     assert re.fullmatch(r"TinyLRM-S: 4 of 8 requests, 00:0\d left, [\d,]+ tokens/s", lines[3])
     assert re.fullmatch(r"TinyLRM-S: 5 requests in 00:0\d, [\d,]+ tokens/s", lines[-1])
-    monkeypatch.setattr(shown, "EVERY", 3600.0)
+    monkeypatch.setattr(progress_bar, "EVERY", 3600.0)
     list(engine.progress(8, answered(), "TinyLRM-S"))
     assert capfd.readouterr().err.count("\n") == 1
-    monkeypatch.setattr(shown, "BRIEF", 3600.0)
+    monkeypatch.setattr(progress_bar, "BRIEF", 3600.0)
     list(engine.progress(8, answered(), "TinyLRM-S"))
     assert capfd.readouterr().err == ""  # a judge asks in many small batches
     list(engine.progress(8, iter(()), "TinyLRM-S"))

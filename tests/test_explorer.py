@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from explored import BOX, MODEL, STUDY, judgement, write
 
 from lib import explorer, marked, markup, tables, tokens
 from lib.explorer import browser, pages, shown
 from lib.explorer.cases import kinds
 from lib.explorer.records import FULL, Case, Piece, Reader, Record, Step
+from tests.fakes.explored_study import BOX, MODEL, STUDY, judgement, write
 
 ALLOWED = {"div", "style", "script", "p", "button", "output", "article", "section", "label", "input", "h3", "h4", "b"}
 ALLOWED |= {"i", "u", "q", "pre", "code", "small", "mark", "ul", "li"}

@@ -8,12 +8,12 @@ import re
 
 import pandas as pd
 import pytest
-from manners import ANSWERS, HASTY, KIND, RUBRIC, Fake, items
 
 from lib import grm, markup, parts, tokens
 from lib.engine import Completion, EngineError
 from lib.grm import judge, prompt, reply, report, votes
 from lib.grm.rubric import Criterion, Option
+from tests.fakes.judge import ANSWERS, HASTY, KIND, RUBRIC, Fake, items
 
 
 def judged(ready, samples=1, frame=None, store=None, **policy):

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 import yaml
-from manners import RUBRIC, Fake
-from manners import items as answered
 
 from lib import engine, judging, params, paths, schema, tables
 from lib.grm import Policy, judge, report
 from lib.grm.reply import Path, Status
 from lib.grm.rubric import load, names
+from tests.fakes.judge import RUBRIC, Fake
+from tests.fakes.judge import items as answered
 
 
 def study(**changes):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lib import paths
 
-COMMAND = [sys.executable, str(paths.ROOT / "tests" / "pass_through.py"), "smoke", "tiny-lrm-s", "6"]
+COMMAND = [sys.executable, str(paths.ROOT / "tests" / "bench" / "pass_through.py"), "smoke", "tiny-lrm-s", "6"]
 KILLS = 2  # `make bench ARGS="--only kills --runs 20"` kills more often
 
 

@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from manners import HASTY, KIND, RUBRIC, Fake, items
 
 from lib import grm, marked
 from lib.grm.prompt import EMPTY
 from lib.grm.rubric import Criterion
+from tests.fakes.judge import HASTY, KIND, RUBRIC, Fake, items
 
 ALLOWED = {"details", "summary", "pre", "b", "i", "mark"}
 HOSTILE = [

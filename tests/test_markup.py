@@ -6,13 +6,13 @@ import json
 import random
 import re
 
-import made
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from lib import markup, params, tokens, turns
 from lib.families import FAMILIES
+from tests.fakes import tokenizers
 
 KINDS = ["qwen3", "deepseek_r1", "nemotron", "gpt_oss", "mistral", "plain"]
 TEXTS = [
@@ -37,7 +37,7 @@ def family(tmp_path_factory):
 
     def get(kind: str) -> params.Model:
         if kind not in known:
-            known[kind] = made.model(kind, tmp_path_factory.mktemp(kind))
+            known[kind] = tokenizers.model(kind, tmp_path_factory.mktemp(kind))
         return known[kind]
 
     return get
@@ -262,7 +262,7 @@ def test_the_outputs_of_real_models(family, shared_data, as_text):
 
 def test_the_outputs_of_real_models_in_a_real_vocabulary(tmp_path, shared_data):
     """Mistral's, to which their marks are plain text: ids may hold a part of a mark and of the text beside it."""
-    ready = made.model("mistral", tmp_path, family="deepseek_r1", options={"tokenizer_mode": "mistral"})
+    ready = tokenizers.model("mistral", tmp_path, family="deepseek_r1", options={"tokenizer_mode": "mistral"})
     shared = 0
     for row in rows(shared_data, "lrm_traces.jsonl"):
         ids = markup.encode(row["raw"], ready)
@@ -397,7 +397,7 @@ def test_a_vocabulary_that_holds_marks_itself_gives_none_of_them_to_plain_text(t
 
 def test_a_mark_in_other_letters_stays_text(tmp_path):
     """A normalizer may make marks out of letters that only look like them."""
-    tok = made._byte_level(["<s>"], [])
+    tok = tokenizers._byte_level(["<s>"], [])
     tok.normalizer = normalizers.NFKC()
     tok.add_tokens([AddedToken("</think>", special=False, normalized=True)])
     PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
@@ -409,7 +409,7 @@ def test_a_mark_in_other_letters_stays_text(tmp_path):
 
 def test_tokens_of_white_space_and_digits_are_text(tmp_path):
     """Some vocabularies add runs of spaces, and digits: those are not special, and plain text is made of them."""
-    tok = made._byte_level(["<s>"], ["    ", "7", "<think>"])
+    tok = tokenizers._byte_level(["<s>"], ["    ", "7", "<think>"])
     PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
     ready = made_plain(tmp_path)
     assert markup.encode("    7", ready) == [tok.token_to_id("    "), tok.token_to_id("7")]
@@ -523,7 +523,7 @@ def test_text_that_speaks_of_marks_opens_nothing(family):
 
 def test_a_system_prompt_of_the_model_stands_before_ours(tmp_path):
     (tmp_path / "SYSTEM.txt").write_text("Think first.\n\n[THINK]Your draft.[/THINK]Then answer.\n")
-    magistral = made.model("mistral", tmp_path, system_file="SYSTEM.txt")
+    magistral = tokenizers.model("mistral", tmp_path, system_file="SYSTEM.txt")
     ids = markup.prompt_ids("How many?", magistral, system="Hurry [THINK].")
     text = (
         "<s>[SYSTEM_PROMPT]Think first.\n\n[THINK]Your draft.[/THINK]Then answer.\n\nHurry [THINK].[/SYSTEM_PROMPT]"
@@ -627,7 +627,7 @@ def test_a_thought_is_opened_once(family):
 
 def test_a_family_is_never_guessed_from_a_path(tmp_path):
     for folder, kind in [("Magistral-Small-2509", "qwen3"), ("gptoss-20b", "nemotron"), ("Qwen3", "gpt_oss")]:
-        ready = made.model(kind, tmp_path / folder)
+        ready = tokenizers.model(kind, tmp_path / folder)
         assert markup.family(ready) is FAMILIES[kind]
         assert spans(generated("a", "b", ready), ready) == ("a", markup.family(ready).gap + "b", True)
 
@@ -662,7 +662,7 @@ def test_any_reasoning_parser_of_vllm_gives_its_marks(family, model):
 
 def test_a_tokenizer_that_ends_in_several_ways(family, tmp_path):
     """What is in generation_config.json ends an answer too."""
-    ready = made.model("seed", tmp_path, family="deepseek_r1")
+    ready = tokenizers.model("seed", tmp_path, family="deepseek_r1")
     stop = markup.marks("<seed:bos>", ready)
     ids = markup.marks("a</think>b", ready) + stop
     (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, *stop]}))
@@ -670,7 +670,7 @@ def test_a_tokenizer_that_ends_in_several_ways(family, tmp_path):
 
 
 def test_a_model_without_a_template_is_named(tmp_path):
-    tok = made._byte_level(["<s>"], [])
+    tok = tokenizers._byte_level(["<s>"], [])
     PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"params/models/plain.yaml: path: .* has no chat template"):
         markup.prompt_ids("x", made_plain(tmp_path))

@@ -6,11 +6,11 @@ import re
 
 import pandas as pd
 import pytest
-from manners import HASTY, KIND, RUBRIC, Fake, items
 
 from lib import grm, markup, tokens
 from lib.grm import fence, meta, report
 from lib.grm.rubric import Criterion, Option
+from tests.fakes.judge import HASTY, KIND, RUBRIC, Fake, items
 
 LEVELS = tuple(Option(label, i / 2, f"It is {label}.") for i, label in enumerate(("cold", "cool", "warm")))
 WARM = Criterion(

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from manners import KIND, RUBRIC
 
 from lib import paths
 from lib.grm import agreement, people
 from lib.grm.people import LabelError
 from lib.grm.rubric import Option
+from tests.fakes.judge import KIND, RUBRIC
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import json
 
 import pandas as pd
 import pytest
-from manners import RUBRIC, Fake, items
 
 from lib import grm
 from lib.grm import report, reward
+from tests.fakes.judge import RUBRIC, Fake, items
 
 
 def rows(**by_criterion):

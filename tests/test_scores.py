@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
-from manners import RUBRIC
 from sklearn.linear_model import LogisticRegression
 
 from lib.grm import probes, report, scores, votes
 from lib.grm.scores import Judgement
+from tests.fakes.judge import RUBRIC
 
 YES_NO = {"no": 0.0, "yes": 1.0}
 ITEM = ["item_id", "problem_id", "criterion"]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import reported_study
-from reported_study import CAPTION, COLUMNS, MODEL, ROWS, STUDY, TITLE
 
 from lib import params, paths, provenance, site
 from lib.explorer.records import Case
 from lib.site import SiteError, __main__, books, found, held
+from tests.fakes import finished_study
+from tests.fakes.finished_study import CAPTION, COLUMNS, MODEL, ROWS, STUDY, TITLE
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 TITLES = {MODEL: "TinyLRM-M"}
@@ -52,7 +52,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """The FAKE study, once for all tests here that only read it."""
-    with reported_study.written(tmp_path_factory.mktemp("site")) as folder:
+    with finished_study.written(tmp_path_factory.mktemp("site")) as folder:
         yield folder
 
 

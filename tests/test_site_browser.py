@@ -6,11 +6,11 @@ Where Chromium is not installed these are skipped, unless `MIDTHOUGHT_CHROMIUM` 
 import os
 
 import pytest
-import reported_study
 from chromium import Chromium, found
-from reported_study import MODEL, STUDY
 
 from lib import site
+from tests.fakes import finished_study
+from tests.fakes.finished_study import MODEL, STUDY
 
 HINT = "install it (on Debian: apt-get install chromium), or leave MIDTHOUGHT_CHROMIUM unset to go without these tests"
 WIDTHS = {"phone": 375, "desk": 1280}
@@ -60,7 +60,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    with reported_study.written(tmp_path_factory.mktemp("site")):
+    with finished_study.written(tmp_path_factory.mktemp("site")):
         yield site.build(STUDY)
 
 

@@ -6,11 +6,11 @@ What each family should read is written out here as text; that marks are special
 import dataclasses
 import math
 
-import made
 import pytest
 
 from lib import interrupts, markup, params, tokens
 from lib.settings import Interrupt, Model
+from tests.fakes import tokenizers
 
 UPDATE = "Mia has 15 coins, not 14 (and never </think>)."
 THOUGHT = "\nStart with 14 coins. Mia finds 8 more.\n\nSo 14 + 8 = 22. Let me check: 22, \U0001f389 that is right.\n"
@@ -100,7 +100,7 @@ def kind(request) -> str:
 
 @pytest.fixture(scope="module")
 def model(kind, tmp_path_factory) -> Model:
-    return made.model(kind, tmp_path_factory.mktemp(kind))
+    return tokenizers.model(kind, tmp_path_factory.mktemp(kind))
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import random
 
 import pandas as pd
 import pytest
-from manners import RUBRIC
 
 from lib.grm import standing
+from tests.fakes.judge import RUBRIC
 
 
 def planted(error, n=400, failed=0.0, each=2, seed=1):

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-import stores
-from fake_study import MODEL, STUDY, write_params, write_tables
 
 from lib import archive, mirror, notebook, objects, params, parts, paths, sealed, sharing, store, tables, verify
 from lib.mirror import MirrorError
 from lib.objects import Objects, ObjectsError
 from lib.sharing import SharingError, Sources
+from tests.fakes import s3 as stores
+from tests.fakes.study import MODEL, STUDY, write_params, write_tables
 
 WAIT = 120  # seconds until a test gives up on what has to come
 

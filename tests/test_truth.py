@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from manners import KIND, RIGHT, RUBRIC, Fake, items
 
 from lib import grm, schema
 from lib.grm import agreement, calibrated, calibration, report, truth
 from lib.grm.rubric import Option
+from tests.fakes.judge import KIND, RIGHT, RUBRIC, Fake, items
 
 KINDS = {"stop": "hard", "hurry": "soft", "news": "update"}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from fake_study import MODEL, STUDY, write_params, write_results, write_tables
 
 from lib import archive, differences, paths, rederive, sealed, tables, verify
 from lib.rederive import RederiveError
 from lib.sealed import SealedError
+from tests.fakes.study import MODEL, STUDY, write_params, write_results, write_tables
 
 
 def inputs(folder: Path, patch: pytest.MonkeyPatch) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from lib import devices
 from lib.engine.keys import request_key
-from lib.engine.shown import progress
+from lib.engine.progress_bar import progress
 from lib.settings import Model
 
 __all__ = [

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib import fleet
+from lib import cluster
 from lib.engine import Completion, EngineError, Request
 from lib.settings import Model
 
@@ -57,7 +57,7 @@ class Hand:
             self._engine = Offline(model)
         except EngineError as error:
             return error
-        return Ready(self._engine.window, socket.gethostname(), os.getpid(), fleet.versions())
+        return Ready(self._engine.window, socket.gethostname(), os.getpid(), cluster.versions())
 
     def turn(self, requests: list[Request]) -> Turn:
         """Take requests, and work until some have finished, or for a moment."""

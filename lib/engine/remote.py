@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib import devices, fleet
+from lib import cluster, devices
 from lib.engine import Completion, EngineError, Request
 from lib.engine.crew import Crew
 from lib.engine.hand import Hand, Ready, Turn
@@ -49,9 +49,9 @@ class Remote:
         self.model = model
         self._count, self._each = _count(model)
         try:
-            self._ray = fleet.join()
-            self._versions = fleet.versions()
-        except fleet.FleetError as error:
+            self._ray = cluster.join()
+            self._versions = cluster.versions()
+        except cluster.FleetError as error:
             raise EngineError(f"{model.title}: {error}") from error
         self._workers: dict[int, Worker] = {}
         self._fruitless, self._told = 0, False
@@ -102,7 +102,7 @@ class Remote:
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")  # Ray has an opinion on it, and sums round otherwise
         }
         # On this machine alone nothing competes for cores, and grading must find some while a model is loaded.
-        cores = 0 if self._each or fleet.is_local() else 1
+        cores = 0 if self._each or cluster.is_local() else 1
         kind = self._ray.remote(num_gpus=self._each, num_cpus=cores, scheduling_strategy="SPREAD")(Hand)
         actor = kind.remote()
         self._workers[number] = Worker(number, actor, [actor.start.remote(single, settings)])
@@ -166,7 +166,7 @@ class Remote:
     def _refuse_too_few(self) -> None:
         """A cluster of this machine alone has no GPUs but these; another one may grow."""
         have = int(self._ray.cluster_resources().get("GPU", 0))
-        if fleet.is_local() and have < self._count * self._each:
+        if cluster.is_local() and have < self._count * self._each:
             raise EngineError(
                 f"params/models/{self.model.name}.yaml: options.data_parallel_size: {self._count} workers of "
                 f"{self._each} need {self._count * self._each} GPUs, there are {have}"
@@ -182,7 +182,7 @@ class Remote:
 
     def _tell_what_is_free(self) -> None:
         """Say once, of a cluster that others may use too, what workers need that have not come for a while."""
-        if not fleet.is_local() and not self._told:
+        if not cluster.is_local() and not self._told:
             need = f"{self._each} GPUs of one machine" if self._each else "a core"
             free = self._ray.available_resources()
             have = f"{free.get('GPU', 0):g} GPUs and {free.get('CPU', 0):g} cores"
@@ -207,5 +207,5 @@ def _reason(error: Exception) -> str:
     """Why a worker ended, in one line: what its engine raised, or else what Ray knows."""
     cause = getattr(error, "cause", None)
     if cause:
-        return f"{type(cause).__name__}: {fleet.line(cause)}"
-    return "its process was killed, or ran out of memory" if "SYSTEM_ERROR" in str(error) else fleet.line(error)
+        return f"{type(cause).__name__}: {cluster.line(cause)}"
+    return "its process was killed, or ran out of memory" if "SYSTEM_ERROR" in str(error) else cluster.line(error)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lib import programs, shown
+from lib import programs, progress_bar
 from lib.programs import TestsError
 from lib.sandbox.box import Box, Limits
 from lib.sandbox.verdict import Runner, Verdict, run
@@ -55,7 +55,7 @@ def run_all(
 
     pool = ThreadPoolExecutor(count, initializer=start)
     try:
-        with shown.bar(len(distinct), "program") as bar:
+        with progress_bar.bar(len(distinct), "program") as bar:
             verdicts = {}
             for key, verdict in zip(distinct, pool.map(one, distinct), strict=True):
                 verdicts[key] = verdict

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
-from bench import clock
-from bench.rows import Row
 from lib import paths
+from tests.bench import clock
+from tests.bench.rows import Row
 
 NAME, STUDY = "01_load", "smoke"
 # The cells of a notebook in a plain process; what they would show is made as text, as a kernel does.

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from bench import clock
-from bench.grading import rate, worker_counts
-from bench.rows import Row
 from lib import grade, sandbox
+from tests.bench import clock
+from tests.bench.grading import rate, worker_counts
+from tests.bench.rows import Row
 
 TESTS = [{"input": f"{n}\n", "output": f"{n + 1}\n", "testtype": "stdin"} for n in range(100)]
 # Seconds for each of 300 forks of an interpreter that has imported what a sandbox has, and for each of 60 forks of it

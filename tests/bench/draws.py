@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from bench import clock
-from bench.rows import Row
 from lib import clusters, stats
 from lib.grm import bootstrap, calibrated, curves, load_rubric, report
+from tests.bench import clock
+from tests.bench.rows import Row
 
 CELLS = ["model", "source", "interrupt", "unit", "position"]
 DRAWS, FEW = 10_000, 5  # draws, and those that the plain loop makes; its time is taken for as many more

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from bench import answers, clock
-from bench.answers import Pair
-from bench.rows import Row
 from lib import grade
+from tests.bench import answers, clock
+from tests.bench.answers import Pair
+from tests.bench.rows import Row
 
 LESS = 5  # the loop gets a fifth of the answers, as each takes it so long; both are counted by answer
 

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from bench import clock
-from bench.memory import SCRIPT
-from bench.rows import Row
 from lib import paths
+from tests.bench import clock
+from tests.bench.memory import SCRIPT
+from tests.bench.rows import Row
 
 MODEL, PROBLEMS = "tiny-lrm-s", 10
 MOST = 0.3  # seconds on disk's side of a part at which a run is killed, at most

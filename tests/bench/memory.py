@@ -7,20 +7,19 @@ import sys
 from collections.abc import Iterable, Iterator
 from tempfile import TemporaryDirectory
 
-from bench import clock
-from bench.rows import Row
 from lib import paths
 from lib.engine import Completion, Request
 from lib.settings import Model
+from tests.bench import clock
+from tests.bench.rows import Row
 
 MODEL = "tiny-lrm-m"
-SCRIPT = str(paths.ROOT / "tests" / "pass_through.py")
+SCRIPT = str(paths.ROOT / "tests" / "bench" / "pass_through.py")
 # The same script on an engine that is none: what grows is then ours alone, and rows come in no time.
 FAKED = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import pass_through
-from bench import memory
+from tests.bench import memory, pass_through
 used = pass_through.main("tiny", memory.MODEL, int(sys.argv[2]), memory.Fake)
 print(pass_through.told(used))
 """
@@ -59,7 +58,7 @@ def growth(runs: int, size: float) -> Iterator[Row]:
     told = f"{real[1][0]:,} and {real[0][0]:,} MiB with the engine, {real[1][1]:,} and {real[0][1]:,} requests"
     name = "memory of 03 and 04: 10 times the rows / once"
     yield Row(name, "ours / other", "MiB", (real[1][0],), (real[0][0],), "<= 1.3", told)
-    command = [sys.executable, "-c", FAKED, str(paths.ROOT / "tests")]
+    command = [sys.executable, "-c", FAKED, str(paths.ROOT)]
     faked = [_peak(*command, str(count * times)) for times in (1, 100)]
     told = f"{faked[1][0]:,} and {faked[0][0]:,} MiB, {faked[1][1]:,} and {faked[0][1]:,} requests; a FAKE engine, so "
     told += "that only our own memory counts"

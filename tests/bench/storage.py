@@ -9,9 +9,9 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 
-from bench import clock
-from bench.rows import Row
 from lib import paths, schema, tables
+from tests.bench import clock
+from tests.bench.rows import Row
 
 LENGTH = 150  # token ids in a row
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from bench import rows
-from bench.rows import Row
 from lib import __version__, machine, paths
 from lib.provenance import PACKAGES
+from tests.bench import rows
+from tests.bench.rows import Row
 
 FILE, PAGE = paths.ROOT / "docs" / "bench.json", paths.ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- The table of `make bench ARGS=--store` -->", "<!-- The end of it -->"

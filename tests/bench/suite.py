@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import books, code, draws, grading, kills, memory, rows, storage, stored, sweeps
-from bench.rows import Row
+from tests.bench import books, code, draws, grading, kills, memory, rows, storage, stored, sweeps
+from tests.bench.rows import Row
 
 RUNS = 5  # of everything that is timed; fewer do not make a median
 

@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 
-from bench import clock
-from bench.rows import Row
 from lib import engine, params, paths, plan, problems, run, updates
 from lib.engine import Engine, Request, offline
 from lib.settings import Study
+from tests.bench import clock
+from tests.bench.rows import Row
 
 MODEL = "tiny-lrm-m"
 LONG = 2400  # tokens of a thought at which a block of the cache matters little

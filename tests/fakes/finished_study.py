@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import explored
 import matplotlib.pyplot as plt
 import nbformat
 import pandas as pd
@@ -15,8 +14,9 @@ from nbformat import v4
 
 from lib import figures, paths, tables
 from lib.site import held
+from tests.fakes import explored_study
 
-STUDY, MODEL = "fake", explored.MODEL.name
+STUDY, MODEL = "fake", explored_study.MODEL.name
 TITLE = "FAKE <b>study</b> & more"
 YAML = f"""title: "{TITLE}"
 models: [{MODEL}]
@@ -59,7 +59,7 @@ def write(params: Path) -> None:
     """The project's own parameters and the FAKE study into `params`, its results where `lib.paths` has its outputs."""
     shutil.copytree(paths.ROOT / "params", params)
     (params / "studies" / f"{STUDY}.yaml").write_text(YAML)
-    explored.write()
+    explored_study.write()
     for name in ("accuracy", "tokens"):
         tables.write_summary(pd.DataFrame(ROWS, columns=COLUMNS), name, STUDY)
     tables.write_summary(pd.DataFrame(CLAIMS, columns=OF_CLAIMS), "claims", STUDY)

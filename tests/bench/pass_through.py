@@ -1,4 +1,4 @@
-"""One model through 03 and 04 without the notebooks: `python tests/pass_through.py STUDY MODEL [PROBLEMS]`.
+"""One model through 03 and 04 without the notebooks: `python tests/bench/pass_through.py STUDY MODEL [PROBLEMS]`.
 
 For tests and benchmarks that kill it, measure its memory or its time. The tables go where the notebooks write theirs.
 """

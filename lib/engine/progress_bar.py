@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lib import shown
+from lib import progress_bar
 
 
 def progress(total: int, completions: Iterable[Any], name: str = "") -> Iterator[Any]:
@@ -20,7 +20,7 @@ def progress(total: int, completions: Iterable[Any], name: str = "") -> Iterator
         completions: with `token_ids`.
         name: what a line of a log begins with, as several runs may write into it.
     """
-    return (_bar if shown.draws() else _lines)(total, completions, name)
+    return (_bar if progress_bar.draws() else _lines)(total, completions, name)
 
 
 def _bar(total: int, completions: Iterable[Any], name: str) -> Iterator[Any]:
@@ -41,7 +41,7 @@ def _bar(total: int, completions: Iterable[Any], name: str) -> Iterator[Any]:
 
 def _lines(total: int, completions: Iterable[Any], name: str) -> Iterator[Any]:
     tokens = 0
-    with shown.Lines(total, "request", name, lambda gone: _rate(tokens, gone)) as lines:
+    with progress_bar.Lines(total, "request", name, lambda gone: _rate(tokens, gone)) as lines:
         for done in completions:
             if lines.n:
                 tokens += len(done.token_ids)

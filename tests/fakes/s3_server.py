@@ -1,4 +1,4 @@
-"""A real S3-compatible server (moto's) in a process of its own: `python tests/s3_server.py` tells its port, and serves.
+"""A real S3-compatible server (moto), in a process of its own that prints its port.
 
 Not in a test's process: once Flask is imported there, vLLM cannot be loaded any more, as torch looks into every module
 and Flask's raise outside of a request. It ends when its input does, so that it never outlives who started it.

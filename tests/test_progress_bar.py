@@ -6,18 +6,18 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from lib import grade, shown
+from lib import grade, progress_bar
 
 
 @pytest.fixture
 def log(monkeypatch):
-    monkeypatch.setenv(shown.PROGRESS, "lines")
-    monkeypatch.setattr(shown, "EVERY", 0.0)
-    monkeypatch.setattr(shown, "BRIEF", 0.0)
+    monkeypatch.setenv(progress_bar.PROGRESS, "lines")
+    monkeypatch.setattr(progress_bar, "EVERY", 0.0)
+    monkeypatch.setattr(progress_bar, "BRIEF", 0.0)
 
 
 def worked(total: int, unit: str, name: str = "", step: int = 1) -> None:
-    with shown.bar(total, unit, name) as bar:
+    with progress_bar.bar(total, unit, name) as bar:
         for _ in range(0, total, step):
             bar.update(step)
 
@@ -41,18 +41,18 @@ def test_bytes_are_told_in_larger_units(log, capfd):
 
 
 def test_what_is_brief_or_breaks_has_no_last_line(log, capfd, monkeypatch):
-    monkeypatch.setattr(shown, "EVERY", 3600.0)
-    with pytest.raises(OSError), shown.bar(9, "answer") as bar:
+    monkeypatch.setattr(progress_bar, "EVERY", 3600.0)
+    with pytest.raises(OSError), progress_bar.bar(9, "answer") as bar:
         bar.update()
         raise OSError
     worked(0, "answer")
-    monkeypatch.setattr(shown, "BRIEF", 3600.0)
+    monkeypatch.setattr(progress_bar, "BRIEF", 3600.0)
     worked(9, "answer")
     assert capfd.readouterr().err == ""
 
 
 def test_several_threads_may_tell(log, capfd):
-    with shown.bar(4000, "B") as bar:
+    with progress_bar.bar(4000, "B") as bar:
         threads = [Thread(target=lambda: [bar.update() for _ in range(1000)]) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -62,8 +62,8 @@ def test_several_threads_may_tell(log, capfd):
 
 
 def test_a_terminal_has_a_bar(capfd, monkeypatch):
-    monkeypatch.setenv(shown.PROGRESS, "bar")
-    monkeypatch.setattr(shown, "BRIEF", 0.0)
+    monkeypatch.setenv(progress_bar.PROGRESS, "bar")
+    monkeypatch.setattr(progress_bar, "BRIEF", 0.0)
     worked(30, "program", "grading")
     told = capfd.readouterr().err
     assert "30/30" in told and "grading: 100%" in told

@@ -5,13 +5,13 @@ import statistics
 from collections import Counter
 
 import pytest
-from bench import answers, clock, draws, rows, storage, stored, suite, sweeps
-from bench.rows import Limit, Row
 
 from lib import answers as graded
 from lib import paths, stats, tables
 from lib.engine import Engine
 from lib.provenance import PACKAGES
+from tests.bench import answers, clock, draws, rows, storage, stored, suite, sweeps
+from tests.bench.rows import Limit, Row
 
 
 def row(**changes) -> Row:
@@ -278,7 +278,7 @@ def test_every_number_that_was_asked_for_is_there_and_a_miss_is_explained(whole)
 
 
 def test_the_fake_engine_is_one():
-    from bench import memory
+    from tests.bench import memory
 
     assert {name for name in vars(Engine) if not name.startswith("_")} <= {*dir(memory.Fake)}
-    assert paths.ROOT.joinpath("tests", "pass_through.py").samefile(memory.SCRIPT)
+    assert paths.ROOT.joinpath("tests", "bench", "pass_through.py").samefile(memory.SCRIPT)
