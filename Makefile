@@ -171,7 +171,7 @@ GRADING = $(call lib,notation units latex stated algebra published answers worke
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
     $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked tiny tiny_thought tiny_truth) \
-    $(call lib,failures measures working thresholds crossed) $(wildcard lib/grm/*.py) $(ENGINE)
+    $(call lib,failures measures working params/thresholds crossed) $(wildcard lib/grm/*.py) $(ENGINE)
 FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
 REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from lib import leaks, objects, params, paths, provenance, tables
 from lib.objects import ObjectsError
+from lib.params.settings import Study
 from lib.sealed import FORMAT, MANIFEST, RESULTS, checksum
-from lib.settings import Study
 
 DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell: the time of packing is nobody's business
 LEVEL = 6

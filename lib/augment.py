@@ -16,8 +16,8 @@ import pandas as pd
 
 from lib import engine, markup, params, parts, plan, replies, run, schema, updates
 from lib.engine import Engine, Request
+from lib.params.settings import Prompt, Study
 from lib.parts import Store
-from lib.settings import Prompt, Study
 
 ATTEMPTS = 3
 SLOT = re.compile(r"\{(\w+)\}")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from lib import tokens
-from lib.settings import Model
+from lib.params.settings import Model
 
 NEARBY = 32  # tokens looked at around a cut: more than one character or sentence end ever takes
 CLOSERS = "\"')\\]*”’」』）"  # what may stand between the mark at the end of a sentence and what follows

@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lib import machine, params
-from lib.settings import Model
+from lib.params.settings import Model
 
 GPUS, BESIDE, LOCKS = "MIDTHOUGHT_GPUS", "MIDTHOUGHT_BESIDE", "MIDTHOUGHT_LOCKS"
 WAIT = 0.2  # seconds between two looks at devices that others have

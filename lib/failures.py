@@ -30,9 +30,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lib import params, schema, thresholds
+from lib import params, schema
 from lib.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measured, with_thoughts
-from lib.thresholds import Thresholds
+from lib.params import thresholds
+from lib.params.thresholds import Thresholds
 
 __all__ = ["MODES", "QUESTIONS_UPDATE", "SAME_SAMPLE", "kind_of", "label", "summary", "with_thoughts"]
 MODES = schema.MODES

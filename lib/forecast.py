@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib import interrupts, judging, markup, params, plan, problems, tables
-from lib.settings import Interrupt, Model, Study
+from lib.params.settings import Interrupt, Model, Study
 
 CHARACTERS = 3.5  # characters per token of English and LaTeX, where no tokenizer is at hand
 PROMPT = 150  # tokens of a prompt whose problem is not at hand either

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from lib import markup
-from lib.settings import UPDATE_SLOT, Interrupt, Model
+from lib.params.settings import UPDATE_SLOT, Interrupt, Model
 
 UNITS = {"": "share", "t": "tokens", "s": "sentence", "p": "paragraph"}
 

@@ -16,8 +16,8 @@ from lib.grm import judge as judges
 from lib.grm import rubric as files
 from lib.grm.judge import Judge, Policy
 from lib.grm.rubric import Rubric, RubricError
+from lib.params.settings import Model, Study
 from lib.parts import Store
-from lib.settings import Model, Study
 
 NAMES = {"item_id": "continuation_id", "sample": "draw", "quote": "evidence"}  # of a judgement, and of the table
 

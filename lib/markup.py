@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lib import cuts, harmony, tokens
 from lib.cuts import boundary
-from lib.settings import Model
+from lib.params.settings import Model
 from lib.tokens import decode, encode, find, marks, tokenizer
 from lib.turns import closing, family, opened, opening, prompt_ids, user_turn
 

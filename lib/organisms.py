@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterable, Mapping
 import pandas as pd
 
 from lib import failures, stats, tiny_thought, tiny_truth
+from lib.params.settings import Model
 from lib.schema import MODES
-from lib.settings import Model
 
 KEY = ["model", "continuation_id"]
 TEXTS = ["kept", "reasoning", "asked", "problem", "answer"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib import interrupts, markup, params
 from lib.interrupts import Splice
-from lib.settings import Interrupt, Model, Study
+from lib.params.settings import Interrupt, Model, Study
 
 COPIED = ("trace_id", "problem_id", "source", "task", "model")
 

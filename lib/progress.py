@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib import forecast, machine, params, paths, problems
-from lib.settings import Study
+from lib.params.settings import Study
 
 TABLES = {
     "01_load": ["problems"],

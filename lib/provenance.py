@@ -19,7 +19,7 @@ import pandas as pd
 from filelock import FileLock
 
 from lib import __version__, machine, params, paths, tables
-from lib.settings import Model
+from lib.params.settings import Model
 
 WHOLE = 256 * 2**20  # bytes up to which a file is hashed whole; of a larger one its size and both ends
 END = 2**20

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from lib import params
-from lib.settings import STRICT, Count, Names, Positions, Share
+from lib.params.settings import STRICT, Count, Names, Positions, Share
 
 FILE = "params/scale.yaml"
 Amount = Annotated[float, Field(gt=0)]

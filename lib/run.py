@@ -13,9 +13,9 @@ from lib import engine, interrupts, markup, plan
 from lib.engine import Completion, Engine, Request
 from lib.interrupts import Splice
 from lib.markup import Split
+from lib.params.settings import Interrupt, Model, Study
 from lib.parts import Store
 from lib.plan import Job
-from lib.settings import Interrupt, Model, Study
 
 Row = dict[str, Any]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib import forecast, params, paths, plan, problems, rates, tables
+from lib.params.settings import Interrupt, Study
 from lib.rates import Rates, Size
-from lib.settings import Interrupt, Study
 
 DOCUMENT = paths.ROOT / "docs" / "scale.md"
 OPEN, CLOSE = "<!-- computed by `make scale WRITE=1` -->", "<!-- end of what is computed -->"

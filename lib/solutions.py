@@ -14,9 +14,9 @@ import pandas as pd
 
 from lib import answers, engine, grade, markup, params, parts, plan, programs, progress_bar, run, sandbox, updates
 from lib.engine import Engine, Request
+from lib.params.settings import Model, Study
 from lib.parts import Store
 from lib.programs import Tests, TestsError
-from lib.settings import Model, Study
 
 TESTS = 24  # of a problem, on whose inputs programs are compared, and which become those of the revised problem
 SIZE = 1 << 20  # characters of their inputs

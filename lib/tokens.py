@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.settings import Model
+from lib.params.settings import Model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from lib import tokens
-from lib.families import FAMILIES, PARSER, Family
-from lib.settings import PROBLEM_SLOT, Model
+from lib.params.families import FAMILIES, PARSER, Family
+from lib.params.settings import PROBLEM_SLOT, Model
 
 # stand for contents while a template is rendered: private characters, which no template changes
 ASKED, TOLD, ANSWERED = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"

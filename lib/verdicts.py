@@ -8,7 +8,7 @@ from lib import failures, judging, marked, params, tables, tiny_truth
 from lib.grm import calibrated, people, report, standing
 from lib.grm import truth as programs
 from lib.grm.rubric import Rubric
-from lib.settings import Study
+from lib.params.settings import Study
 
 Asked = Mapping[str, Rubric]
 KEY = programs.KEY

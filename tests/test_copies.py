@@ -11,7 +11,7 @@ import pytest
 from lib import engine, markup, params, problems
 from lib.engine import EngineError, Request, copies, request_key
 from lib.engine.copies import Copies
-from lib.settings import Model
+from lib.params.settings import Model
 
 COUNT = 2
 

@@ -13,7 +13,7 @@ from lib import devices, engine, params, paths
 from lib.devices import DevicesError
 from lib.engine import EngineError, Request
 from lib.engine.copies import Copies
-from lib.settings import Model
+from lib.params.settings import Model
 
 HOLD = """
 import sys

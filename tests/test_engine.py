@@ -14,7 +14,7 @@ import pytest
 
 from lib import engine, markup, params, problems, progress_bar
 from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, structured
-from lib.settings import Model
+from lib.params.settings import Model
 
 HUB = Model(
     name="some-model",

@@ -6,7 +6,8 @@ import json
 import pandas as pd
 import pytest
 
-from lib import failures, grade, schema, tables, thresholds
+from lib import failures, grade, schema, tables
+from lib.params import thresholds
 
 KINDS = {"end_thinking": "hard", "force_answer": "hard", "speed_up": "soft", "update": "update"}
 TRACE = {

@@ -9,11 +9,11 @@ import pytest
 import tokenizers
 from judged import BOTH, DEPTH, LEAK, NO, ONE, TWO, YES, reply, row
 
-from lib import families
 from lib.grm import evidence, fence
 from lib.grm import reply as replies
 from lib.grm.evidence import Span, check, locate
 from lib.grm.reply import CANNOT, Asked, Verdict, example, read, schema
+from lib.params import families
 
 
 def by_name(table):

@@ -11,7 +11,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from lib import markup, params, tokens, turns
-from lib.families import FAMILIES
+from lib.params.families import FAMILIES
 from tests.fakes import tokenizers
 
 KINDS = ["qwen3", "deepseek_r1", "nemotron", "gpt_oss", "mistral", "plain"]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lib import engine, interrupts, markup, params, plan, problems, updates
-from lib.settings import Interrupt
+from lib.params.settings import Interrupt
 
 THOUGHT = "\nStart with 14.\nAdd 8: 14 + 8 = 22.\n"
 SYSTEM = "The user may interrupt you."

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from lib import machine, params, paths, provenance
+from lib.params.settings import Model
 from lib.provenance import ProvenanceError
-from lib.settings import Model
 
 
 def local(folder) -> Model:

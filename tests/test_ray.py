@@ -17,7 +17,7 @@ from lib import cluster as fleet
 from lib import engine, grade, graders, markup, params, paths, problems
 from lib.engine import Completion, EngineError, Request, remote, request_key
 from lib.engine.remote import Remote
-from lib.settings import Model
+from lib.params.settings import Model
 from tests.bench.pass_through import through
 
 ALONE = params.load_model("tiny-lrm-s")

@@ -25,7 +25,7 @@ import pytest
 
 from lib import augment, engine, markup, params, parts, paths, problems, schema, solutions, tables, tokens
 from lib.engine import EngineError, Request, server
-from lib.settings import Model
+from lib.params.settings import Model
 
 KEY = "sk-loopback-0123456789abcdef"
 NAME = "fake/model"

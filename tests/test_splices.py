@@ -9,7 +9,7 @@ import math
 import pytest
 
 from lib import interrupts, markup, params, tokens
-from lib.settings import Interrupt, Model
+from lib.params.settings import Interrupt, Model
 from tests.fakes import tokenizers
 
 UPDATE = "Mia has 15 coins, not 14 (and never </think>)."

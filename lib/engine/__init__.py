@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from lib import devices
 from lib.engine.keys import request_key
 from lib.engine.progress_bar import progress
-from lib.settings import Model
+from lib.params.settings import Model
 
 __all__ = [
     "Completion",

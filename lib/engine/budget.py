@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lib import markup
 from lib.engine import Completion, EngineError, Request
-from lib.settings import Model
+from lib.params.settings import Model
 
 
 @dataclass(frozen=True)

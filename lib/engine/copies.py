@@ -19,7 +19,7 @@ from lib import devices
 from lib.devices import DevicesError
 from lib.engine import Completion, EngineError, Request, served
 from lib.engine.crew import Crew
-from lib.settings import Model
+from lib.params.settings import Model
 
 WINDOW = 512  # requests that a copy holds at most
 PATIENCE = 10.0  # seconds that a copy has to end by itself

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from lib.engine import Completion, EngineError, Request, check
-from lib.settings import Model
+from lib.params.settings import Model
 
 BEGINNING = 32  # tokens: prompts that share so many begin alike
 LOSSES = 5  # workers that may be lost with a request in hand, before it is taken for what ends them

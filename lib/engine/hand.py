@@ -14,7 +14,7 @@ from typing import Any
 
 from lib import cluster
 from lib.engine import Completion, EngineError, Request
-from lib.settings import Model
+from lib.params.settings import Model
 
 MOMENT = 0.2  # seconds of a turn that has finished something
 LONGEST = 1.0  # seconds of one that has not

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lib.settings import Model
+from lib.params.settings import Model
 
 WHOLE = 64 * 2**20  # bytes up to which a file of a model counts by its content, else by size and time
 # Options that decide where, how fast and how many at a time, but not what comes out.

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from lib.engine import Completion, EngineError, Request, budget, check, room, structured
-from lib.settings import Model
+from lib.params.settings import Model
 
 # vLLM and torch read these when they are imported. One process makes outputs repeatable; the cache is ample for small
 # models.

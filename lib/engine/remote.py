@@ -23,7 +23,7 @@ from lib.engine.crew import Crew
 from lib.engine.hand import Hand, Ready, Turn
 from lib.engine.offline import SETTINGS
 from lib.machine import version
-from lib.settings import Model
+from lib.params.settings import Model
 
 AHEAD = 2  # turns that a worker is given at a time: one to do and one to go on with
 FRUITLESS = 3  # workers that may end in a row without an answer from any

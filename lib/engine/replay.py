@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from lib import paths
 from lib.engine import Completion, EngineError, Request, check
-from lib.settings import Model
+from lib.params.settings import Model
 
 SCHEMA = pa.schema(
     {"key": pa.string(), "token_ids": pa.list_(pa.int64()), "finish_reason": pa.string(), "cached_tokens": pa.int64()}

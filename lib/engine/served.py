@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any
 
 from lib.engine import EngineError
-from lib.settings import Model
+from lib.params.settings import Model
 
 READY, DROP, DROPPED = "ready", "drop", "dropped"
 

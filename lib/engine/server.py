@@ -29,7 +29,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from lib.engine import Completion, EngineError, Request, budget, check, room, structured
 from lib.engine.answer import UnusableError, completion, message, models
-from lib.settings import Model
+from lib.params.settings import Model
 
 KEY = "OPENAI_API_KEY"
 TRANSIENT = {408, 409, 425, 429}  # and all from 500 on

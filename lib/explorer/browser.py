@@ -10,7 +10,7 @@ import pandas as pd
 from lib.explorer import shown
 from lib.explorer.cases import settings_of
 from lib.explorer.records import FULL, Case, Reader
-from lib.settings import Study
+from lib.params.settings import Study
 
 
 def browse(study: Study | str, models: Sequence[str] | None = None) -> Any:

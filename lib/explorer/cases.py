@@ -6,7 +6,7 @@ import pandas as pd
 
 from lib import params, plan
 from lib.explorer.records import Case, Reader
-from lib.settings import Study
+from lib.params.settings import Study
 
 KEYS = ["interrupt", "trace_id"]
 

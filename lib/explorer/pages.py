@@ -7,7 +7,7 @@ from lib.explorer import shown
 from lib.explorer.cases import chosen, settings_of
 from lib.explorer.records import Case, Reader, Record
 from lib.marked import escape
-from lib.settings import Study
+from lib.params.settings import Study
 
 MOST = 400_000  # bytes of a page
 LIMITS = (None, 6000, 3000, 1500, 800, 400, 200, 100)  # characters of each part that are shown, tried in turn

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib import failures, interrupts, markup, params, paths, schema, tables
 from lib.grm import items
-from lib.settings import Model, Study
+from lib.params.settings import Model, Study
 
 MODES = ("leakage", "panic", "self_doubt")
 CUT = ["continuation_id", "trace_id", "interrupt", "position", "unit"]

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lib import markup
-from lib.settings import Model
+from lib.params.settings import Model
 
 CUT = ["kept_tokens", "inserted_ids", "token_ids"]  # of a continuation that another interrupt cut
 Ids = Sequence[int]

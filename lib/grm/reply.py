@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lib import families
 from lib.grm import objects, refusals, said
 from lib.grm.said import FIELDS, MOST_QUOTES, MisfitError, Said, key
+from lib.params import families
 
 CANNOT = "cannot_assess"  # the verdict that gives the status abstain
 MOST_CHARS = 200_000  # a longer reply is not what was asked for

@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from lib import params, paths
 from lib.grm import faults
 from lib.grm.words import Interruptions, Parent, Proxy, Slug, Tags, Version, View, Views, some
-from lib.settings import STRICT, Share, Text
+from lib.params.settings import STRICT, Share, Text
 
 KIND = "rubrics"  # the folder in params/
 EARLIER = "rubrics/earlier"  # the folder of versions that others have replaced, as <name>@<version>.yaml

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lib import interrupts, panels, params
-from lib.settings import Study
+from lib.params.settings import Study
 
 ROW = ["source", "model", "interrupt"]
 NONE = "–"  # what is undefined, which is not 0

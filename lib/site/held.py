@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib import params, paths
-from lib.settings import Study
+from lib.params.settings import Study
 
 ONCE, PER_MODEL = ("01_load", "02_augment", "06_failure_modes"), ("03_initial", "04_interrupt", "05_grade")
 # figures, the most telling ones first

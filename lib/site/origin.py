@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lib import params, provenance
-from lib.settings import Study
+from lib.params.settings import Study
 
 
 def told(study: Study, models: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lib import explorer, params, paths, schema
-from lib.settings import Study
+from lib.params.settings import Study
 from lib.site import books, found, held, origin
 from lib.site.held import Book, Figure, SiteError
 

@@ -13,7 +13,7 @@ import pandas as pd
 from lib import engine, params, plan, problems, run, tiny_truth, updates
 from lib.grm import Judge, findings, items, load_rubric, report, standing, tampered
 from lib.grm.rubric import Rubric
-from lib.settings import Model, Study
+from lib.params.settings import Model, Study
 from models.tiny_grm.train import FOLDER, JUDGED
 
 FIRST, PROBLEMS = 500, 120  # problems of the test side, beyond those of the default study

@@ -11,7 +11,7 @@ import json
 import pandas as pd
 
 from lib import engine, grade, params, problems, run, schema, stats, tiny_code, updates
-from lib.settings import Model
+from lib.params.settings import Model
 from models.tiny_lrm.train import FOLDER, RECIPES
 
 PROBLEMS = {"tiny": 500, "tiny-code": 300}

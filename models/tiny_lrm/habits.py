@@ -12,7 +12,7 @@ import pandas as pd
 
 from lib import engine, failures, grade, organisms, params, problems, run, updates
 from lib.grm import items
-from lib.settings import Model, Study
+from lib.params.settings import Model, Study
 from models.tiny_lrm.organisms import NAMES, folder
 
 FIRST, PROBLEMS = 500, 120  # problems of the test side, beyond those of any study

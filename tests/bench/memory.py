@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from lib import paths
 from lib.engine import Completion, Request
-from lib.settings import Model
+from lib.params.settings import Model
 from tests.bench import clock
 from tests.bench.rows import Row
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 
 from lib import engine, params, parts, problems, run, tables, updates
 from lib.engine import Engine
-from lib.settings import Model
+from lib.params.settings import Model
 
 
 def main(

@@ -14,7 +14,7 @@ from contextlib import redirect_stderr
 
 from lib import engine, params, paths, plan, problems, run, updates
 from lib.engine import Engine, Request, offline
-from lib.settings import Study
+from lib.params.settings import Study
 from tests.bench import clock
 from tests.bench.rows import Row
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lib import markup, params, schema, tables
-from lib.settings import Study
+from lib.params.settings import Study
 
 MODEL = params.load_model("tiny-lrm-m")
 STUDY = Study(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib import engine, params, paths, settings
+from lib import engine, params, paths
+from lib.params import settings
 
 PAGES = sorted((paths.ROOT / "docs").glob("*.md"))
 ALL = [*PAGES, paths.ROOT / "README.md"]

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lib import paths, thresholds
-from lib.params import ParamsError
+from lib import paths
+from lib.params import ParamsError, thresholds
 
 TEXT = (paths.PARAMS / "failure_modes.yaml").read_text()
 

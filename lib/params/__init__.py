@@ -15,8 +15,8 @@ import yaml
 from pydantic import ValidationError
 
 from lib import paths
-from lib.families import FAMILIES, PARSER
-from lib.settings import UPDATE_SLOT, Interrupt, Model, Prompt, Study
+from lib.params.families import FAMILIES, PARSER
+from lib.params.settings import UPDATE_SLOT, Interrupt, Model, Prompt, Study
 
 
 class ParamsError(ValueError):

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from lib import params
-from lib.settings import STRICT, Count, Share
+from lib.params.settings import STRICT, Count, Share
 
 Ratio = Annotated[float, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
