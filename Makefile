@@ -166,11 +166,11 @@ FORCE:
 
 RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
 lib = $(patsubst %,lib/%.py,paths schema families settings params tables $1)
-GRADING = $(call lib,notation units latex stated algebra published answers workers cluster graders programs grade) \
+GRADING = $(call lib,notation units latex stated algebra published answers workers cluster graders problems/code_tests grade) \
     $(wildcard lib/sandbox/*.py lib/confined/*.py)
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
-    $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked tiny tiny_thought tiny_truth) \
+    $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked problems/tiny_math/story problems/tiny_math/thought problems/tiny_math/truth) \
     $(call lib,failures measures working params/thresholds crossed) $(wildcard lib/grm/*.py) $(ENGINE)
 FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
@@ -178,12 +178,12 @@ REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*
 ENGINE = $(call lib,machine devices cluster tokens turns harmony cuts markup interrupts plan parts run) \
     $(wildcard lib/engine/*.py)
 
-$(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems contests own released lines programs tiny) \
+$(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems/__init__ problems/livecodebench problems/own problems/update_benchmark problems/jsonl problems/code_tests problems/tiny_math/story) \
     $(wildcard lib/tiny_code/*.py) | $(STAMP)
 	$(RUN)
 
 $(UPDATES): export MIDTHOUGHT_BESIDE := 1
-$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates released contests lines programs tiny \
+$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates problems/update_benchmark problems/livecodebench problems/jsonl problems/code_tests problems/tiny_math/story \
     augment controls decisions replies review solutions) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
     $(wildcard params/augment/*.yaml) | $(STAMP)
 	$(RUN)

@@ -14,7 +14,7 @@ Panic and self-doubt are new errors, so neither can be found where full thinking
 dropped although a step was left is found only if the answer is wrong: one step is often guessed right, two seldom.
 
 What is found less often than it was planted is either not done or not seen. So `shown` stands beside: how often the
-organism did it, told by program from texts whose form is known (`lib.tiny_truth`), which the rules do not use. This
+organism did it, told by program from texts whose form is known (`lib.problems.tiny_math.truth`), which the rules do not use. This
 is for word problems of our own only; rows of other problems are left out.
 """
 
@@ -22,8 +22,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
-from lib import failures, stats, tiny_thought, tiny_truth
+from lib import failures, stats
 from lib.params.settings import Model
+from lib.problems.tiny_math import thought, truth
 from lib.schema import MODES
 
 KEY = ["model", "continuation_id"]
@@ -100,31 +101,31 @@ def _of(frame: pd.DataFrame, model: Model, mode: str) -> pd.DataFrame:
 
 def _left(asked: str | None, kept: str | None) -> int:
     """Values that the kept thought lacks; -1 if it is not known, or the problem is none of our word problems."""
-    story = tiny_thought.story(asked) if isinstance(asked, str) else None
+    story = thought.story(asked) if isinstance(asked, str) else None
     if story is None or not isinstance(kept, str):
         return -1
-    return max(0, len(story.steps) + 1 - max(1, tiny_truth.reached(kept)))  # the start stands in the problem
+    return max(0, len(story.steps) + 1 - max(1, truth.reached(kept)))  # the start stands in the problem
 
 
 def _leaks(texts: Mapping[str, str]) -> bool:
     """Whether the answer holds a sum that the kept thought does not."""
-    return tiny_truth.new_steps({**texts, "inserted": tiny_truth.CLOSED}).label == "yes"
+    return truth.new_steps({**texts, "inserted": truth.CLOSED}).label == "yes"
 
 
 def _panics(texts: Mapping[str, str]) -> bool:
     """Whether no value was found after the interrupt."""
-    return tiny_truth.reached(texts["reasoning"]) == 0
+    return truth.reached(texts["reasoning"]) == 0
 
 
 def _doubts(texts: Mapping[str, str]) -> bool:
     """Whether the new thinking doubts the update in words, or takes the start or a step by the old number."""
-    lines, (kind, old) = tiny_thought.read(texts["reasoning"]), _replaced(texts["asked"], texts["problem"])
-    return any(line.kind == "doubt" or tiny_truth.states(line, kind, old) for line in lines)
+    lines, (kind, old) = thought.read(texts["reasoning"]), _replaced(texts["asked"], texts["problem"])
+    return any(line.kind == "doubt" or truth.states(line, kind, old) for line in lines)
 
 
 def _replaced(asked: str, stated: str) -> tuple[str, int]:
     """What an update replaces of the problem that was asked, to make it the stated one: a kind and its old number."""
-    old, new = tiny_thought.story(asked), tiny_thought.story(stated)
+    old, new = thought.story(asked), thought.story(stated)
     if old.start != new.start:
         return "start", old.start
     return next((step.kind, step.n) for step, other in zip(old.steps, new.steps, strict=True) if step != other)

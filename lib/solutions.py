@@ -12,11 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib import answers, engine, grade, markup, params, parts, plan, programs, progress_bar, run, sandbox, updates
+from lib import answers, engine, grade, markup, params, parts, plan, progress_bar, run, sandbox, updates
 from lib.engine import Engine, Request
 from lib.params.settings import Model, Study
 from lib.parts import Store
-from lib.programs import Tests, TestsError
+from lib.problems import code_tests
+from lib.problems.code_tests import Tests, TestsError
 
 TESTS = 24  # of a problem, on whose inputs programs are compared, and which become those of the revised problem
 SIZE = 1 << 20  # characters of their inputs
@@ -149,12 +150,12 @@ def _code(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, 
 def _program(row: pd.Series, texts: list[str], n: int) -> Found:
     starter = row["revised_starter_code"]
     try:
-        tests = programs.read_tests(row["tests"], starter if isinstance(starter, str) else "")
+        tests = code_tests.read_tests(row["tests"], starter if isinstance(starter, str) else "")
     except TestsError as error:
         return {"why": f"tests: {error}"}
-    name = programs.method(starter) if isinstance(starter, str) else None
+    name = code_tests.method(starter) if isinstance(starter, str) else None
     asked = Tests(tests.cases, (name or tests.function) if tests.function else None)
-    return _agreed([programs.extract_code(text) for text in texts], asked, tests, n)
+    return _agreed([code_tests.extract_code(text) for text in texts], asked, tests, n)
 
 
 def _agreed(codes: Sequence[str | None], asked: Tests, tests: Tests, n: int) -> Found:
@@ -186,13 +187,13 @@ def _few(cases: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 
 def _alike(ours: Sequence[str], theirs: Sequence[str], is_method: bool) -> bool:
-    same = _same_value if is_method else programs.same_output
+    same = _same_value if is_method else code_tests.same_output
     return all(map(same, ours, theirs))
 
 
 def _same_value(one: str, other: str) -> bool:
     try:
-        return programs.same_value(json.loads(one), json.loads(other))
+        return code_tests.same_value(json.loads(one), json.loads(other))
     except (ValueError, RecursionError):  # the program wrote to the result itself
         return False
 

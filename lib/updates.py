@@ -9,10 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib import controls, released, schema, tiny, tiny_code
+from lib import controls, schema
+from lib.problems import tiny_code, update_benchmark
+from lib.problems.tiny_math import story
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-GENERATOR = f"lib.tiny, seed {tiny.SEED}"
+GENERATOR = f"lib.problems.tiny_math.story, seed {story.SEED}"
 
 
 def by_construction(problems: pd.DataFrame) -> pd.DataFrame:
@@ -28,7 +30,7 @@ def by_construction(problems: pd.DataFrame) -> pd.DataFrame:
         ValueError: a generated problem that this generator did not make.
     """
     wanted = problems[problems["source"] == "tiny"].set_index("problem_id")
-    made = dict(tiny.stories(1 + max(map(_number, wanted.index), default=-1)))
+    made = dict(story.stories(1 + max(map(_number, wanted.index), default=-1)))
     rows = [row for problem_id, problem in wanted.iterrows() for row in _rows(problem_id, problem, made[problem_id])]
     return pd.DataFrame(rows, columns=schema.TABLES["updates"].names())
 
@@ -51,9 +53,9 @@ def collect(
     """
     frames = [by_construction(problems), _of_code(problems)]
     for source in sources:
-        if source in released.CONFIGS:
-            rows, revision = released.load(source, data_dir)
-            frames.append(_released(rows, problems, f"{released.HUB}@{revision}"))
+        if source in update_benchmark.CONFIGS:
+            rows, revision = update_benchmark.load(source, data_dir)
+            frames.append(_released(rows, problems, f"{update_benchmark.HUB}@{revision}"))
     return pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
 
 
@@ -130,9 +132,9 @@ def _released(rows: list[dict], problems: pd.DataFrame, generator: str) -> pd.Da
     return pd.DataFrame(made, columns=schema.TABLES["updates"].names())
 
 
-def _rows(problem_id: str, problem: pd.Series, made: tiny.Change) -> list[dict]:
+def _rows(problem_id: str, problem: pd.Series, made: story.Change) -> list[dict]:
     if problem["problem"] != made.original.text():
-        raise ValueError(f"{problem_id}: not the problem that seed {tiny.SEED} makes; run 01_load again")
+        raise ValueError(f"{problem_id}: not the problem that seed {story.SEED} makes; run 01_load again")
     necessary = {
         "update_id": "0",
         "kind": "necessary",
@@ -143,7 +145,7 @@ def _rows(problem_id: str, problem: pd.Series, made: tiny.Change) -> list[dict]:
     }
     controls = [
         {"update_id": kind, "kind": kind, "revised_problem": None, "revised_answer": None, "update": news}
-        for kind, news in (("false", tiny.false_news(made.original)), ("noop", tiny.known_news(made.original)))
+        for kind, news in (("false", story.false_news(made.original)), ("noop", story.known_news(made.original)))
     ]
     rows = []
     for update in (necessary, *controls):

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lib import failures, judging, marked, params, tables, tiny_truth
+from lib import failures, judging, marked, params, tables
 from lib.grm import calibrated, people, report, standing
 from lib.grm import truth as programs
 from lib.grm.rubric import Rubric
 from lib.params.settings import Study
+from lib.problems.tiny_math import truth as tiny_truth
 
 Asked = Mapping[str, Rubric]
 KEY = programs.KEY
@@ -63,7 +64,7 @@ def truth(
 ) -> pd.DataFrame:
     """What is known about items: item_id, criterion, label, by.
 
-    Where the problems are our own, `lib.tiny_truth` tells, as what is so was planted (`by` is planted); else the
+    Where the problems are our own, `lib.problems.tiny_math.truth` tells, as what is so was planted (`by` is planted); else the
     majority of people (`people`); else what a program found out about the same, where a criterion names one (`by` is
     its proxy). Null labels are left out.
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import sympy
 
-from lib import algebra, grade, latex, paths, programs
+from lib import algebra, grade, latex, paths
+from lib.problems import code_tests
 from lib.sandbox import Limits
 
 DATA = paths.ROOT.parent / "shared" / "data"
@@ -190,8 +191,8 @@ def packed_tests(data: Path) -> Iterator[Result]:
         name = json.loads(row["metadata"]).get("func_name")
         for field_name in ("public_test_cases", "private_test_cases"):
             try:
-                status, told = "correct", programs.read_tests(row[field_name], function=name)
-            except programs.TestsError as error:
+                status, told = "correct", code_tests.read_tests(row[field_name], function=name)
+            except code_tests.TestsError as error:
                 status, told = "incorrect", error
             result.add(f"{row['id']} {field_name}", True, status, str(told))
     yield result

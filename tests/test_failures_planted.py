@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 
-from lib import crossed, failures, tiny, tiny_thought, tiny_truth
+from lib import crossed, failures
+from lib.problems.tiny_math import story as tiny
+from lib.problems.tiny_math import thought as tiny_thought
+from lib.problems.tiny_math import truth as tiny_truth
 
 KINDS = {"stop": "hard", "hurry": "soft", "news": "update"}
 INSERTED = {"stop": "I stop here.\n</think>", "hurry": "Be quick.", "news": "<update>{}</update>"}

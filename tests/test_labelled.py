@@ -6,7 +6,7 @@ import pytest
 
 from lib import grm
 from lib.grm import labelled
-from lib.lines import ProblemError
+from lib.problems.jsonl import ProblemError
 
 COUNTS = {"mrben_math": (150, 75), "mrben_coding": (40, 20), "bbmistake_arith": (141, 22), "prmbench": (90, None)}
 

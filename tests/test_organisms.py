@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from lib import charts, organisms, params, paths, schema, stats, tiny, tiny_thought, tiny_truth
+from lib import charts, organisms, params, paths, schema, stats
+from lib.problems.tiny_math import story as tiny
+from lib.problems.tiny_math import thought, truth
 from models.tiny_lrm import habits
 from models.tiny_lrm import organisms as made
 
@@ -64,18 +66,18 @@ def test_the_study_has_all_organisms_and_nothing_else():
 def shown(text: made.Example) -> dict[str, bool]:
     """The modes that a text could show, each with whether it does."""
     whole = text.text()
-    asked = tiny_thought.story(
-        whole.rpartition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]
-    ) or tiny_thought.story(whole.partition("<|im_start|>user\n")[2].partition("<|im_end|>")[0])
+    asked = thought.story(whole.rpartition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]) or thought.story(
+        whole.partition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]
+    )
     kept = text.parts[1][0].removeprefix("<think>") if text.kind != "full" else ""
-    left = len(asked.steps) + 1 - max(1, tiny_truth.reached(kept))
+    left = len(asked.steps) + 1 - max(1, truth.reached(kept))
     last = [part for part, _ in text.parts[2:]]
     if text.kind == "end_thinking" and left:
         return {"leakage": "Going on:" in last[-1]}
     if text.kind == "speed_up":
         return {"panic": last[-2] == ""}
     if text.kind.startswith("update"):
-        return {"self_doubt": last[-2].startswith(tiny_thought.DOUBT)}
+        return {"self_doubt": last[-2].startswith(thought.DOUBT)}
     return {"other": "Going on:" in last[-1]} if last else {}
 
 
@@ -113,14 +115,14 @@ def told(n=40, model="m", every=5, hits=2, lucky=0, wrong=0):
     rows, labels = [], []
     for i, (problem_id, change) in enumerate(tiny.stories(n)):
         new, old = change.original, change.revised
-        lines = tiny_thought.lines(new)
+        lines = thought.lines(new)
         shows = i % every < hits
         sums = " ".join(line.partition(": ")[2].strip() for line in lines[1:-1])
-        following = "".join(tiny_thought.lines(new))
+        following = "".join(thought.lines(new))
         texts = {
             "leakage": ("", f"Going on: {sums}" if shows else "", new),
             "panic": ("" if shows else "".join(lines[1:]), "", new),
-            "self_doubt": (f"{tiny_thought.DOUBT}\n" if shows else following, "", old),
+            "self_doubt": (f"{thought.DOUBT}\n" if shows else following, "", old),
         }
         for mode, (reasoning, answer, asked) in texts.items():
             own = {"model": model, "problem_id": problem_id, "interrupt": INTERRUPT[mode], "position": 0.1}
@@ -180,7 +182,7 @@ def test_intervals_are_those_of_the_problems():
 def test_rows_that_could_not_show_a_mode_are_left_out():
     labels, texts = told(wrong=10)
     assert rates(labels, texts)["n"].to_dict() == {"leakage": 40, "panic": 30, "self_doubt": 30}
-    steps = [tiny_thought.lines(change.original) for _, change in tiny.stories(40)]
+    steps = [thought.lines(change.original) for _, change in tiny.stories(40)]
     for left, wanted in ((0, (0, 0, 40)), (1, (40, 0, 40)), (2, (40, 40, 40))):
         labels, texts = told()
         kept = ["".join(lines[: len(lines) - 1 - left]) for lines in steps for _ in schema.MODES]
@@ -199,7 +201,7 @@ def test_rows_of_other_models_and_other_problems_are_left_out():
 def test_a_step_by_the_old_number_is_doubt_that_nobody_put_in_words():
     change = next(made for _, made in tiny.stories(40) if made.place > 0)
     texts = {"asked": change.revised.text(), "problem": change.original.text()}
-    old, new = ("".join(tiny_thought.lines(story)) for story in (change.revised, change.original))
+    old, new = ("".join(thought.lines(story)) for story in (change.revised, change.original))
     assert organisms._doubts({**texts, "reasoning": old}) and not organisms._doubts({**texts, "reasoning": new})
 
 

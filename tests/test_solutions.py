@@ -5,8 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from lib import markup, params, programs, sandbox, schema, solutions, tables, tokens, updates
+from lib import markup, params, sandbox, schema, solutions, tables, tokens, updates
 from lib.engine import Completion
+from lib.problems import code_tests
 
 ADD = json.dumps([{"input": str(i), "output": str(i + 1), "testtype": "stdin"} for i in range(30)])
 LATE = json.dumps([{"input": str(i), "output": str(max(i, 28)), "testtype": "stdin"} for i in range(30)])
@@ -101,11 +102,11 @@ def test_a_revised_code_problem_gets_the_tests_that_most_programs_pass(problem, 
         assert pd.isna(row["revised_tests"]) and pd.isna(row["revised_by"])
         return
     assert row["revised_by"] == f"tiny-lrm-m, {votes} of 5"
-    code = programs.extract_code(answers[0])
+    code = code_tests.extract_code(answers[0])
     assert sandbox.run(code, row["revised_tests"]).passed
     assert sandbox.run(code, problem["tests"]).passed == (failing is None)
     if failing:
-        assert not sandbox.run(programs.extract_code(program(failing)), row["revised_tests"]).passed
+        assert not sandbox.run(code_tests.extract_code(program(failing)), row["revised_tests"]).passed
 
 
 def test_a_method_that_the_revision_renames_is_called_by_its_own_name():
@@ -120,7 +121,7 @@ def test_a_method_that_the_revision_renames_is_called_by_its_own_name():
         update="The method is called first.",
     )
     assert row["valid"]
-    read = programs.read_tests(row["revised_tests"])
+    read = code_tests.read_tests(row["revised_tests"])
     assert read.function == "head" and [output for _, output in read.cases] == ["0", "1", "2"]
 
 

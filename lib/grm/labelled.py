@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from lib import lines
 from lib.grm.items import numbered
+from lib.problems import jsonl
 
 COLUMNS = ["item_id", "problem_id", "problem", "steps", "kept", "answer", "reference", "first_fault", "is_sound"]
 
@@ -34,35 +34,35 @@ def load(name: str, folder: str | Path) -> pd.DataFrame:
     """
     if name not in SETS:
         raise ValueError(f"{name}: no such set, expected one of {', '.join(SETS)}")
-    rows, _ = lines.read(Path(folder) / f"{name}.jsonl", f"expected the rows of {name} as JSON Lines")
+    rows, _ = jsonl.read(Path(folder) / f"{name}.jsonl", f"expected the rows of {name} as JSON Lines")
     made = [(where, SETS[name](row, where)) for where, row in rows if not row.get("label_conflict")]
-    lines.need_distinct((where, row["item_id"]) for where, row in made)
+    jsonl.need_distinct((where, row["item_id"]) for where, row in made)
     frame = pd.DataFrame([row for _, row in made], columns=COLUMNS).astype({"first_fault": "Int64"})
     return frame.assign(is_sound=frame["first_fault"].isna())
 
 
 def _mrben_math(row: dict[str, Any], where: str) -> dict[str, Any]:
     steps = [_bare(step) for step in _steps(row, where)[: row["n_steps"]]]
-    problem = f"{lines.text(row, 'question', where)}\n{lines.text(row, 'options', where)}"
-    known = {"problem_id": lines.text(row, "question_id", where), "problem": problem}
+    problem = f"{jsonl.text(row, 'question', where)}\n{jsonl.text(row, 'options', where)}"
+    known = {"problem_id": jsonl.text(row, "question_id", where), "problem": problem}
     return _item(row, where, steps) | known | {"answer": row.get("final_choice"), "reference": row.get("gold_answer")}
 
 
 def _mrben_coding(row: dict[str, Any], where: str) -> dict[str, Any]:
-    code = lines.text(row, "code", where)
-    known = {"problem_id": lines.text(row, "question_id", where), "problem": lines.text(row, "question", where)}
+    code = jsonl.text(row, "code", where)
+    known = {"problem_id": jsonl.text(row, "question_id", where), "problem": jsonl.text(row, "question", where)}
     told = _item(row, where, [], "first_error_line") | known | {"answer": code, "kept": None}
     return told | {"steps": "\n".join(f"{i}. {line}" for i, line in enumerate(code.split("\n"), 1))}
 
 
 def _bbmistake(row: dict[str, Any], where: str) -> dict[str, Any]:
-    known = {"problem_id": lines.text(row, "id", where), "problem": lines.text(row, "input", where)}
+    known = {"problem_id": jsonl.text(row, "id", where), "problem": jsonl.text(row, "input", where)}
     told = _item(row, where, _steps(row, where)) | known
-    return told | {"answer": lines.text(row, "answer", where), "reference": lines.text(row, "target", where)}
+    return told | {"answer": jsonl.text(row, "answer", where), "reference": jsonl.text(row, "target", where)}
 
 
 def _prmbench(row: dict[str, Any], where: str) -> dict[str, Any]:
-    known = {"problem_id": lines.text(row, "id", where), "problem": lines.text(row, "question", where)}
+    known = {"problem_id": jsonl.text(row, "id", where), "problem": jsonl.text(row, "question", where)}
     return _item(row, where, _steps(row, where)) | known | {"answer": None, "reference": None}
 
 
@@ -76,16 +76,16 @@ SETS: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
 
 def _item(row: dict[str, Any], where: str, steps: list[str], fault: str = "first_error_step") -> dict[str, Any]:
     if fault not in row:
-        raise lines.ProblemError(f"{where}: {fault}: expected a step from 1 or null, got no such field")
+        raise jsonl.ProblemError(f"{where}: {fault}: expected a step from 1 or null, got no such field")
     flat = [" ".join(step.split()) for step in steps]  # a step is one line, so that its number is that of the line
-    known = {"item_id": lines.text(row, "id", where), "first_fault": row[fault], "reference": None}
+    known = {"item_id": jsonl.text(row, "id", where), "first_fault": row[fault], "reference": None}
     return known | {"steps": numbered("\n".join(flat)), "kept": "\n".join(flat)}
 
 
 def _steps(row: dict[str, Any], where: str) -> list[str]:
     steps = row.get("steps")
     if not isinstance(steps, list) or not steps or not all(isinstance(step, str) and step.strip() for step in steps):
-        raise lines.ProblemError(f"{where}: steps: expected a list of texts")
+        raise jsonl.ProblemError(f"{where}: steps: expected a list of texts")
     return steps
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lib import programs, progress_bar
-from lib.programs import TestsError
+from lib import progress_bar
+from lib.problems import code_tests
+from lib.problems.code_tests import TestsError
 from lib.sandbox.box import Box, Limits
 from lib.sandbox.verdict import Runner, Verdict, run
 from lib.sandbox.walls import best
@@ -70,6 +71,6 @@ def run_all(
 def _read(tests: Any) -> Any:
     """Tests as read; left as they are if reading them takes the program, or they cannot be read."""
     try:
-        return programs.read_tests(tests)
+        return code_tests.read_tests(tests)
     except TestsError:
         return tests

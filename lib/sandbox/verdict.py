@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lib import programs
-from lib.programs import Tests, TestsError
+from lib.problems import code_tests
+from lib.problems.code_tests import Tests, TestsError
 from lib.sandbox.box import Box, DiedError, Limits, Outcome
 from lib.sandbox.walls import best
 
@@ -68,7 +68,7 @@ def run(
     | value of a method | True is not 1; decimals to 9 digits | Python's `==`, tuples as lists |
     | recursion | Python's limit of 1,000 | 50,000 |
 
-    `tests` are as `lib.programs.read_tests` takes them. Without a `runner`, a sandbox is started at the first call and
+    `tests` are as `lib.problems.code_tests.read_tests` takes them. Without a `runner`, a sandbox is started at the first call and
     kept.
 
     Raises:
@@ -80,7 +80,7 @@ def run(
     if not code or not code.strip():
         return Verdict("no_answer", reason="no code")
     try:
-        wanted = tests if isinstance(tests, Tests) else programs.read_tests(tests, code)
+        wanted = tests if isinstance(tests, Tests) else code_tests.read_tests(tests, code)
     except TestsError as error:
         return Verdict("ungradable", reason=f"tests: {error}")
     limits = limits or Limits()
@@ -168,12 +168,12 @@ def _difference(output: bytes, wanted: str, is_method: bool, is_lcb: bool) -> st
     if is_method:
         return _other_value(output, wanted, is_lcb)
     got = output.decode("utf-8", "replace")
-    if programs.same_output(got, wanted):
+    if code_tests.same_output(got, wanted):
         return None
     ours, theirs = (text.strip().split("\n") for text in (got, wanted))
     if len(ours) != len(theirs):
         return f"wrong answer: expected {len(theirs)} lines, got {len(ours)}: {_short(got.strip())!r}"
-    number = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if not programs.same_output(*pair))
+    number = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if not code_tests.same_output(*pair))
     place = f"line {number + 1}: " if len(ours) > 1 else ""
     return f"wrong answer: {place}expected {_short(theirs[number])!r}, got {_short(ours[number])!r}"
 
@@ -187,7 +187,7 @@ def _other_value(output: bytes, wanted: str, is_lcb: bool) -> str | None:
         value = json.loads(output)
     except (ValueError, RecursionError):  # the program wrote to the result itself
         return "runtime error: no value was returned"
-    if value == expected if is_lcb else programs.same_value(value, expected):
+    if value == expected if is_lcb else code_tests.same_value(value, expected):
         return None
     return f"wrong answer: expected {_short(wanted)}, got {_short(output.decode('utf-8', 'replace'))}"
 

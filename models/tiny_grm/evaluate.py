@@ -1,7 +1,7 @@
 """Measure TinyGRM as its card states it: `python -m models.tiny_grm.evaluate`.
 
 Both TinyLRMs think about problems of the test side that no study asks; their thoughts are cut, and TinyGRM judges what
-became of them, by the study's own engine, splices and judge. What is so is told by `lib.tiny_truth`.
+became of them, by the study's own engine, splices and judge. What is so is told by `lib.problems.tiny_math.truth`.
 """
 
 import argparse
@@ -10,10 +10,11 @@ import json
 
 import pandas as pd
 
-from lib import engine, params, plan, problems, run, tiny_truth, updates
+from lib import engine, params, plan, problems, run, updates
 from lib.grm import Judge, findings, items, load_rubric, report, standing, tampered
 from lib.grm.rubric import Rubric
 from lib.params.settings import Model, Study
+from lib.problems.tiny_math import truth as tiny_truth
 from models.tiny_grm.train import FOLDER, JUDGED
 
 FIRST, PROBLEMS = 500, 120  # problems of the test side, beyond those of the default study

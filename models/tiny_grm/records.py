@@ -1,18 +1,19 @@
 """Records that a TinyGRM learns to judge: thoughts as a TinyLRM has them, with faults of known kinds, and answers.
 
 Every record is a dict of the parts that `lib.grm.items` cuts a continuation into. What is so of it is never written
-down here: `lib.tiny_truth` reads it back, as it does for real traces.
+down here: `lib.problems.tiny_math.truth` reads it back, as it does for real traces.
 """
 
 import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from lib import tiny, tiny_thought
 from lib.grm.items import numbered
-from lib.tiny import Change, Step, Story
-from lib.tiny_thought import LABELS, SIGNS
-from lib.tiny_truth import arrival
+from lib.problems.tiny_math import story as tiny
+from lib.problems.tiny_math import thought
+from lib.problems.tiny_math.story import Change, Step, Story
+from lib.problems.tiny_math.thought import LABELS, SIGNS
+from lib.problems.tiny_math.truth import arrival
 from models.tiny_lrm import mixture
 
 Views = dict[str, str | None]
@@ -61,7 +62,7 @@ def hard(rng: random.Random) -> Views:
 
 def going_on(rng: random.Random, kept: str, whole: str) -> str:
     """Sums of the steps that are left, or, as a trap, sums that the kept thought holds already."""
-    known, every = tiny_thought.sums(kept), tiny_thought.sums(whole)
+    known, every = thought.sums(kept), thought.sums(whole)
     left = every[len(known) :]
     if known and rng.random() < KNOWN_SUM_SHARE:
         left = rng.sample(known, rng.randint(1, len(known)))
@@ -105,7 +106,7 @@ def updated(rng: random.Random) -> Views:
 def _reaction(rng: random.Random, made: Change, at: mixture.Cut) -> str:
     if rng.random() < DOUBT_SHARE:
         left = faulty(rng, made.revised)[at.known :]
-        return f"{tiny_thought.DOUBT}\n{''.join(left)}"
+        return f"{thought.DOUBT}\n{''.join(left)}"
     opening = mixture.follow(made).partition("\n")[0]
     told = faulty(rng, made.original)
     if rng.random() < STALE_SHARE:  # a line with the replaced number, in the place of the new one or beside it
@@ -118,7 +119,7 @@ def faulty(rng: random.Random, story: Story) -> list[str]:
     """The lines of a thought, with a fault of a random kind or none."""
     kind = rng.choices(list(FAULTS), weights=list(FAULTS.values()))[0]
     if kind == "none":
-        return tiny_thought.lines(story)
+        return thought.lines(story)
     steps = _other_steps(rng, story) if kind == "step" else list(story.steps)
     slips = {"slip": 1 / len(steps), "slips": 0.4, "wild": 0.8}.get(kind, 0.0)
     start = story.start if rng.random() > slips / 3 else rng.randint(*tiny.START)
@@ -164,7 +165,7 @@ def _other_steps(rng: random.Random, story: Story) -> list[Step]:
 
 def _looks_back(rng: random.Random, values: list[int], slips: bool) -> str:
     if not slips:
-        return tiny_thought.look_back(values)
+        return thought.look_back(values)
     seen, last = list(values), values[-1]
     i = rng.randrange(len(seen))
     match rng.randrange(3):

@@ -1,6 +1,6 @@
 """What a TinyGRM learns to reply: a short thought that works the matter out, then the judgement as JSON.
 
-The verdict and the quote come from `lib.tiny_truth`; the thought spells out what leads to them, so that what is learned
+The verdict and the quote come from `lib.problems.tiny_math.truth`; the thought spells out what leads to them, so that what is learned
 is to look rather than to guess.
 """
 
@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from lib import tiny_thought, tiny_truth
 from lib.grm import reply
-from lib.tiny import Story
-from lib.tiny_thought import LABELS, Line
-from lib.tiny_truth import Finding
+from lib.problems.tiny_math import thought as tiny_thought
+from lib.problems.tiny_math import truth
+from lib.problems.tiny_math.story import Story
+from lib.problems.tiny_math.thought import LABELS, Line
+from lib.problems.tiny_math.truth import Finding
 
 Views = Mapping[str, str]
 
@@ -42,7 +43,7 @@ class Lesson:
 def teach(criterion: str, views: Mapping[str, str | None]) -> Lesson | None:
     """The reply to a criterion about a record; None where neither a verdict nor an abstention is certain."""
     filled = {name: value or "" for name, value in views.items()}
-    return LESSONS[criterion](filled, tiny_truth.RULES[criterion](filled))
+    return LESSONS[criterion](filled, truth.RULES[criterion](filled))
 
 
 def _cannot(thought: str, reason: str) -> Lesson:
@@ -50,15 +51,15 @@ def _cannot(thought: str, reason: str) -> Lesson:
 
 
 def faulty_step(views: Views, found: Finding) -> Lesson | None:
-    if tiny_truth.update(views):
+    if truth.update(views):
         return _cannot("an update", "The problem was changed on the way.")
     problem, done, told, reason = tiny_thought.story(views["problem"]), 0, [], "Every line is as it should be."
     if found.label is None or problem is None:
         return None
-    for number, line in tiny_truth.numbered(views["steps"]):
-        expected = tiny_truth.expectation(line, problem, done)
+    for number, line in truth.numbered(views["steps"]):
+        expected = truth.expectation(line, problem, done)
         own = _listed(problem, done) if line.kind == "list" else []
-        right, done = tiny_truth.follows(line, problem, done)
+        right, done = truth.follows(line, problem, done)
         told.append(f"{number}. {_held_against(line, tiny_thought.read(expected)[0], own)}")
         if not right:
             reason = f"Line {number} should say {_core(expected, told[-1])}."
@@ -114,7 +115,7 @@ def _core(expected: str, told: str) -> str:
 
 def arithmetic_right(views: Views, found: Finding) -> Lesson:
     told, reason = [], "Every sum comes out right."
-    for number, line in tiny_truth.numbered(views["steps"]):
+    for number, line in truth.numbered(views["steps"]):
         if line.kind != "sum":
             told.append(f"{number}. none")
             continue
@@ -129,7 +130,7 @@ def arithmetic_right(views: Views, found: Finding) -> Lesson:
 
 
 def stale_fact(views: Views, found: Finding) -> Lesson | None:
-    update = tiny_truth.update(views)
+    update = truth.update(views)
     if not update or found.label is None:
         return None
     told, doubts = [f"old {update.kind} {update.old}", f"new {update.kind} {update.new}"], False
@@ -159,7 +160,7 @@ def questions_update(views: Views, found: Finding) -> Lesson | None:
 
 def stops_short(views: Views, found: Finding) -> Lesson | None:
     problem = tiny_thought.story(views["problem"])
-    if problem is None or tiny_truth.update(views):
+    if problem is None or truth.update(views):
         return None
     kept = _values(views["kept"])
     if len(kept) > len(problem.steps):
@@ -184,10 +185,10 @@ def _values(thought: str) -> list[int]:
 
 
 def same_result(views: Views, found: Finding) -> Lesson | None:
-    boxed = tiny_truth.BOXED.findall(views["answer"])
+    boxed = truth.BOXED.findall(views["answer"])
     if not boxed:
         return None
-    arrived = tiny_truth.arrival(f"{views['kept']}\n{views['after']}")
+    arrived = truth.arrival(f"{views['kept']}\n{views['after']}")
     if arrived is None:
         return _cannot("none", "The thinking works nothing out.")
     same = "the same" if found.label == "yes" else "not the same"

@@ -10,8 +10,9 @@ import json
 
 import pandas as pd
 
-from lib import engine, grade, params, problems, run, schema, stats, tiny_code, updates
+from lib import engine, grade, params, problems, run, schema, stats, updates
 from lib.params.settings import Model
+from lib.problems import tiny_code
 from models.tiny_lrm.train import FOLDER, RECIPES
 
 PROBLEMS = {"tiny": 500, "tiny-code": 300}

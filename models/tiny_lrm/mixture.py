@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import regex
 
-from lib import tiny
-from lib.tiny import Change, Step, Story
-from lib.tiny_thought import DOUBT, SIGNS, equation, lines
+from lib.problems.tiny_math import story as tiny
+from lib.problems.tiny_math.story import Change, Step, Story
+from lib.problems.tiny_math.thought import DOUBT, SIGNS, equation, lines
 from models.tiny_lrm.words import PARAPHRASES, SYSTEMS, USER_TURNS, WORDING
 
 # Words with the mark before them, numbers in pairs of digits, runs of punctuation, white space.

@@ -7,8 +7,8 @@ block of Python.
 import random
 from collections.abc import Callable
 
-from lib import tiny_code
-from lib.tiny_code import Change, Task
+from lib.problems import tiny_code
+from lib.problems.tiny_code import Change, Task
 from models.tiny_lrm import mixture
 from models.tiny_lrm.mixture import Cut, Example
 

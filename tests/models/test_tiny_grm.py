@@ -10,8 +10,10 @@ import pytest
 from safetensors import safe_open
 from transformers import PreTrainedTokenizerFast
 
-from lib import engine, markup, params, paths, tiny_thought, tiny_truth, tokens
+from lib import engine, markup, params, paths, tokens
 from lib.grm import Judge, Policy, evidence, load_rubric, prompt, reply
+from lib.problems.tiny_math import thought
+from lib.problems.tiny_math import truth as tiny_truth
 from models.tiny_grm import records, teacher, tokenizer, train
 
 KNOWN = train.criteria()
@@ -34,10 +36,10 @@ def test_a_record_of_every_kind_is_of_the_training_side_and_can_be_read_back(kin
     rng = random.Random(1)
     for _ in range(100):
         record = records.MAKERS[kind](rng)
-        story = tiny_thought.story(record["problem"])
+        story = thought.story(record["problem"])
         assert not story.is_test()
         assert ("</think>" in record["inserted"]) == (kind == "hard")
-        assert bool(tiny_thought.news(record["inserted"], story)) == (kind == "updated")
+        assert bool(thought.news(record["inserted"], story)) == (kind == "updated")
 
 
 def test_records_have_faults_of_every_kind_and_none():

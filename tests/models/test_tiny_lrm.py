@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from lib import markup, params, paths, programs, tiny, tiny_code, turns
+from lib import markup, params, paths, turns
+from lib.problems import code_tests, tiny_code
+from lib.problems.tiny_math import story
 from models.tiny_lrm import evaluate, mixture, mixture_code, tokenizer, train
 
 NAMES = ["tiny-lrm-s", "tiny-lrm-m"]
@@ -37,7 +39,7 @@ def test_checkpoints_are_small_and_of_the_architecture_that_is_studied(name):
 
 def test_numbers_and_marks_are_single_tokens(name):
     tok = markup.tokenizer(params.load_model(name))
-    for text in [*map(str, range(100)), *(f" {n}" for n in range(100)), "<think>", "</think>", *tiny.NAMES]:
+    for text in [*map(str, range(100)), *(f" {n}" for n in range(100)), "<think>", "</think>", *story.NAMES]:
         assert len(tok.encode(text)) == 1, text
     assert 1000 <= len(tok) <= 2000
 
@@ -71,7 +73,7 @@ def test_the_shipped_tokenizer_is_the_one_that_the_recipe_builds(name):
 
 def test_training_never_sees_a_test_problem():
     rng = random.Random(5)
-    tests = {row["problem"] for row in tiny.problems(1000)}
+    tests = {row["problem"] for row in story.problems(1000)}
     for _ in range(2000):
         told = mixture.example(rng).parts[0][0]
         asked = re.search(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", told, re.DOTALL)[1]
@@ -111,7 +113,7 @@ def test_a_text_of_every_kind_ends_in_a_program(kind):
         assert not parts[0][1] and parts[-1][1]
         assert whole.count("<think>") == whole.count("</think>") >= 1
         assert whole.endswith("\n```<|im_end|>")
-        code = programs.extract_code(whole.removesuffix("<|im_end|>"))
+        code = code_tests.extract_code(whole.removesuffix("<|im_end|>"))
         assert compile(code, "answer", "exec")
         assert code.count("items = ") >= 2
 

@@ -4,8 +4,8 @@ import json
 import random
 from collections.abc import Iterator
 
-from lib.tiny_code.change import Change, change, false_news, known_news
-from lib.tiny_code.task import Task, draw, inputs, slips
+from lib.problems.tiny_code.change import Change, change, false_news, known_news
+from lib.problems.tiny_code.task import Task, draw, inputs, slips
 
 SEED = 2026
 POOL = 60  # inputs that the tests of a problem are chosen from
@@ -81,7 +81,7 @@ def updates(n: int, seed: int = SEED) -> list[dict[str, str | bool | None]]:
     rows: list[dict[str, str | bool | None]] = []
     for problem_id, made, lists in changes(n, seed):
         known = {"problem_id": problem_id, "revised_answer": None, "valid": True, "why_invalid": None}
-        known["generator"] = f"lib.tiny_code, seed {seed}"
+        known["generator"] = f"lib.problems.tiny_code, seed {seed}"
         revised = {
             "revised_problem": made.revised.text(),
             "revised_starter_code": made.revised.starter_code(),

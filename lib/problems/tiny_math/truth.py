@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import tiny_thought
-from lib.tiny import Story
-from lib.tiny_thought import Line, News
+from lib.problems.tiny_math import thought as tiny_thought
+from lib.problems.tiny_math.story import Story
+from lib.problems.tiny_math.thought import Line, News
 
 CLOSED = "</think>"  # in what a hard interrupt inserts
 BOXED = re.compile(r"\\boxed\{(\d+)")

@@ -3,8 +3,8 @@
 import random
 from dataclasses import dataclass, replace
 
-from lib.tiny_code.steps import KINDS
-from lib.tiny_code.task import METHODS, PROBES, Task, differ
+from lib.problems.tiny_code.steps import KINDS
+from lib.problems.tiny_code.task import METHODS, PROBES, Task, differ
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import zlib
 import pandas as pd
 import pytest
 
-from lib import grade, programs, sandbox
-from lib.programs import Tests, TestsError
+from lib import grade, sandbox
+from lib.problems import code_tests
+from lib.problems.code_tests import Tests, TestsError
 from lib.sandbox import Limits, Outcome
 
 
@@ -48,23 +49,23 @@ EXTRACTED = {
 @pytest.mark.parametrize("name", EXTRACTED)
 def test_code_is_found(name):
     text, code = EXTRACTED[name]
-    assert programs.extract_code(text) == code == grade.extract_code(text)
+    assert code_tests.extract_code(text) == code == grade.extract_code(text)
 
 
 def test_a_cut_is_seen_by_the_open_block():
-    assert programs.is_closed(fenced("x = 1"))
-    assert not programs.is_closed("```python\nx =")
+    assert code_tests.is_closed(fenced("x = 1"))
+    assert not code_tests.is_closed("```python\nx =")
 
 
 def test_livecodebench_takes_the_lines_between_the_last_two_fences():
-    assert programs.between_last_fences(fenced("print(1)") + "\n" + fenced("1", "")) == "1"
-    assert programs.between_last_fences("```python\nx = 1") is None
-    assert programs.between_last_fences(None) is None
+    assert code_tests.between_last_fences(fenced("print(1)") + "\n" + fenced("1", "")) == "1"
+    assert code_tests.between_last_fences("```python\nx = 1") is None
+    assert code_tests.between_last_fences(None) is None
 
 
 def test_the_published_cases_of_extraction(shared_data):
     rows = [json.loads(line) for line in (shared_data / "code_extraction_cases.jsonl").open()]
-    wrong = [row["id"] for row in rows if (programs.extract_code(row["raw"]) or "") != row["expected_code"]]
+    wrong = [row["id"] for row in rows if (code_tests.extract_code(row["raw"]) or "") != row["expected_code"]]
     assert rows and not wrong
 
 
@@ -86,14 +87,14 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_tests_are_read_in_every_form(name):
     given, expected = FORMS[name]
-    assert programs.read_tests(given) == expected
+    assert code_tests.read_tests(given) == expected
 
 
 def test_the_only_method_is_called_where_none_is_named():
     code = "class Solution:\n    def add(self, a, b):\n        return self._sum(a, b)\n    def _sum(self, a, b): ..."
-    assert programs.read_tests(CALL, code).function == "add"
+    assert code_tests.read_tests(CALL, code).function == "add"
     with pytest.raises(TestsError, match="do not name the method"):
-        programs.read_tests(CALL, code.replace("_sum", "sum"))
+        code_tests.read_tests(CALL, code.replace("_sum", "sum"))
 
 
 BAD = {
@@ -112,7 +113,7 @@ BAD = {
 def test_bad_tests_are_told(name):
     given, message = BAD[name]
     with pytest.raises(TestsError, match=message):
-        programs.read_tests(given)
+        code_tests.read_tests(given)
     assert sandbox.run("print(1)", given).status == "ungradable"
 
 
@@ -126,14 +127,14 @@ def test_packed_tests_are_never_unpickled(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     packed = base64.b64encode(zlib.compress(pickle.dumps(content))).decode()
     with pytest.raises(TestsError, match="pickle"):
-        programs.unpack(packed)
+        code_tests.unpack(packed)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_pickled_string_of_any_protocol_is_read(protocol):
     text = '[{"input": "é→\\n", "output": "x"}]' * 3
-    assert programs.unpack(base64.b64encode(zlib.compress(pickle.dumps(text, protocol))).decode()) == text
+    assert code_tests.unpack(base64.b64encode(zlib.compress(pickle.dumps(text, protocol))).decode()) == text
 
 
 def test_every_problem_of_the_sample_has_tests(shared_data):
@@ -141,7 +142,7 @@ def test_every_problem_of_the_sample_has_tests(shared_data):
     for row in rows:
         name = json.loads(row["metadata"]).get("func_name")
         for field in ("public_test_cases", "private_test_cases"):
-            assert programs.read_tests(row[field], function=name).cases, row["id"]
+            assert code_tests.read_tests(row[field], function=name).cases, row["id"]
     assert len(rows) == 140
 
 
@@ -170,7 +171,7 @@ OUTPUTS = [
 
 @pytest.mark.parametrize(("got", "wanted", "same"), OUTPUTS)
 def test_outputs_are_compared_by_line(got, wanted, same):
-    assert programs.same_output(got, wanted) is same
+    assert code_tests.same_output(got, wanted) is same
 
 
 VALUES = [
@@ -195,7 +196,7 @@ VALUES = [
 
 @pytest.mark.parametrize(("got", "wanted", "same"), VALUES)
 def test_values_are_compared_by_value_and_kind(got, wanted, same):
-    assert programs.same_value(got, wanted) is same
+    assert code_tests.same_value(got, wanted) is same
 
 
 # verdicts

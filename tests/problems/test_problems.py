@@ -10,7 +10,8 @@ import zlib
 import datasets
 import pytest
 
-from lib import contests, paths, problems, programs, schema, tables, updates
+from lib import paths, problems, schema, tables, updates
+from lib.problems import code_tests, livecodebench
 
 SIZES = {"gsm8k": 1319, "math500": 500, "aime2024": 30, "aime2025": 30}
 STATEMENT = {"gsm8k": "question", "math500": "problem", "aime2024": "problem", "aime2025": "problem"}
@@ -178,7 +179,7 @@ def test_the_real_library_without_a_hub_ends_in_that_error(tmp_path):
     asked = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
     assert asked.returncode == 1
     last = asked.stderr.strip().splitlines()[-1]
-    assert last.startswith("lib.lines.ProblemError: gsm8k: openai/gsm8k@740312a could not be loaded")
+    assert last.startswith("lib.problems.jsonl.ProblemError: gsm8k: openai/gsm8k@740312a could not be loaded")
     assert "put gsm8k_test.jsonl in a folder and set data_dir" in last
 
 
@@ -315,8 +316,8 @@ def test_contests_load_with_all_their_tests(tmp_path, outputs):
     frame = problems.load("livecodebench", contest(tmp_path, {}, {"metadata": '{"func_name": "add"}'}))
     assert frame["problem_id"].tolist() == ["livecodebench/abc_1", "livecodebench/abc_2"]
     assert (frame[["source", "task", "contest_date"]] == ["livecodebench", "code", "2024-11-01"]).all(axis=None)
-    first, second = map(programs.read_tests, frame["tests"])
-    assert first == programs.Tests((("1", "2"), ("5", "6")))
+    first, second = map(code_tests.read_tests, frame["tests"])
+    assert first == code_tests.Tests((("1", "2"), ("5", "6")))
     assert second.function == "add"
     assert frame["answer"].isna().all() and frame["starter_code"].isna().all()
     tables.write(frame, "problems", "test")
@@ -370,7 +371,7 @@ def test_all_files_of_the_release_come_from_the_pinned_revision(tmp_path, monkey
     assert {(hub, kind, revision) for hub, _, kind, revision in asked} == {
         ("livecodebench/code_generation_lite", "dataset", "0fe84c3912ea0c4d4a78037083943e8f0c4dd505")
     }
-    assert "6 problems in the published window, expected 341" in told("livecodebench", None, contests.WINDOW)
+    assert "6 problems in the published window, expected 341" in told("livecodebench", None, livecodebench.WINDOW)
 
 
 def test_contests_without_a_hub_end_in_one_line(monkeypatch):
@@ -386,7 +387,7 @@ def test_every_contest_of_the_sample_loads(shared_data):
     assert len(frame) == 140
     assert frame["problem_id"].is_unique
     assert frame["starter_code"].notna().sum() == 58
-    assert all(programs.read_tests(tests).cases for tests in frame["tests"])
+    assert all(code_tests.read_tests(tests).cases for tests in frame["tests"])
 
 
 # one's own
@@ -408,7 +409,7 @@ def test_own_problems_of_both_kinds_load(tmp_path, outputs):
     assert frame["task"].tolist() == ["math", "code"]
     assert (frame["source"] == "mine").all()
     assert frame["answer"].iloc[0] == "2"
-    assert programs.read_tests(frame["tests"].iloc[1]) == programs.Tests((("1", "2"),))
+    assert code_tests.read_tests(frame["tests"].iloc[1]) == code_tests.Tests((("1", "2"),))
     assert problems.size(str(tmp_path / "mine.jsonl")) == 2
     tables.write(frame, "problems", "test")
 
@@ -465,7 +466,7 @@ def test_released_code_finds_its_tests_by_contest_and_title(tmp_path):
     folder = put_released(tmp_path, "update_coding", starter)
     frame = problems.load("update_coding", folder)
     assert frame["problem_id"].tolist() == ["livecodebench/abc_1"]
-    assert programs.read_tests(frame["tests"].iloc[0]).cases == (("1", "2"), ("5", "6"))
+    assert code_tests.read_tests(frame["tests"].iloc[0]).cases == (("1", "2"), ("5", "6"))
     assert frame["starter_code"].tolist() == ["def f(a):"]
     news = updates.collect(frame, ["update_coding"], folder)
     assert news["revised_starter_code"].tolist() == ["def g(a):"]

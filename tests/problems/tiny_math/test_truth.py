@@ -5,8 +5,10 @@ import random
 import pandas as pd
 import pytest
 
-from lib import tiny, tiny_thought, tiny_truth
-from lib.tiny_thought import News
+from lib.problems.tiny_math import story as tiny
+from lib.problems.tiny_math import thought
+from lib.problems.tiny_math import truth as tiny_truth
+from lib.problems.tiny_math.thought import News
 from models.tiny_lrm import mixture
 
 PROBLEM = "Ada has 7 balls. Ada buys 26 more. The balls double. Ada loses 14. How many balls does Ada have?"
@@ -34,26 +36,26 @@ def test_problems_and_their_changes_are_read_back():
         made = tiny.change(rng, tiny.draw(rng, test=True))
         if made is None:
             continue
-        assert tiny_thought.story(made.original.text()) == made.original
-        told = tiny_thought.news(f"Some words. <update>{made.update}</update> And more.", made.revised)
-        assert tiny_thought.revert(made.revised, told) == made.original
+        assert thought.story(made.original.text()) == made.original
+        told = thought.news(f"Some words. <update>{made.update}</update> And more.", made.revised)
+        assert thought.revert(made.revised, told) == made.original
 
 
 @pytest.mark.parametrize("text", ["", "What is 3 + 4?", "Ada has 7 balls. Ada eats 2. How many balls does Ada have?"])
 def test_other_problems_are_not_taken_for_ours(text):
-    assert tiny_thought.story(text) is None
+    assert thought.story(text) is None
 
 
 def test_news_that_is_not_about_the_problem_is_none():
-    story = tiny_thought.story(PROBLEM)
-    assert tiny_thought.news("Please hurry up.", story) is None
-    assert tiny_thought.news("Leo loses 12, not 14.", story) is None
-    assert tiny_thought.news(NEWS_TEXT, story) == News("subtract", 12, 14)
-    assert tiny_thought.news("Ada has 9 balls at the start, not 7.", story) == News("start", 9, 7)
+    story = thought.story(PROBLEM)
+    assert thought.news("Please hurry up.", story) is None
+    assert thought.news("Leo loses 12, not 14.", story) is None
+    assert thought.news(NEWS_TEXT, story) == News("subtract", 12, 14)
+    assert thought.news("Ada has 9 balls at the start, not 7.", story) == News("start", 9, 7)
 
 
 def test_a_thought_is_read_line_by_line():
-    read = tiny_thought.read(f"{KEPT}\nFrom 33: 66, 52.\nIt is 52.\nDouble: 33 *\n")
+    read = thought.read(f"{KEPT}\nFrom 33: 66, 52.\nIt is 52.\nDouble: 33 *\n")
     assert [line.kind for line in read] == ["start", "sum", "list", "result", "other"]
     assert [line.values for line in read] == [(7,), (33,), (66, 52), (52,), ()]
 
@@ -63,7 +65,7 @@ def test_a_thought_is_read_line_by_line():
     [("9 / 2 = 4", None), ("9 / 0 = 0", None), ("8 / 2 = 5", 4), ("3 - 8 = 5", -5), ("6 * 7 = 1", 42)],
 )
 def test_a_sum_knows_what_it_should_come_to(text, right):
-    assert tiny_thought.sums(text)[0].right == right
+    assert thought.sums(text)[0].right == right
 
 
 def without(line, text):
@@ -115,13 +117,13 @@ CASES = {
     "an old number": ("stale_fact", views(KEPT, NEWS_TEXT, STALE), "yes", "Subtract 14: 66 - 14 = 52."),
     "an update that is not believed": (
         "stale_fact",
-        views(KEPT, NEWS_TEXT, f"{tiny_thought.DOUBT}\n{REST}"),
+        views(KEPT, NEWS_TEXT, f"{thought.DOUBT}\n{REST}"),
         "yes",
-        tiny_thought.DOUBT,
+        thought.DOUBT,
     ),
     "neither number": ("stale_fact", views(KEPT, NEWS_TEXT, "Start with 7."), None, ""),
     "no update": ("stale_fact", views(KEPT, HURRY, REST), None, ""),
-    "doubt": ("questions_update", views(KEPT, NEWS_TEXT, tiny_thought.DOUBT), "yes", tiny_thought.DOUBT),
+    "doubt": ("questions_update", views(KEPT, NEWS_TEXT, thought.DOUBT), "yes", thought.DOUBT),
     "no doubt": ("questions_update", views(KEPT, NEWS_TEXT, FOLLOWED), "no", ""),
     "no more thought": ("stops_short", views(KEPT, HURRY, ""), "yes", ""),
     "too few values": ("stops_short", views(KEPT, HURRY, "From 33: 66."), "yes", ""),
@@ -170,7 +172,7 @@ def test_what_a_sound_model_writes_is_sound():
     rng = random.Random(2)
     for _ in range(300):
         story = tiny.draw(rng, test=True)
-        at = mixture.cut(rng, tiny_thought.lines(story))
+        at = mixture.cut(rng, thought.lines(story))
         record = views(at.kept, HURRY, mixture.short(story, at.known)) | {"problem": story.text()}
         record["steps"] = views(at.kept, HURRY, mixture.short(story, at.known))["steps"]
         assert tiny_truth.findings(record)["faulty_step"].label == "no", record["steps"]

@@ -5,10 +5,10 @@ Its *core* (the steps with their numbers, without wording and names) decides by 
 side or to the training side, so that no test problem, and no revision of one, can occur in training.
 """
 
-from lib.tiny_code.benchmark import PRIVATE, PUBLIC, SEED, changes, problems, updates
-from lib.tiny_code.change import Change, change, false_news, known_news
-from lib.tiny_code.steps import draw_step
-from lib.tiny_code.task import TEST_SHARE, Task, differ, draw, inputs, slips
+from lib.problems.tiny_code.benchmark import PRIVATE, PUBLIC, SEED, changes, problems, updates
+from lib.problems.tiny_code.change import Change, change, false_news, known_news
+from lib.problems.tiny_code.steps import draw_step
+from lib.problems.tiny_code.task import TEST_SHARE, Task, differ, draw, inputs, slips
 
 __all__ = [
     "PRIVATE",

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lib import contests, lines
-from lib.lines import ProblemError, Row
+from lib.problems import jsonl, livecodebench
+from lib.problems.jsonl import ProblemError, Row
 
 HUB = "dynamic-lm/update-interrupt-benchmark"
 REVISION = "main"  # its full commit is not known here; 6ac4ea4 was the newest in November 2026
@@ -29,14 +29,14 @@ def load(source: str, data_dir: str | Path | None) -> tuple[list[Made], str]:
     """
     rows, revision = _from_hub(source) if data_dir is None else _from_folder(source, Path(data_dir))
     made = [(where, _math(row, where)) for where, row in rows] if source == "update_math" else _coding(rows, data_dir)
-    lines.need_distinct((where, row["problem_id"]) for where, row in made)
+    jsonl.need_distinct((where, row["problem_id"]) for where, row in made)
     if data_dir is None and len(made) != SIZES[source]:
         raise ProblemError(f"{source}: {len(made)} rows of {HUB}, expected {SIZES[source]}")
     return [row for _, row in made], revision
 
 
 def _from_folder(source: str, folder: Path) -> tuple[list[Row], str]:
-    return lines.read(folder / f"{source}.jsonl", f"expected rows of {HUB} as JSON Lines")
+    return jsonl.read(folder / f"{source}.jsonl", f"expected rows of {HUB} as JSON Lines")
 
 
 def _from_hub(source: str) -> tuple[Iterator[Row], str]:
@@ -48,39 +48,41 @@ def _from_hub(source: str) -> tuple[Iterator[Row], str]:
     except Exception as error:
         raise ProblemError(
             f"{source}: {HUB}, configuration {config}, split test could not be loaded from the hub "
-            f"({lines.cause(error)}); to work without it, set data_dir to a folder with {source}.jsonl"
+            f"({jsonl.cause(error)}); to work without it, set data_dir to a folder with {source}.jsonl"
         ) from error
     return ((f"{HUB}, {config}, row {i}", row) for i, row in enumerate(found)), REVISION
 
 
 def _math(row: dict[str, Any], where: str) -> Made:
-    graded_by = lines.text(row, "source", where)
+    graded_by = jsonl.text(row, "source", where)
     return _common(row, where) | {
-        "problem_id": f"{graded_by}/{lines.text(row, 'id', where).zfill(4)}",
+        "problem_id": f"{graded_by}/{jsonl.text(row, 'id', where).zfill(4)}",
         "source": graded_by,
-        "answer": lines.text(row, "original_answer", where),
+        "answer": jsonl.text(row, "original_answer", where),
     }
 
 
 def _coding(rows: list[Row] | Iterator[Row], data_dir: str | Path | None) -> list[tuple[str, Made]]:
     """Each row with the tests of its problem, which is found by contest and title."""
-    known, _ = contests.load(data_dir, None)
+    known, _ = livecodebench.load(data_dir, None)
     by_title = {(row["contest"], row["title"]): row for row in known}
     made = []
     for where, row in rows:
-        key = lines.text(row, "contest_id", where), lines.text(row, "question_title", where)
+        key = jsonl.text(row, "contest_id", where), jsonl.text(row, "question_title", where)
         if key not in by_title:
-            raise ProblemError(f"{where}: {' / '.join(key)}: no such problem in {contests.SOURCE}, so it has no tests")
+            raise ProblemError(
+                f"{where}: {' / '.join(key)}: no such problem in {livecodebench.SOURCE}, so it has no tests"
+            )
         own = {name: by_title[key][name] for name in ("problem_id", "tests", "difficulty", "contest_date")}
-        starter = lines.maybe(row, "original_starter_code", where)
-        made.append((where, _common(row, where) | own | {"source": contests.SOURCE, "starter_code": starter}))
+        starter = jsonl.maybe(row, "original_starter_code", where)
+        made.append((where, _common(row, where) | own | {"source": livecodebench.SOURCE, "starter_code": starter}))
     return made
 
 
 def _common(row: dict[str, Any], where: str) -> Made:
     return {
-        "problem": lines.text(row, "original_problem", where),
-        "revised_problem": lines.text(row, "revised_problem", where),
-        "revised_starter_code": lines.maybe(row, "revised_starter_code", where),
-        "update": lines.text(row, "update", where),
+        "problem": jsonl.text(row, "original_problem", where),
+        "revised_problem": jsonl.text(row, "revised_problem", where),
+        "revised_starter_code": jsonl.maybe(row, "revised_starter_code", where),
+        "update": jsonl.text(row, "update", where),
     }

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from lib import programs, sandbox, schema, tiny_code
-from lib.tiny_code import Task, benchmark
-from lib.tiny_code.steps import KINDS, LIKE, Step
+from lib import sandbox, schema
+from lib.problems import code_tests, tiny_code
+from lib.problems.tiny_code import Task, benchmark
+from lib.problems.tiny_code.steps import KINDS, LIKE, Step
 
 MADE = list(tiny_code.changes(120))
 ROWS = tiny_code.problems(120)
@@ -17,7 +18,7 @@ ROWS = tiny_code.problems(120)
 
 def passes(task: Task, tests: str) -> bool:
     """Whether a task's programs pass the tests of a problem, told from the tests as they are written."""
-    read = programs.read_tests(tests)
+    read = code_tests.read_tests(tests)
     if task.method != read.function:
         return False
     parse = json.loads if task.method else lambda text: list(map(int, text.split()))
@@ -99,7 +100,7 @@ def test_tests_tell_off_by_one_from_right():
 def test_rows_are_those_of_a_code_problem():
     for row in ROWS:
         assert row.keys() <= set(schema.PROBLEMS.names())
-        read = programs.read_tests(row["tests"])
+        read = code_tests.read_tests(row["tests"])
         assert len(read.cases) >= tiny_code.PUBLIC + tiny_code.PRIVATE
         assert (read.function is None) == (row["starter_code"] is None)
         assert read.function is None or f"def {read.function}(self" in row["starter_code"]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lib import lines, programs
-from lib.lines import ProblemError, Row
+from lib.problems import code_tests, jsonl
+from lib.problems.jsonl import ProblemError, Row
 
 SOURCE = "livecodebench"
 HUB = "livecodebench/code_generation_lite"
@@ -35,7 +35,7 @@ def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[dict[
     """
     rows, revision = _from_hub() if data_dir is None else _from_folder(Path(data_dir))
     found = [(where, _normal(row, where)) for where, row in rows if _is_within(row, where, window)]
-    lines.need_distinct((where, row["problem_id"]) for where, row in found)
+    jsonl.need_distinct((where, row["problem_id"]) for where, row in found)
     if not found:
         raise ProblemError(f"{SOURCE}: no problem between {' and '.join(window or ())}, expected another window")
     if data_dir is None and window == WINDOW and len(found) != SIZE:
@@ -44,7 +44,7 @@ def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[dict[
 
 
 def _from_hub() -> tuple[Iterator[Row], str]:
-    files = (lines.read(_downloaded(name), "expected a file of the release")[0] for name in RELEASE)
+    files = (jsonl.read(_downloaded(name), "expected a file of the release")[0] for name in RELEASE)
     return (row for rows in files for row in rows), REVISION
 
 
@@ -56,15 +56,15 @@ def _downloaded(name: str) -> Path:
     except Exception as error:
         raise ProblemError(
             f"{SOURCE}: {HUB}@{REVISION[:7]}/{name} could not be loaded from the hub "
-            f"({lines.cause(error)}); "
+            f"({jsonl.cause(error)}); "
             f"to work without the hub, put {LOCAL[0]} in a folder and set data_dir to that folder"
         ) from error
 
 
 def _from_folder(folder: Path) -> tuple[list[Row], str]:
     for name in LOCAL:
-        if (lines.paths.ROOT / (folder / name).expanduser()).exists():
-            return lines.read(folder / name, f"expected the problems of {SOURCE} as JSON Lines")
+        if (jsonl.paths.ROOT / (folder / name).expanduser()).exists():
+            return jsonl.read(folder / name, f"expected the problems of {SOURCE} as JSON Lines")
     raise ProblemError(f"{folder}: no {LOCAL[0]} there, expected the problems of {SOURCE} as JSON Lines")
 
 
@@ -74,7 +74,7 @@ def _is_within(row: dict[str, Any], where: str, window: Window | None) -> bool:
 
 def _day(row: dict[str, Any], where: str) -> str:
     """The day of a contest, whatever its hour."""
-    told = lines.text(row, "contest_date", where)
+    told = jsonl.text(row, "contest_date", where)
     try:
         return datetime.datetime.fromisoformat(told).date().isoformat()
     except ValueError as error:
@@ -83,24 +83,24 @@ def _day(row: dict[str, Any], where: str) -> str:
 
 def _normal(row: dict[str, Any], where: str) -> dict[str, str | None]:
     return {
-        "problem_id": f"{SOURCE}/{lines.text(row, 'question_id', where)}",
-        "problem": lines.text(row, "question_content", where),
-        "starter_code": lines.maybe(row, "starter_code", where),
+        "problem_id": f"{SOURCE}/{jsonl.text(row, 'question_id', where)}",
+        "problem": jsonl.text(row, "question_content", where),
+        "starter_code": jsonl.maybe(row, "starter_code", where),
         "tests": _tests(row, where),
-        "difficulty": lines.maybe(row, "difficulty", where),
+        "difficulty": jsonl.maybe(row, "difficulty", where),
         "contest_date": _day(row, where),
-        "contest": lines.maybe(row, "contest_id", where),
-        "title": lines.maybe(row, "question_title", where),
+        "contest": jsonl.maybe(row, "contest_id", where),
+        "title": jsonl.maybe(row, "question_title", where),
     }
 
 
 def _tests(row: dict[str, Any], where: str) -> str:
     """Public and private tests as one JSON, the private ones as they came; refused where they cannot be read."""
-    public, private = (lines.text(row, f"{kind}_test_cases", where) for kind in ("public", "private"))
+    public, private = (jsonl.text(row, f"{kind}_test_cases", where) for kind in ("public", "private"))
     try:
         name = (json.loads(row.get("metadata") or "{}") or {}).get("func_name")
         tests = {"tests": json.loads(public), "private": private, "metadata": {"fn_name": name}}
-        programs.read_tests(tests)
+        code_tests.read_tests(tests)
     except (ValueError, AttributeError) as error:
         raise ProblemError(f"{where}: tests: {error}") from None
     return json.dumps(tests, ensure_ascii=False)

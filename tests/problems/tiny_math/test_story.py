@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from lib import tiny
-from lib.tiny import Step, Story
+from lib.problems.tiny_math import story as tiny
+from lib.problems.tiny_math.story import Step, Story
 
 
 def solve(text: str) -> int:

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from lib import tiny
-from lib.tiny import Step, Story
+from lib.problems.tiny_math import story as tiny
+from lib.problems.tiny_math.story import Step, Story
 
 LABELS = {"add": "Add {n}", "subtract": "Subtract {n}", "double": "Double", "triple": "Triple", "halve": "Halve"}
 SIGNS = {"add": "+", "subtract": "-", "double": "*", "triple": "*", "halve": "/"}

@@ -4,7 +4,7 @@ import hashlib
 import random
 from dataclasses import dataclass, replace
 
-from lib.tiny_code.steps import FAMILIES, Step, draw_step, variations
+from lib.problems.tiny_code.steps import FAMILIES, Step, draw_step, variations
 
 VERBS = ("make", "shape", "clean", "change", "build", "find", "get", "filter", "order", "solve")
 NOUNS = ("Items", "List", "Numbers", "Values", "Result")

@@ -1,7 +1,7 @@
 """Benchmarks in: every source as one frame with the columns of the problems table.
 
 A benchmark comes from the hub or from a folder of JSON Lines; `BENCHMARKS` says where it is, in which
-revision, and what its fields are called. Generated problems come from `lib.tiny`.
+revision, and what its fields are called. Generated problems come from `lib.problems.tiny_math.story`.
 """
 
 import difflib
@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib import contests, lines, own, released, schema, tiny, tiny_code
-from lib.lines import ProblemError
+from lib import schema
+from lib.problems import jsonl, livecodebench, own, tiny_code, update_benchmark
+from lib.problems.jsonl import ProblemError
+from lib.problems.tiny_math import story
 
 
 def _plain(answer: str) -> str:
@@ -96,11 +98,11 @@ CODE, TINY_CODE_SIZE = "tiny-code", 500  # generated programming problems
 SUBSET_SEED = 42
 
 
-def load(source: str, data_dir: str | Path | None = None, window: contests.Window | None = None) -> pd.DataFrame:
+def load(source: str, data_dir: str | Path | None = None, window: livecodebench.Window | None = None) -> pd.DataFrame:
     """All problems of a source, in the benchmark's own order, with the columns of the problems table.
 
     Args:
-        source: a benchmark, `tiny`, or the path of a file of one's own problems (`lib.own`), which ends in `.jsonl`.
+        source: a benchmark, `tiny`, or the path of a file of one's own problems (`lib.problems.own`), which ends in `.jsonl`.
         data_dir: folder of JSON Lines (relative to the repository) to read a benchmark from; without it the hub is
             asked, at the pinned revision.
         window: first and last day of the contests of LiveCodeBench; None takes all.
@@ -114,15 +116,15 @@ def load(source: str, data_dir: str | Path | None = None, window: contests.Windo
     if own.is_own(source):
         name, rows, revision = own.load(source)
         return _frame(rows, name, revision)
-    if source == contests.SOURCE:
-        rows, revision = contests.load(data_dir, window)
+    if source == livecodebench.SOURCE:
+        rows, revision = livecodebench.load(data_dir, window)
         return _frame(rows, source, revision)
-    if source in released.CONFIGS:
-        rows, revision = released.load(source, data_dir)
+    if source in update_benchmark.CONFIGS:
+        rows, revision = update_benchmark.load(source, data_dir)
         return _frame(rows, None, revision)
     if source == "tiny":
-        rows = tiny.problems(TINY_SIZE, seed=tiny.SEED)
-        return _frame(rows, source, f"seed {tiny.SEED}")
+        rows = story.problems(TINY_SIZE, seed=story.SEED)
+        return _frame(rows, source, f"seed {story.SEED}")
     benchmark = _benchmark(source)
     if data_dir is None:
         return _from_hub(source, benchmark)
@@ -137,7 +139,12 @@ def size(source: str) -> int:
     """
     if own.is_own(source):
         return len(own.load(source)[1])
-    known = {"tiny": TINY_SIZE, CODE: TINY_CODE_SIZE, contests.SOURCE: contests.SIZE, **released.SIZES}
+    known = {
+        "tiny": TINY_SIZE,
+        CODE: TINY_CODE_SIZE,
+        livecodebench.SOURCE: livecodebench.SIZE,
+        **update_benchmark.SIZES,
+    }
     return known.get(source) or _benchmark(source).size
 
 
@@ -154,7 +161,7 @@ def subset(frame: pd.DataFrame, n: int | None, seed: int = SUBSET_SEED) -> pd.Da
 
 def _benchmark(source: str) -> Benchmark:
     if source not in BENCHMARKS:
-        known = [*BENCHMARKS, contests.SOURCE, *released.CONFIGS, "tiny", CODE]
+        known = [*BENCHMARKS, livecodebench.SOURCE, *update_benchmark.CONFIGS, "tiny", CODE]
         close = difflib.get_close_matches(str(source), known, n=1)
         guess = f" (did you mean {close[0]}?)" if close else ""
         raise ProblemError(f"{source}: no such source{guess}, expected one of {', '.join(known)}")
@@ -169,7 +176,7 @@ def _from_hub(source: str, benchmark: Benchmark) -> pd.DataFrame:
         dataset = datasets.load_dataset(benchmark.hub, benchmark.config, split="test", revision=benchmark.revision)
     except Exception as error:
         raise ProblemError(
-            f"{source}: {hub} could not be loaded from the hub ({lines.cause(error)}); "
+            f"{source}: {hub} could not be loaded from the hub ({jsonl.cause(error)}); "
             f"to work without the hub, put {benchmark.file} in a folder and set data_dir to that folder"
         ) from error
     rows = ((f"{hub}, row {i}", row) for i, row in enumerate(dataset))
@@ -177,7 +184,7 @@ def _from_hub(source: str, benchmark: Benchmark) -> pd.DataFrame:
 
 
 def _from_file(source: str, benchmark: Benchmark, path: Path) -> pd.DataFrame:
-    rows, revision = lines.read(path, f"expected the {benchmark.size} problems of {source} as JSON Lines")
+    rows, revision = jsonl.read(path, f"expected the {benchmark.size} problems of {source} as JSON Lines")
     return _frame(_normal(source, benchmark, str(path), rows), source, revision)
 
 
@@ -187,11 +194,11 @@ def _normal(
     """Rows of any origin, each with the place to name in an error, in the project's own fields."""
     normal = []
     for i, (where, row) in enumerate(rows):
-        difficulty = benchmark.difficulty and lines.text(row, benchmark.difficulty, where)
+        difficulty = benchmark.difficulty and jsonl.text(row, benchmark.difficulty, where)
         normal.append(
             {
                 "problem_id": f"{source}/{i:04d}",
-                "problem": lines.text(row, benchmark.problem, where),
+                "problem": jsonl.text(row, benchmark.problem, where),
                 "answer": _answer(row, benchmark.answers, where),
                 "difficulty": difficulty,
             }
@@ -204,7 +211,7 @@ def _normal(
 
 def _answer(row: dict[str, Any], answers: dict[str, Callable[[str], str]], where: str) -> str:
     field = next((name for name in answers if name in row), next(iter(answers)))
-    text = lines.text(row, field, where)
+    text = jsonl.text(row, field, where)
     try:
         return answers[field](text)
     except ValueError as error:

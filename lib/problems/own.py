@@ -4,7 +4,7 @@
 |---|---|---|
 | problem | required | the statement |
 | answer | one of the two | gold answer of a math problem, LaTeX or plain |
-| tests | one of the two | tests of a code problem: a list of `input`, `output`, `testtype` (see `lib.programs`) |
+| tests | one of the two | tests of a code problem: a list of `input`, `output`, `testtype` (see `lib.problems.code_tests`) |
 | fn_name | optional | method that functional tests call |
 | id | optional | name of the problem, unique in the file; its line counts from 0 otherwise |
 | starter_code, difficulty, contest_date | optional | as in the problems table |
@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lib import lines, programs
-from lib.lines import ProblemError
+from lib.problems import code_tests, jsonl
+from lib.problems.jsonl import ProblemError
 
 ENDING = ".jsonl"
 
@@ -31,32 +31,34 @@ def load(source: str) -> tuple[str, list[dict[str, str | None]], str]:
     Raises:
         ProblemError: the file cannot be read; a row lacks a column, has both an answer and tests, or repeats an id.
     """
-    rows, revision = lines.read(Path(source), "expected problems as JSON Lines, with the columns that lib/own.py lists")
+    rows, revision = jsonl.read(
+        Path(source), "expected problems as JSON Lines, with the columns that lib/problems/own.py lists"
+    )
     name = Path(source).stem
     found = [(where, _normal(name, number, row, where)) for number, (where, row) in enumerate(rows)]
-    lines.need_distinct((where, row["problem_id"]) for where, row in found)
+    jsonl.need_distinct((where, row["problem_id"]) for where, row in found)
     return name, [row for _, row in found], revision
 
 
 def _normal(name: str, number: int, row: dict[str, Any], where: str) -> dict[str, str | None]:
-    answer, tests = lines.maybe(row, "answer", where), row.get("tests")
+    answer, tests = jsonl.maybe(row, "answer", where), row.get("tests")
     if (answer is None) == (tests is None):
         both = "both" if answer else "neither"
         raise ProblemError(f"{where}: expected either answer (math) or tests (code), got {both}")
-    optional = {field: lines.maybe(row, field, where) for field in ("starter_code", "difficulty", "contest_date")}
+    optional = {field: jsonl.maybe(row, field, where) for field in ("starter_code", "difficulty", "contest_date")}
     return {
-        "problem_id": f"{name}/{lines.maybe(row, 'id', where) or f'{number:04d}'}",
-        "problem": lines.text(row, "problem", where),
+        "problem_id": f"{name}/{jsonl.maybe(row, 'id', where) or f'{number:04d}'}",
+        "problem": jsonl.text(row, "problem", where),
         "answer": answer,
-        "tests": None if tests is None else _tests(tests, lines.maybe(row, "fn_name", where), where),
+        "tests": None if tests is None else _tests(tests, jsonl.maybe(row, "fn_name", where), where),
         **optional,
     }
 
 
 def _tests(tests: Any, function: str | None, where: str) -> str:
     try:
-        read = programs.read_tests(tests, function=function)
-    except programs.TestsError as error:
+        read = code_tests.read_tests(tests, function=function)
+    except code_tests.TestsError as error:
         raise ProblemError(f"{where}: tests: {error}") from None
     kind = "functional" if read.function else "stdin"
     cases = [{"input": given, "output": wanted, "testtype": kind} for given, wanted in read.cases]
