@@ -183,8 +183,8 @@ $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems/__init_
 	$(RUN)
 
 $(UPDATES): export MIDTHOUGHT_BESIDE := 1
-$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates problems/update_benchmark problems/livecodebench problems/jsonl problems/code_tests problems/tiny_math/story \
-    augment controls decisions replies review solutions) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
+$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates/__init__ problems/update_benchmark problems/livecodebench problems/jsonl problems/code_tests problems/tiny_math/story \
+    updates/writing updates/controls updates/decisions replies updates/review updates/solving) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
     $(wildcard params/augment/*.yaml) | $(STAMP)
 	$(RUN)
 
@@ -199,7 +199,7 @@ $(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call 
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
 $(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) $(FIGURES) \
-    $(call lib,decisions review stats uptake) | $(STAMP)
+    $(call lib,updates/decisions updates/review stats uptake) | $(STAMP)
 	$$(RUN) --model $1
 endef
 $(foreach 1,$(MODELS),$(eval $(CHAIN)))

@@ -23,9 +23,10 @@ import httpx
 import pandas as pd
 import pytest
 
-from lib import augment, engine, markup, params, parts, paths, problems, schema, solutions, tables, tokens
+from lib import engine, markup, params, parts, paths, problems, schema, tables, tokens
 from lib.engine import EngineError, Request, server
 from lib.params.settings import Model
+from lib.updates import solving, writing
 
 KEY = "sk-loopback-0123456789abcdef"
 NAME = "fake/model"
@@ -624,8 +625,8 @@ def test_updates_of_real_problems_are_written_through_a_server(tiny, real, share
     sources = [problems.load(source, shared_data).head(10) for source in ("math500", "livecodebench")]
     asked = pd.concat(sources, ignore_index=True)
     with engine.open(served) as ready, parts.open("test", "updates") as store:
-        made = augment.write(ready, asked, seed=1, store=store, attempts=2)
-        again = augment.write(ready, asked, seed=1, store=store, attempts=2)
+        made = writing.write(ready, asked, seed=1, store=store, attempts=2)
+        again = writing.write(ready, asked, seed=1, store=store, attempts=2)
     assert made["problem_id"].tolist() == asked["problem_id"].tolist()
     assert (made["valid"] == made["why_invalid"].isna()).all()
     assert made.equals(again)
@@ -644,10 +645,10 @@ def test_revised_problems_are_solved_through_a_server(tiny, real, shared_data, o
         columns=schema.UPDATES.names()
     )
     with engine.open(served) as ready, parts.open("test", "solutions") as store:
-        solved = solutions.solve(ready, asked, made, 1, 3, store)
+        solved = solving.solve(ready, asked, made, 1, 3, store)
         store.flush()
         monkeypatch.setattr(ready, "generate", lambda requests: iter([pytest.fail(one.key) for one in requests]))
-        assert solutions.solve(ready, asked, made, 1, 3, store).equals(solved)
+        assert solving.solve(ready, asked, made, 1, 3, store).equals(solved)
     assert (solved["valid"] == solved["why_invalid"].isna()).all()
     known = solved["revised_answer"].notna() | solved["revised_tests"].notna()
     assert (known == solved["revised_by"].notna()).all()
@@ -677,9 +678,9 @@ def test_two_hundred_updates_are_written_through_a_server_that_fails(tiny, outpu
     with serving(faults=faults, card=card, says=says) as fake:
         served = dataclasses.replace(tiny, engine="server", options={"url": fake.url, "timeout": 2.0})
         with engine.open(served) as ready, parts.open("test", "updates") as store:
-            made = augment.write(ready, asked, seed=1, store=store)
+            made = writing.write(ready, asked, seed=1, store=store)
             calls = len(fake.bodies)
             store.flush()
-            again = augment.write(ready, asked, seed=1, store=store)
+            again = writing.write(ready, asked, seed=1, store=store)
         assert len(fake.bodies) == calls > 400
     assert made["valid"].all() and made.equals(again)

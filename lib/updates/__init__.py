@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib import controls, schema
+from lib import schema
 from lib.problems import tiny_code, update_benchmark
 from lib.problems.tiny_math import story
+from lib.updates import controls
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 GENERATOR = f"lib.problems.tiny_math.story, seed {story.SEED}"

@@ -5,9 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from lib import markup, params, sandbox, schema, solutions, tables, tokens, updates
+from lib import markup, params, sandbox, schema, tables, tokens, updates
 from lib.engine import Completion
 from lib.problems import code_tests
+from lib.updates import solving
 
 ADD = json.dumps([{"input": str(i), "output": str(i + 1), "testtype": "stdin"} for i in range(30)])
 LATE = json.dumps([{"input": str(i), "output": str(max(i, 28)), "testtype": "stdin"} for i in range(30)])
@@ -48,7 +49,7 @@ def tables_of(problem, **update):
 def solved(problem, answers, n=5, **update):
     """The row of the update after n solutions, which are `answers` in turn."""
     asked, made = tables_of(problem, **update)
-    return solutions.solve(Fake(*answers), asked, made, 1, n).iloc[0]
+    return solving.solve(Fake(*answers), asked, made, 1, n).iloc[0]
 
 
 COINS = {"revised_problem": "You have 5 coins and get 7. How many?", "update": "It is 4 coins."}
@@ -127,7 +128,7 @@ def test_a_method_that_the_revision_renames_is_called_by_its_own_name():
 
 def test_answers_that_the_token_limit_cut_do_not_vote():
     asked, made = tables_of(MATH, **COINS)
-    row = solutions.solve(Fake(r"\boxed{12}", finish="length"), asked, made, 1, 5).iloc[0]
+    row = solving.solve(Fake(r"\boxed{12}", finish="length"), asked, made, 1, 5).iloc[0]
     assert row["why_invalid"] == NO_MAJORITY
 
 
@@ -141,7 +142,7 @@ def test_only_what_is_sound_and_unknown_is_solved_each_time_with_a_seed_of_its_o
     )
     made["kind"] = ["necessary", "necessary", "false", "necessary", "necessary"]
     ready = Fake(r"\boxed{13}")
-    done = solutions.solve(ready, asked, made, 1, 3)
+    done = solving.solve(ready, asked, made, 1, 3)
     assert len(ready.asked) == len({request.seed for request in ready.asked}) == 2 * 3
     assert done["revised_answer"].tolist()[3:] == ["13"] * 2
     pd.testing.assert_frame_equal(done.iloc[:3], made.iloc[:3], check_dtype=False)
@@ -152,5 +153,5 @@ def test_only_what_is_sound_and_unknown_is_solved_each_time_with_a_seed_of_its_o
 def test_the_checked_updates_of_a_study_take_a_solver(outputs):
     asked, made = tables_of(MATH, **COINS)
     study = params.Study("s", "S", ("tiny-lrm-m",), ("tiny",), ("update",), (0.5,))
-    assert solutions.complete(study, asked, made) is made
+    assert solving.complete(study, asked, made) is made
     assert updates.why_invalid(asked.iloc[0], made.iloc[0]) is None

@@ -2,11 +2,11 @@
 
 import re
 
-import pairs
 import pandas as pd
 import pytest
 
 from lib import problems, schema, tables, updates
+from tests.updates import update_pairs
 
 
 @pytest.fixture(scope="module")
@@ -89,19 +89,19 @@ def test_checks(broken, why):
 # a hundred pairs, half of them broken
 
 
-@pytest.mark.parametrize(("asked", "news"), pairs.GOOD)
+@pytest.mark.parametrize(("asked", "news"), update_pairs.GOOD)
 def test_a_sound_update_is_not_refused(asked, news):
     assert updates.why_invalid(asked, news, solved=True) is None
 
 
-BROKEN = [(name, asked, news) for name, (_, chosen, _) in pairs.BREAKS.items() for asked, news in chosen]
+BROKEN = [(name, asked, news) for name, (_, chosen, _) in update_pairs.BREAKS.items() for asked, news in chosen]
 
 
 @pytest.mark.parametrize(("name", "asked", "news"), BROKEN)
 def test_a_broken_update_is_caught_and_its_fault_named(name, asked, news):
-    break_it, _, told = pairs.BREAKS[name]
+    break_it, _, told = update_pairs.BREAKS[name]
     assert told in updates.why_invalid(asked, news | break_it(asked, news), solved=True)
 
 
 def test_there_are_fifty_of_each():
-    assert (len(pairs.GOOD), len(BROKEN), len(pairs.BREAKS)) == (50, 50, 10)
+    assert (len(update_pairs.GOOD), len(BROKEN), len(update_pairs.BREAKS)) == (50, 50, 10)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import decisions
+from lib.updates import decisions
 
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 KEPT = 160  # characters shown on each side of a difference; what is equal in between is left out

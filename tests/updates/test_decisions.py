@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from reading import text_of
 
-from lib import decisions, paths, problems, review, updates
-from lib.decisions import DecisionError
+from lib import paths, problems, updates
+from lib.updates import decisions, review
+from lib.updates.decisions import DecisionError
 
 HOSTILE = "<script>alert(1)</script> & <b onmouseover=x>"
 

@@ -6,8 +6,9 @@ import json
 import pandas as pd
 import pytest
 
-from lib import augment, markup, params, parts, problems, replies, schema, tables, tokens
+from lib import markup, params, parts, problems, replies, schema, tables, tokens
 from lib.engine import Completion
+from lib.updates import writing
 
 REPLIES = {
     "plain": ('{"update": "It is 3."}', {"update": "It is 3."}, None),
@@ -37,7 +38,7 @@ def test_a_reply_is_read_or_refused_with_its_reason(name):
 
 
 def test_every_prompt_is_sound():
-    for name in (*augment.MATH, *augment.CODE):
+    for name in (*writing.MATH, *writing.CODE):
         prompt = params.load_prompt(name)
         assert all(f'"{field}"' in prompt.text for field in prompt.fields)
 
@@ -93,7 +94,7 @@ def asked(math=2, code=0, starter="def f(a):", difficulty="easy"):
 
 def test_math_takes_two_steps_and_code_three(outputs):
     ready = Fake()
-    made = augment.write(ready, asked(2, 2), seed=1)
+    made = writing.write(ready, asked(2, 2), seed=1)
     assert made["valid"].all()
     assert ready.asked == 2 * 2 + 2 * 3
     assert made["update"].iloc[0] == "There are 4 coins, and 7 more come."
@@ -104,17 +105,17 @@ def test_math_takes_two_steps_and_code_three(outputs):
 
 
 def test_starter_code_is_altered_for_easy_problems_and_a_drawn_share_and_kept_elsewhere():
-    made = augment.write(Fake(), asked(0, 60, difficulty="hard"), seed=1)
+    made = writing.write(Fake(), asked(0, 60, difficulty="hard"), seed=1)
     altered = made["revised_starter_code"].eq("def g(a):")
     assert 0.5 < altered.mean() < 0.9
     assert made["revised_starter_code"][~altered].eq("def f(a):").all()
-    again = augment.write(Fake(), asked(0, 60, difficulty="hard"), seed=1)
+    again = writing.write(Fake(), asked(0, 60, difficulty="hard"), seed=1)
     assert again.equals(made)
 
 
 def test_a_reply_that_does_not_fit_is_asked_for_again_with_another_seed():
     ready = Fake(lambda prompt, number: "no" if number <= 2 else None)
-    assert augment.write(ready, asked(2), seed=1)["valid"].all()
+    assert writing.write(ready, asked(2), seed=1)["valid"].all()
     assert ready.asked == 2 + 2 + 2
 
 
@@ -129,7 +130,7 @@ FAILURES = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_what_fails_in_the_end_is_kept_with_its_reason(name):
     reply, reason = FAILURES[name]
-    made = augment.write(Fake(lambda prompt, number: reply), asked(1, 1), seed=1)
+    made = writing.write(Fake(lambda prompt, number: reply), asked(1, 1), seed=1)
     assert len(made) == 2 and not made["valid"].any()
     assert reason in made["why_invalid"].iloc[0]
 
@@ -143,10 +144,10 @@ def test_two_runs_of_one_seed_are_identical_and_of_two_ask_otherwise(outputs):
                 seeds.append(request.seed)
                 yield from super().generate([request])
 
-    first, again = (augment.write(Noting(), asked(2, 2), seed=1) for _ in range(2))
+    first, again = (writing.write(Noting(), asked(2, 2), seed=1) for _ in range(2))
     assert first.equals(again)
     assert len(set(seeds)) == len(seeds) // 2
-    augment.write(Noting(), asked(2, 2), seed=2)
+    writing.write(Noting(), asked(2, 2), seed=2)
     assert len(set(seeds)) == len(seeds) * 2 // 3
 
 
@@ -158,13 +159,13 @@ def test_a_run_that_was_stopped_asks_nothing_twice(outputs):
 
     wanted = asked(40, 20)
     whole = Fake(lambda prompt, number: None)
-    expected = augment.write(whole, wanted, seed=3)
+    expected = writing.write(whole, wanted, seed=3)
     first = Fake(dies)
     with pytest.raises(KeyboardInterrupt), parts.open("test", "augment", rows=1) as store:
-        augment.write(first, wanted, seed=3, store=store)
+        writing.write(first, wanted, seed=3, store=store)
     second = Fake()
     with parts.open("test", "augment", rows=1) as store:
-        made = augment.write(second, wanted, seed=3, store=store)
+        made = writing.write(second, wanted, seed=3, store=store)
     assert made["valid"].all() and made["problem_id"].equals(expected["problem_id"])
     retries = 59 // 10
     assert first.asked - 1 + second.asked == whole.asked + retries
@@ -174,20 +175,20 @@ def test_a_prompt_that_is_too_long_is_a_reason_not_an_error():
     long = asked(2).assign(
         problem=["You have 4 coins and get 7. How many? " * 99, "You have 4 coins and get 7. How many?"]
     )
-    made = augment.write(Fake(), long, seed=1)
+    made = writing.write(Fake(), long, seed=1)
     assert made["valid"].tolist() == [False, True]
     assert "expected fewer than 768" in made["why_invalid"].iloc[0]
 
 
 def test_only_problems_without_updates_are_written_for_and_only_by_a_writer(outputs, monkeypatch):
     wanted = asked(3)
-    made = augment.write(Fake(), wanted.head(1), seed=1)
-    assert augment.complete(params.load_study("tiny"), wanted, made) is made
-    monkeypatch.setattr(augment.engine, "when_needed", lambda model: contextlib.nullcontext(Fake()))
+    made = writing.write(Fake(), wanted.head(1), seed=1)
+    assert writing.complete(params.load_study("tiny"), wanted, made) is made
+    monkeypatch.setattr(writing.engine, "when_needed", lambda model: contextlib.nullcontext(Fake()))
     study = params.load_study("tiny", writer="tiny-lrm-m")
-    assert augment.complete(study, wanted, made)["problem_id"].tolist() == wanted["problem_id"].tolist()
+    assert writing.complete(study, wanted, made)["problem_id"].tolist() == wanted["problem_id"].tolist()
 
 
 def test_generated_problems_can_be_revised_too():
-    made = augment.write(Fake(), problems.load("tiny").head(2), seed=1)
+    made = writing.write(Fake(), problems.load("tiny").head(2), seed=1)
     assert made["why_invalid"].notna().all()  # the fake's update says nothing of these problems' numbers

@@ -7,7 +7,7 @@ model, so every problem of any benchmark has its controls, the same ones on ever
 import random
 import re
 
-GENERATOR = "lib.controls"
+GENERATOR = "lib.updates.controls"
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
 # a number by itself or before a variable; not one with an index, an ending or thousands
 NUMBER = re.compile(r"(?<![\w.,\\])\d+(?:\.\d+)?(?!\d|_|,\d|\.\d|[A-Za-z]{2})")

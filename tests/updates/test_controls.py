@@ -5,7 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from lib import controls, problems, schema, updates
+from lib import problems, schema, updates
+from lib.updates import controls
 
 NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 
