@@ -175,7 +175,7 @@ JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path
 FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
 REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
-ENGINE = $(call lib,machine devices cluster tokens turns harmony cuts markup interrupts plan parts run) \
+ENGINE = $(call lib,machine devices cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts plan parts run) \
     $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems/__init__ problems/livecodebench problems/own problems/update_benchmark problems/jsonl problems/code_tests problems/tiny_math/story) \

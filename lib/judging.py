@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, failures, params, parts, plan, schema, tables, tokens
+from lib import engine, failures, params, parts, plan, schema, tables
 from lib.engine import Engine
 from lib.grm import items as cut
 from lib.grm import judge as judges
 from lib.grm import rubric as files
 from lib.grm.judge import Judge, Policy
 from lib.grm.rubric import Rubric, RubricError
+from lib.markup import tokens
 from lib.params.settings import Model, Study
 from lib.parts import Store
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import markup, params, tokens
+from lib import markup, params
 from lib.engine import Completion
 from lib.grm import Judge, Policy, fence, prompt
 from lib.grm.rubric import Criterion, Option, Rubric
+from lib.markup import tokens
 
 SHARP = Criterion("sharp", "Is the answer marked as good?", "desired", ("answer",))
 BAD = Criterion("bad", "Is a step wrong?", "undesired", ("steps",), evidence=True, evidence_from="steps")

@@ -8,10 +8,11 @@ import re
 import numpy as np
 import pandas as pd
 
-from lib import markup, params, tokens
+from lib import markup, params
 from lib.engine import Completion, EngineError
 from lib.grm import fence
 from lib.grm.rubric import Criterion, Rubric
+from lib.markup import tokens
 
 KNOWN = Criterion("polite", "Is a word of thanks written?", "desired", ("problem", "answer"))
 RUBRIC = Rubric(

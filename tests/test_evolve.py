@@ -9,12 +9,13 @@ import pytest
 from evolving import KNOWN, PLANTED, RUBRIC, FakeJudge, FakeWriter, items, planted_writer, said
 from scipy.stats import spearmanr
 
-from lib import grm, parts, paths, tokens
+from lib import grm, parts, paths
 from lib.engine import EngineError
 from lib.grm import calibration, contrasts, drift, evolve, offers, propose, report, sift, versions
 from lib.grm import rubric as rubrics
 from lib.grm.evolve import Round
 from lib.grm.rubric import Criterion, Gate, RubricError
+from lib.markup import tokens
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lib import explorer, marked, markup, tables, tokens
+from lib import explorer, marked, markup, tables
 from lib.explorer import browser, pages, shown
 from lib.explorer.cases import kinds
 from lib.explorer.records import FULL, Case, Piece, Reader, Record, Step
+from lib.markup import tokens
 from tests.fakes.explored_study import BOX, MODEL, STUDY, judgement, write
 
 ALLOWED = {"div", "style", "script", "p", "button", "output", "article", "section", "label", "input", "h3", "h4", "b"}

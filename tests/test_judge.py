@@ -9,10 +9,11 @@ import re
 import pandas as pd
 import pytest
 
-from lib import grm, markup, parts, tokens
+from lib import grm, markup, parts
 from lib.engine import Completion, EngineError
 from lib.grm import judge, prompt, reply, report, votes
 from lib.grm.rubric import Criterion, Option
+from lib.markup import tokens
 from tests.fakes.judge import ANSWERS, HASTY, KIND, RUBRIC, Fake, items
 
 

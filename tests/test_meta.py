@@ -7,9 +7,10 @@ import re
 import pandas as pd
 import pytest
 
-from lib import grm, markup, tokens
+from lib import grm, markup
 from lib.grm import fence, meta, report
 from lib.grm.rubric import Criterion, Option
+from lib.markup import tokens
 from tests.fakes.judge import HASTY, KIND, RUBRIC, Fake, items
 
 LEVELS = tuple(Option(label, i / 2, f"It is {label}.") for i, label in enumerate(("cold", "cool", "warm")))

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import engine, grm, markup, params, tokens
+from lib import engine, grm, markup, params
 from lib.engine import Completion
 from lib.grm import fence, labelled, public, scores
 from lib.grm.judge import COLUMNS
+from lib.markup import tokens
 
 
 class Fake:

@@ -8,7 +8,8 @@ import math
 
 import pytest
 
-from lib import interrupts, markup, params, tokens
+from lib import interrupts, markup, params
+from lib.markup import tokens
 from lib.params.settings import Interrupt, Model
 from tests.fakes import tokenizers
 

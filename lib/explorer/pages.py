@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from lib import params, tokens
+from lib import params
 from lib.explorer import shown
 from lib.explorer.cases import chosen, settings_of
 from lib.explorer.records import Case, Reader, Record
 from lib.marked import escape
+from lib.markup import tokens
 from lib.params.settings import Study
 
 MOST = 400_000  # bytes of a page

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib import tokens
 from lib.grm import fence
 from lib.grm.judge import Call, Judge, judged
 from lib.grm.rubric import Criterion, Option, Rubric
+from lib.markup import tokens
 
 CONFIRMED, NOT_THERE = "confirmed", "not_there"
 OPTIONS = (

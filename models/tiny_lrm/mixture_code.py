@@ -31,7 +31,7 @@ def draw(rng: random.Random) -> Task:
 
 
 def asked(task: Task) -> str:
-    """The problem as a user says it, starter code and all, as `lib.turns` puts it before a model."""
+    """The problem as a user says it, starter code and all, as `lib.markup.prompts` puts it before a model."""
     code = task.starter_code()
     return f"{task.text()}\n\n```python\n{code.rstrip()}\n```" if code else task.text()
 

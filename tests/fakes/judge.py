@@ -5,10 +5,11 @@ import re
 
 import pandas as pd
 
-from lib import markup, params, tokens
+from lib import markup, params
 from lib.engine import Completion, EngineError
 from lib.grm import fence
 from lib.grm.rubric import Criterion, Rubric
+from lib.markup import tokens
 
 HASTY = Criterion(
     id="hasty",

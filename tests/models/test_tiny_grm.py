@@ -10,8 +10,9 @@ import pytest
 from safetensors import safe_open
 from transformers import PreTrainedTokenizerFast
 
-from lib import engine, markup, params, paths, tokens
+from lib import engine, markup, params, paths
 from lib.grm import Judge, Policy, evidence, load_rubric, prompt, reply
+from lib.markup import tokens
 from lib.problems.tiny_math import thought
 from lib.problems.tiny_math import truth as tiny_truth
 from models.tiny_grm import records, teacher, tokenizer, train

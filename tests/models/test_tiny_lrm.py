@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from lib import markup, params, paths, turns
+from lib import markup, params, paths
+from lib.markup import prompts
 from lib.problems import code_tests, tiny_code
 from lib.problems.tiny_math import story
 from models.tiny_lrm import evaluate, mixture, mixture_code, tokenizer, train
@@ -136,7 +137,7 @@ def test_the_mixture_asks_as_the_study_does(name):
     model = params.load_model(name)
     for _ in range(20):
         task = tiny_code.draw(rng, test=False)
-        ids = turns.prompt_ids(task.text(), model, "code", starter_code=task.starter_code())
+        ids = prompts.prompt_ids(task.text(), model, "code", starter_code=task.starter_code())
         wanted = f"<|im_start|>user\n{mixture_code.asked(task)}<|im_end|>\n<|im_start|>assistant\n"
         assert markup.decode(ids, model) == wanted
         assert ids == markup.tokenizer(model).encode(wanted)

@@ -5,8 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from lib import markup, params, sandbox, schema, tables, tokens, updates
+from lib import markup, params, sandbox, schema, tables, updates
 from lib.engine import Completion
+from lib.markup import tokens
 from lib.problems import code_tests
 from lib.updates import solving
 

@@ -6,8 +6,9 @@ import json
 import pandas as pd
 import pytest
 
-from lib import markup, params, parts, problems, replies, schema, tables, tokens
+from lib import markup, params, parts, problems, replies, schema, tables
 from lib.engine import Completion
+from lib.markup import tokens
 from lib.updates import writing
 
 REPLIES = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from lib import tokens
+from lib.markup import tokens
 from lib.params.families import FAMILIES, PARSER, Family
 from lib.params.settings import PROBLEM_SLOT, Model
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from lib import tokens
+from lib.markup import tokens
 from lib.params.settings import Model
 
 NEARBY = 32  # tokens looked at around a cut: more than one character or sentence end ever takes

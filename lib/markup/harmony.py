@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lib import tokens
+from lib.markup import tokens
 from lib.params.settings import Model
 
 # every id becomes one letter, so that headers can be found by a pattern and positions in the text are positions of ids

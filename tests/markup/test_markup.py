@@ -10,7 +10,8 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
-from lib import markup, params, tokens, turns
+from lib import markup, params
+from lib.markup import prompts, tokens
 from lib.params.families import FAMILIES
 from tests.fakes import tokenizers
 
@@ -429,11 +430,11 @@ def test_a_prompt_is_what_the_chat_template_says(family, kind):
     expected = tok.apply_chat_template(messages, **options)
     assert markup.prompt_ids(TEXTS[3], ready, system="Be brief.") == expected
     # a special token in the statement takes a longer way round, which leads to the same place
-    stand_ins = [{"role": "system", "content": turns.TOLD}, {"role": "user", "content": turns.ASKED}]
+    stand_ins = [{"role": "system", "content": prompts.TOLD}, {"role": "user", "content": prompts.ASKED}]
     for text in TEXTS:
         messages[1]["content"] = text.strip()
-        template = turns._template(stand_ins, ready)
-        filled = turns._filled(template, {turns.TOLD: "Be brief.", turns.ASKED: text.strip()}, ready)
+        template = prompts._template(stand_ins, ready)
+        filled = prompts._filled(template, {prompts.TOLD: "Be brief.", prompts.ASKED: text.strip()}, ready)
         assert filled == tok.apply_chat_template(messages, **options)
 
 

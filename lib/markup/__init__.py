@@ -1,17 +1,17 @@
 """Where reasoning and answer stand among the ids that a model generates. Everything here counts in ids.
 
-Text becomes ids once, piece by piece (`lib.tokens`), and is never decoded and encoded again; prompts and turns are put
-together in `lib.turns`. Both are passed on from here, so that callers need this module only.
+Text becomes ids once, piece by piece (`lib.markup.tokens`), and is never decoded and encoded again; prompts and turns are put
+together in `lib.markup.prompts`. Both are passed on from here, so that callers need this module only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib import cuts, harmony, tokens
-from lib.cuts import boundary
+from lib.markup import boundaries, harmony, tokens
+from lib.markup.boundaries import boundary
+from lib.markup.prompts import closing, family, opened, opening, prompt_ids, user_turn
+from lib.markup.tokens import decode, encode, find, marks, tokenizer
 from lib.params.settings import Model
-from lib.tokens import decode, encode, find, marks, tokenizer
-from lib.turns import closing, family, opened, opening, prompt_ids, user_turn
 
 __all__ = [
     "Split",
@@ -92,7 +92,7 @@ def whole_characters(token_ids: Sequence[int], count: int, model: Model) -> int:
     if family(model).channels:
         around = harmony.headers([int(token) for token in token_ids], model)
         count = next((header.start for header in around if header.start < count < header.stop), count)
-    return cuts.whole_characters(token_ids, count, model)
+    return boundaries.whole_characters(token_ids, count, model)
 
 
 def _thought(ids: list[int], thinking: bool, model: Model) -> tuple[int | None, tuple[int, int] | None]:
