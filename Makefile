@@ -175,7 +175,7 @@ JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path
 FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
 REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
-ENGINE = $(call lib,machine devices cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts plan parts run) \
+ENGINE = $(call lib,machine devices cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts/__init__ interrupts/plan parts interrupts/run) \
     $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems/__init__ problems/livecodebench problems/own problems/update_benchmark problems/jsonl problems/code_tests problems/tiny_math/story) \
@@ -195,7 +195,7 @@ $(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $T/.interrupts $(
     $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts)
 
-$(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call lib,interrupts) | $(STAMP)
+$(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call lib,interrupts/__init__) | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
 $(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) $(FIGURES) \

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import interrupts, judging, markup, params, plan, problems, tables
+from lib import interrupts, judging, markup, params, problems, tables
+from lib.interrupts import plan
 from lib.params.settings import Interrupt, Model, Study
 
 CHARACTERS = 3.5  # characters per token of English and LaTeX, where no tokenizer is at hand

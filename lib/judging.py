@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, failures, params, parts, plan, schema, tables
+from lib import engine, failures, params, parts, schema, tables
 from lib.engine import Engine
-from lib.grm import items as cut
 from lib.grm import judge as judges
 from lib.grm import rubric as files
 from lib.grm.judge import Judge, Policy
 from lib.grm.rubric import Rubric, RubricError
+from lib.interrupts import plan
+from lib.interrupts import records as cut
 from lib.markup import tokens
 from lib.params.settings import Model, Study
 from lib.parts import Store
@@ -87,11 +88,11 @@ def items(
     problems: pd.DataFrame,
     updates: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The items that a study's judge reads of one model: as `lib.grm.items.items`, with `source` and `rubrics`.
+    """The items that a study's judge reads of one model: as `lib.interrupts.records.items`, with `source` and `rubrics`.
 
     Raises:
         ParamsError: as `rubrics`.
-        ValueError: as `lib.grm.items.items`.
+        ValueError: as `lib.interrupts.records.items`.
     """
     asked = rubrics(study) if study.judge else {}
     wanted = study.judged_sources or study.sources

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib import plan
 from lib.grm import fence
 from lib.grm.prompt import EMPTY, VIEWS
 from lib.grm.rubric import Criterion, Rubric
+from lib.interrupts import plan
 
 BOX = (
     "white-space:pre-wrap;overflow-wrap:anywhere;font-family:inherit;text-align:left;unicode-bidi:isolate;margin:2px 0"

@@ -29,7 +29,7 @@ def with_thoughts(grades: pd.DataFrame, items: pd.DataFrame, problems: pd.DataFr
 
     Args:
         grades: rows of that table.
-        items: item_id, kept, after, problem, as from `lib.grm.items.items`.
+        items: item_id, kept, after, problem, as from `lib.interrupts.records.items`.
         problems: rows of that table.
 
     Raises:

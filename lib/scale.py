@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import forecast, params, paths, plan, problems, rates, tables
+from lib import forecast, params, paths, problems, rates, tables
+from lib.interrupts import plan
 from lib.params.settings import Interrupt, Study
 from lib.rates import Rates, Size
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lib.grm import edits, labelled, tampered
-from lib.grm.items import numbered
+from lib.interrupts.records import numbered
 
 PROBLEM = "Mia starts with 12 pens. She buys 7 more. Then she loses 4 of them. How many are left?"
 KEPT = "Start with 12.\nShe buys 7: 12 + 7 = 19."

@@ -6,7 +6,8 @@ import sys
 import pandas as pd
 import pytest
 
-from lib import engine, forecast, markup, params, paths, plan, problems, tables, updates
+from lib import engine, forecast, markup, params, paths, problems, tables, updates
+from lib.interrupts import plan
 
 MODEL = "tiny-lrm-m"
 

@@ -136,7 +136,7 @@ def test_code_without_a_repository_is_told_by_its_version_and_digest(tmp_path, m
     assert (told["version"], told["code"]) == (before["version"], before["code"])
 
 
-@pytest.mark.parametrize(("status", "clean"), [("", True), (" M lib/run.py", False)])
+@pytest.mark.parametrize(("status", "clean"), [("", True), (" M lib/interrupts/run.py", False)])
 def test_uncommitted_changes_are_told(monkeypatch, status, clean):
     monkeypatch.setattr(machine, "said", lambda *command: "0" * 40 if "rev-parse" in command else status)
     told = provenance.code()

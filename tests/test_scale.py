@@ -6,7 +6,8 @@ import itertools
 import pandas as pd
 import pytest
 
-from lib import params, paths, plan, problems, rates, scale, updates
+from lib import params, paths, problems, rates, scale, updates
+from lib.interrupts import plan
 from lib.markup import marks
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lib import params, plan
+from lib import params
 from lib.explorer.records import Case, Reader
+from lib.interrupts import plan
 from lib.params.settings import Study
 
 KEYS = ["interrupt", "trace_id"]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lib import failures, interrupts, markup, params, paths, schema, tables
-from lib.grm import items
+from lib.interrupts import records
 from lib.params.settings import Model, Study
 
 MODES = ("leakage", "panic", "self_doubt")
@@ -149,13 +149,13 @@ class Reader:
         ]
 
     def _item(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A continuation as `lib.grm.items` cuts it; the second of several interrupts cut what the first gave."""
+        """A continuation as `lib.interrupts.records` cuts it; the second of several interrupts cut what the first gave."""
         trace, problem = self._row("traces", row["trace_id"]), row["problem_id"]
         if isinstance(row["parent_id"], str):  # what came before stands in parts of its own
             trace["token_ids"] = self._row("continuations", row["parent_id"])["token_ids"]
             row = dict(row) | {"parent_id": None}
         known = [frame[frame["problem_id"].eq(problem)] for frame in map(self.table, ("problems", "updates"))]
-        return items.items(pd.DataFrame([trace]), pd.DataFrame([row]), *known, self.markup).iloc[0].to_dict()
+        return records.items(pd.DataFrame([trace]), pd.DataFrame([row]), *known, self.markup).iloc[0].to_dict()
 
     def _full(self, name: str) -> list[Step]:
         """The uninterrupted run on the original problem that errors are new against."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.grm.items import numbered
+from lib.interrupts.records import numbered
 from lib.problems import jsonl
 
 COLUMNS = ["item_id", "problem_id", "problem", "steps", "kept", "answer", "reference", "first_fault", "is_sound"]

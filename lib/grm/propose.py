@@ -18,13 +18,14 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup, plan
+from lib import engine, markup
 from lib.engine import Completion, Engine, EngineError, Request
 from lib.grm import fence, offers
 from lib.grm.batches import Batches
 from lib.grm.offers import MOST, Offer
 from lib.grm.prompt import VIEWS
 from lib.grm.rubric import Criterion, Rubric
+from lib.interrupts import plan
 from lib.markup import tokens
 from lib.params import families
 from lib.parts import Store

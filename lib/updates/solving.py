@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from lib import answers, engine, grade, markup, params, parts, plan, progress_bar, run, sandbox, updates
+from lib import answers, engine, grade, markup, params, parts, progress_bar, sandbox, updates
 from lib.engine import Engine, Request
+from lib.interrupts import plan, run
 from lib.params.settings import Model, Study
 from lib.parts import Store
 from lib.problems import code_tests

@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup, params, parts, plan, replies, run, schema, updates
+from lib import engine, markup, params, parts, replies, schema, updates
 from lib.engine import Engine, Request
+from lib.interrupts import plan, run
 from lib.params.settings import Prompt, Study
 from lib.parts import Store
 

@@ -10,9 +10,11 @@ import json
 
 import pandas as pd
 
-from lib import engine, params, plan, problems, run, updates
-from lib.grm import Judge, findings, items, load_rubric, report, standing, tampered
+from lib import engine, params, problems, updates
+from lib.grm import Judge, findings, load_rubric, report, standing, tampered
 from lib.grm.rubric import Rubric
+from lib.interrupts import plan, run
+from lib.interrupts import records as items
 from lib.params.settings import Model, Study
 from lib.problems.tiny_math import truth as tiny_truth
 from models.tiny_grm.train import FOLDER, JUDGED

@@ -1,6 +1,6 @@
 """Records that a TinyGRM learns to judge: thoughts as a TinyLRM has them, with faults of known kinds, and answers.
 
-Every record is a dict of the parts that `lib.grm.items` cuts a continuation into. What is so of it is never written
+Every record is a dict of the parts that `lib.interrupts.records` cuts a continuation into. What is so of it is never written
 down here: `lib.problems.tiny_math.truth` reads it back, as it does for real traces.
 """
 
@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from lib.grm.items import numbered
+from lib.interrupts.records import numbered
 from lib.problems.tiny_math import story as tiny
 from lib.problems.tiny_math import thought
 from lib.problems.tiny_math.story import Change, Step, Story
@@ -190,7 +190,7 @@ def _closing(rng: random.Random, story: Story, thinking: str) -> str:
 
 
 def _views(rng: random.Random, story: Story, kept: str, inserted: str, after: str, answer: str) -> Views:
-    """The parts as `lib.grm.items.items` makes them."""
+    """The parts as `lib.interrupts.records.items` makes them."""
     if rng.random() < INTRUSION_SHARE:
         words = rng.choice(INTRUSIONS).format(criterion=rng.choice(("faulty_step", "new_steps", "same_result")))
         if rng.random() < NOISE_SHARE:

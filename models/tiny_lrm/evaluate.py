@@ -10,7 +10,8 @@ import json
 
 import pandas as pd
 
-from lib import engine, grade, params, problems, run, schema, stats, updates
+from lib import engine, grade, params, problems, schema, stats, updates
+from lib.interrupts import run
 from lib.params.settings import Model
 from lib.problems import tiny_code
 from models.tiny_lrm.train import FOLDER, RECIPES

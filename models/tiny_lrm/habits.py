@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import engine, failures, grade, organisms, params, problems, run, updates
-from lib.grm import items
+from lib import engine, failures, grade, organisms, params, problems, updates
+from lib.interrupts import records as items
+from lib.interrupts import run
 from lib.params.settings import Model, Study
 from models.tiny_lrm.organisms import NAMES, folder
 

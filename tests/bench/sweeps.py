@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 
-from lib import engine, params, paths, plan, problems, run, updates
+from lib import engine, params, paths, problems, updates
 from lib.engine import Engine, Request, offline
+from lib.interrupts import plan, run
 from lib.params.settings import Study
 from tests.bench import clock
 from tests.bench.rows import Row
@@ -84,7 +85,7 @@ def sweep(runs: int, size: float) -> Iterator[Row]:
         kept = int(whole.traces["token_ids"].map(len).median())
         why = "no cache of whole blocks can do better, and vLLM's CPU backend takes no smaller ones"
         yield from _prefill(f"thoughts of {kept} tokens", max(computed), requests, ready, why)
-    told = f"{len(requests)} requests of {count} problems through lib.run; the other sends them in one call"
+    told = f"{len(requests)} requests of {count} problems through lib.interrupts.run; the other sends them in one call"
     times, why = (took["ours"], took["bare"]), "the smaller the model, the more weighs what is done around it"
     yield Row("sweep / one call of LLM.generate", "ours / other", "s", *times, "<= 1.10", told, why)
     yield _conditions(whole.study, count, took["ours"][:runs])

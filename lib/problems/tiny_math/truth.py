@@ -43,7 +43,7 @@ def truth(items: pd.DataFrame) -> pd.DataFrame:
     """The truth about items of word problems: item_id, criterion, label (null where no rule can tell), quote.
 
     Args:
-        items: as from `lib.grm.items.items`; those of other problems have no rows.
+        items: as from `lib.interrupts.records.items`; those of other problems have no rows.
     """
     rows = [
         {"item_id": item["item_id"], "criterion": name} | {"label": found.label, "quote": found.quote}

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from lib import markup, params
-from lib.grm import fence, items, prompt
+from lib.grm import fence, prompt
 from lib.grm.rubric import Criterion
+from lib.interrupts import records
 
 MODEL = params.load_model("tiny-lrm-m")
 THOUGHT = "\nStart with 5.\nAdd 3: 5 + 3 = 8.\nLet me check: 5, 8. That gives 8.\n"
@@ -47,7 +48,7 @@ def tables(inserted, generated, kept=10, variant="original", closes=False, prefi
 
 
 def made(*given, **more):
-    return items.items(*tables(*given, **more), MODEL).iloc[0].to_dict()
+    return records.items(*tables(*given, **more), MODEL).iloc[0].to_dict()
 
 
 def test_a_soft_interrupt_has_thinking_before_and_after_it():
@@ -105,12 +106,12 @@ def test_what_led_to_a_second_interrupt_is_kept_with_the_words_of_the_first():
     generated = "Add 3: 5 + 3 = 8.\n</think>\n\n\\boxed{8}<|im_end|>"
     traces, first, problems, updates = tables("\nFaster.\n", generated)
     second = first.assign(continuation_id="d", parent_id="c", kept_tokens=3, inserted_ids=[ids("\nAt once.\n")])
-    row = items.items(traces, second, problems, updates, MODEL, first).iloc[0]
-    alone = items.items(traces, first, problems, updates, MODEL).iloc[0]
+    row = records.items(traces, second, problems, updates, MODEL, first).iloc[0]
+    alone = records.items(traces, first, problems, updates, MODEL).iloc[0]
     assert row["kept"] == f"{alone['kept']}\nFaster.\n{markup.decode(ids(generated)[:3], MODEL)}"
     assert row["inserted"] == "At once." and row["steps"].startswith("1. Start with 5.\n")
     with pytest.raises(ValueError, match=r"^d: no parent for it"):
-        items.items(traces, second, problems, updates, MODEL)
+        records.items(traces, second, problems, updates, MODEL)
 
 
 def test_a_revised_trace_shows_the_revised_problem_and_the_original_reference():
@@ -124,4 +125,4 @@ def test_a_continuation_that_cannot_be_joined_is_named(place, message):
     frames = list(tables("\nFaster.\n", "</think>\n\n8"))
     frames[place] = frames[place].iloc[:0]
     with pytest.raises(ValueError, match=message):
-        items.items(*frames, MODEL)
+        records.items(*frames, MODEL)

@@ -5,7 +5,8 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lib import engine, interrupts, markup, params, plan, problems, updates
+from lib import engine, interrupts, markup, params, problems, updates
+from lib.interrupts import plan
 from lib.params.settings import Interrupt
 
 THOUGHT = "\nStart with 14.\nAdd 8: 14 + 8 = 22.\n"

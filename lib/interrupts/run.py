@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib import engine, interrupts, markup, plan
+from lib import engine, interrupts, markup
 from lib.engine import Completion, Engine, Request
-from lib.interrupts import Splice
+from lib.interrupts import Splice, plan
+from lib.interrupts.plan import Job
 from lib.markup import Split
 from lib.params.settings import Interrupt, Model, Study
 from lib.parts import Store
-from lib.plan import Job
 
 Row = dict[str, Any]
 
