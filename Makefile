@@ -85,7 +85,7 @@ endif
 override MODELS := $(call listed,$(MODELS))
 INTERRUPTS ?=
 POSITIONS ?=
-# With GPUS, each run takes what its model needs, and as many go side by side as there are GPUs (lib/devices.py).
+# With GPUS, each run takes what its model needs, and as many go side by side as there are GPUs (lib/engine/gpus.py).
 GPUS ?=
 JOBS ?= $(if $(GPUS),$(words $(call listed,$(GPUS))),$(if $(filter gpu,$(EXTRA)),1,2))
 ifneq ($(shell [[ '$(JOBS)' =~ ^[1-9][0-9]*$$ ]] && echo sound),sound)
@@ -139,7 +139,7 @@ endif
 
 .PHONY: reproduce results
 reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
-	@$(if $(GPUS),$(PY) -m lib.devices $(MODELS))
+	@$(if $(GPUS),$(PY) -m lib.engine.gpus $(MODELS))
 	$(PULL)
 	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) results
 	$(PUSH)
@@ -175,7 +175,7 @@ JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path
 FIGURES = $(call lib,significance clusters curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
 REPORTED = $(call lib,anytime booktabs organisms paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
-ENGINE = $(call lib,machine devices cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts/__init__ interrupts/plan parts interrupts/run) \
+ENGINE = $(call lib,machine engine/gpus cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts/__init__ interrupts/plan engine/store interrupts/run) \
     $(wildcard lib/engine/*.py)
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems/__init__ problems/livecodebench problems/own problems/update_benchmark problems/jsonl problems/code_tests problems/tiny_math/story) \
@@ -184,7 +184,7 @@ $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems/__init_
 
 $(UPDATES): export MIDTHOUGHT_BESIDE := 1
 $(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates/__init__ problems/update_benchmark problems/livecodebench problems/jsonl problems/code_tests problems/tiny_math/story \
-    updates/writing updates/controls updates/decisions replies updates/review updates/solving) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
+    updates/writing updates/controls updates/decisions engine/replies updates/review updates/solving) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
     $(wildcard params/augment/*.yaml) | $(STAMP)
 	$(RUN)
 

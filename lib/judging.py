@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, failures, params, parts, schema, tables
+from lib import engine, failures, params, schema, tables
 from lib.engine import Engine
+from lib.engine import store as parts
+from lib.engine.store import Store
 from lib.grm import judge as judges
 from lib.grm import rubric as files
 from lib.grm.judge import Judge, Policy
@@ -19,7 +21,6 @@ from lib.interrupts import plan
 from lib.interrupts import records as cut
 from lib.markup import tokens
 from lib.params.settings import Model, Study
-from lib.parts import Store
 
 NAMES = {"item_id": "continuation_id", "sample": "draw", "quote": "evidence"}  # of a judgement, and of the table
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import __version__, devices, interrupts, machine, params, paths, provenance
+from lib import __version__, interrupts, machine, params, paths, provenance
+from lib.engine import gpus
 from lib.progress_bar import PROGRESS
 from lib.store import kept
 
@@ -178,7 +179,7 @@ def main() -> None:
     label = " ".join(filter(None, (args.name, args.study, args.model)))
     try:
         params.load_study(args.study)
-        drawn = sys.stderr.isatty() and devices.beside() == 1  # bars of several runs would draw over each other
+        drawn = sys.stderr.isatty() and gpus.beside() == 1  # bars of several runs would draw over each other
         os.environ.setdefault(PROGRESS, "bar" if drawn else "lines")
         if args.report:
             print(f"{report(args.study)}\n\n{provenance.report(args.study)}")
@@ -191,7 +192,7 @@ def main() -> None:
             with kept(args.study):
                 execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
         print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    except (NotebookError, devices.DevicesError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
+    except (NotebookError, gpus.DevicesError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -9,8 +9,9 @@ import pytest
 from evolving import KNOWN, PLANTED, RUBRIC, FakeJudge, FakeWriter, items, planted_writer, said
 from scipy.stats import spearmanr
 
-from lib import grm, parts, paths
+from lib import grm, paths
 from lib.engine import EngineError
+from lib.engine import store as parts
 from lib.grm import calibration, contrasts, drift, evolve, offers, propose, report, sift, versions
 from lib.grm import rubric as rubrics
 from lib.grm.evolve import Round

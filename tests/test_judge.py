@@ -9,8 +9,9 @@ import re
 import pandas as pd
 import pytest
 
-from lib import grm, markup, parts
+from lib import grm, markup
 from lib.engine import Completion, EngineError
+from lib.engine import store as parts
 from lib.grm import judge, prompt, reply, report, votes
 from lib.grm.rubric import Criterion, Option
 from lib.markup import tokens

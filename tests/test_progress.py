@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from lib import forecast, machine, params, parts, paths, progress
+from lib import forecast, machine, params, paths, progress
 from lib.engine import Completion
+from lib.engine import store as parts
 
 STUDY, MODEL = "smoke", "tiny-lrm-s"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import archive, mirror, notebook, objects, params, parts, paths, sealed, sharing, store, tables, verify
+from lib import archive, mirror, notebook, objects, params, paths, sealed, sharing, store, tables, verify
+from lib.engine import store as parts
 from lib.mirror import MirrorError
 from lib.objects import Objects, ObjectsError
 from lib.sharing import SharingError, Sources

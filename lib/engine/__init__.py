@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
-from lib import devices
-from lib.engine.keys import request_key
+from lib.engine import gpus
 from lib.engine.progress_bar import progress
+from lib.engine.request import request_key
 from lib.params.settings import Model
 
 __all__ = [
@@ -136,13 +136,13 @@ def _class(model: Model) -> type:
 
         return Replay
     if model.engine == "ray":
-        from lib.engine.remote import Remote
+        from lib.engine.ray import Remote
 
         return Remote
-    from lib.engine.copies import Copies
-    from lib.engine.offline import Offline
+    from lib.engine.data_parallel import Copies
+    from lib.engine.vllm import Offline
 
-    return Copies if devices.shared() or model.options.get("data_parallel_size", 1) != 1 else Offline
+    return Copies if gpus.shared() or model.options.get("data_parallel_size", 1) != 1 else Offline
 
 
 def check(request: Request, model: Model, running: Iterable[str]) -> None:

@@ -51,7 +51,7 @@ class Hand:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        from lib.engine.offline import Offline
+        from lib.engine.vllm import Offline
 
         try:
             self._engine = Offline(model)

@@ -23,7 +23,7 @@ def run(model: Model, share: str | None, pipe: Connection) -> None:
     """
     if share is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = share  # before anything looks for GPUs
-    from lib.engine.offline import Offline
+    from lib.engine.vllm import Offline
 
     inbox: SimpleQueue = SimpleQueue()
     Thread(target=_read, args=(pipe, inbox), daemon=True).start()  # so that neither side waits for the other to read

@@ -27,7 +27,7 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from lib.engine import Completion, EngineError, Request, budget, check, room, structured
+from lib.engine import Completion, EngineError, Request, check, room, structured, thinking
 from lib.engine.answer import UnusableError, completion, message, models
 from lib.params.settings import Model
 
@@ -55,7 +55,7 @@ class Server:
     def __init__(self, model: Model):
         self.model = model
         self._options = _options(model)
-        self._marks: budget.Marks | None = None
+        self._marks: thinking.Marks | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
@@ -87,7 +87,7 @@ class Server:
                 if not running:
                     return
                 request, future = running.pop(finished.get())
-                yield budget.check(request, future.result(), self._marks)
+                yield thinking.check(request, future.result(), self._marks)
         finally:  # a caller that stops early hangs up, which ends the work of the server too
             for _, future in running.values():
                 future.cancel()
@@ -149,8 +149,8 @@ class Server:
             "return_token_ids": True,
         }
         if request.thinking_budget is not None:
-            self._marks = self._marks or budget.marks(self.model)
-            body["thinking_token_budget"] = budget.allowed(request, self._marks)
+            self._marks = self._marks or thinking.marks(self.model)
+            body["thinking_token_budget"] = thinking.allowed(request, self._marks)
         if request.json_schema is not None:
             body["response_format"] = structured.response_format(request.json_schema)
         return body

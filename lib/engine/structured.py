@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lib.engine import budget
-from lib.engine.budget import Marks
+from lib.engine import thinking
+from lib.engine.thinking import Marks
 
 NAME = "midthought"  # under which vLLM finds our marks
 
@@ -38,12 +38,12 @@ def config(marks: Marks) -> dict[str, Any]:
 def ended(prompt_ids: Sequence[int], marks: Marks) -> bool:
     """Whether a prompt closes a thought and opens none after it."""
     ids = list(prompt_ids)
-    return bool(budget.places(ids, marks.closing)) and budget.begun(ids, marks) is None
+    return bool(thinking.places(ids, marks.closing)) and thinking.begun(ids, marks) is None
 
 
 def ends(ids: Sequence[int], new: int, marks: Marks) -> bool:
     """Whether the last `new` ids complete the mark that closes a thought."""
-    return bool(budget.places(list(ids[-(new + len(marks.closing) - 1) :]), marks.closing))
+    return bool(thinking.places(list(ids[-(new + len(marks.closing) - 1) :]), marks.closing))
 
 
 def response_format(json_schema: dict[str, Any]) -> dict[str, Any]:

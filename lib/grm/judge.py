@@ -15,13 +15,13 @@ import pandas as pd
 
 from lib import engine, markup
 from lib.engine import Completion, Engine, EngineError, Request
+from lib.engine.batches import Batches
+from lib.engine.store import Store
 from lib.grm import evidence, prompt, reply, votes
-from lib.grm.batches import Batches
 from lib.grm.reply import Reply
 from lib.grm.rubric import Criterion, Rubric
 from lib.interrupts import plan
 from lib.markup import tokens
-from lib.parts import Store
 
 COLUMNS = [
     *("item_id", "problem_id", "judge", "rubric", "criterion", "sample"),

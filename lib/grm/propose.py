@@ -20,15 +20,15 @@ import pandas as pd
 
 from lib import engine, markup
 from lib.engine import Completion, Engine, EngineError, Request
+from lib.engine.batches import Batches
+from lib.engine.store import Store
 from lib.grm import fence, offers
-from lib.grm.batches import Batches
 from lib.grm.offers import MOST, Offer
 from lib.grm.prompt import VIEWS
 from lib.grm.rubric import Criterion, Rubric
 from lib.interrupts import plan
 from lib.markup import tokens
 from lib.params import families
-from lib.parts import Store
 
 COLUMNS = ["pair", "contrast", "id", "question", "polarity", "status", "why"]
 AGAIN = ("parse_error", "truncated", "infra_error")  # what another call may mend

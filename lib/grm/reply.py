@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lib.grm import objects, refusals, said
+from lib.engine import json_reply
+from lib.grm import refusals, said
 from lib.grm.said import FIELDS, MOST_QUOTES, MisfitError, Said, key
 from lib.params import families
 
@@ -135,7 +136,7 @@ def _said(text: str, is_cut: bool) -> tuple[list[Said], Path]:
         raise MisfitError(f"longer than {MOST_CHARS} characters")
     if any(text.startswith(opens) and closes not in text for opens, closes in _thinking_marks()):
         raise MisfitError("the thinking was not closed")
-    found = objects.last(text, mend=not is_cut)
+    found = json_reply.last(text, mend=not is_cut)
     if found is not None:
         return said.of_object(found.value), "grammar" if found.is_alone and not found.is_mended else "repaired"
     if is_cut:

@@ -11,11 +11,11 @@ import pandas as pd
 
 from lib import engine, interrupts, markup
 from lib.engine import Completion, Engine, Request
+from lib.engine.store import Store
 from lib.interrupts import Splice, plan
 from lib.interrupts.plan import Job
 from lib.markup import Split
 from lib.params.settings import Interrupt, Model, Study
-from lib.parts import Store
 
 Row = dict[str, Any]
 

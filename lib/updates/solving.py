@@ -12,11 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib import answers, engine, grade, markup, params, parts, progress_bar, sandbox, updates
+from lib import answers, engine, grade, markup, params, progress_bar, sandbox, updates
 from lib.engine import Engine, Request
+from lib.engine import store as parts
+from lib.engine.store import Store
 from lib.interrupts import plan, run
 from lib.params.settings import Model, Study
-from lib.parts import Store
 from lib.problems import code_tests
 from lib.problems.code_tests import Tests, TestsError
 

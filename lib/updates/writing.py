@@ -14,11 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup, params, parts, replies, schema, updates
-from lib.engine import Engine, Request
+from lib import engine, markup, params, schema, updates
+from lib.engine import Engine, Request, replies
+from lib.engine import store as parts
+from lib.engine.store import Store
 from lib.interrupts import plan, run
 from lib.params.settings import Prompt, Study
-from lib.parts import Store
 
 ATTEMPTS = 3
 SLOT = re.compile(r"\{(\w+)\}")

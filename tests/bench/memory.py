@@ -29,9 +29,9 @@ class Fake:
     """NOT a model: it thinks for about a hundred random tokens, closes the thought, and says some more."""
 
     def __init__(self, model: Model):
-        from lib.engine import budget  # needs the tokenizer
+        from lib.engine import thinking  # needs the tokenizer
 
-        self.model, self._marks = model, budget.marks(model)
+        self.model, self._marks = model, thinking.marks(model)
 
     def __enter__(self) -> "Fake":
         return self

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from lib import engine, params, parts, problems, tables, updates
+from lib import engine, params, problems, tables, updates
 from lib.engine import Engine
+from lib.engine import store as parts
 from lib.interrupts import run
 from lib.params.settings import Model
 

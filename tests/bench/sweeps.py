@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr
 
 from lib import engine, params, paths, problems, updates
-from lib.engine import Engine, Request, offline
+from lib.engine import Engine, Request, vllm
 from lib.interrupts import plan, run
 from lib.params.settings import Study
 from tests.bench import clock
@@ -69,7 +69,7 @@ def sweep(runs: int, size: float) -> Iterator[Row]:
         whole, llm = Sweep(ready, count), ready._llm
         requests = whole.requests()
         prompts = [{"prompt_token_ids": request.prompt_ids} for request in requests]
-        sampling = [offline._sampling(ready.model, request, ready._marks) for request in requests]
+        sampling = [vllm._sampling(ready.model, request, ready._marks) for request in requests]
         computed = set()
 
         def ours(turn: int) -> None:

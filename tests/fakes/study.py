@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import failures, grade, judging, params, parts, paths, schema, stats, tables
+from lib import failures, grade, judging, params, paths, schema, stats, tables
 from lib.engine import Completion
+from lib.engine import store as parts
 
 STUDY, MODEL = "fake", "fake-lrm"
 GOLD = {"tiny/0000": "7", "tiny/0001": "12", "tiny/0002": "30"}

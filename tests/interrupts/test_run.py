@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 import pytest
 
-from lib import engine, markup, params, parts, problems, schema, updates
+from lib import engine, markup, params, problems, schema, updates
 from lib.engine import Completion, Engine, Request
+from lib.engine import store as parts
 from lib.interrupts import run
 
 PROBLEMS = 6

@@ -6,8 +6,9 @@ import json
 import pandas as pd
 import pytest
 
-from lib import markup, params, parts, problems, replies, schema, tables
-from lib.engine import Completion
+from lib import markup, params, problems, schema, tables
+from lib.engine import Completion, replies
+from lib.engine import store as parts
 from lib.markup import tokens
 from lib.updates import writing
 

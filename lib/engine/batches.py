@@ -9,7 +9,7 @@ import numpy as np
 
 from lib import engine
 from lib.engine import Completion, Engine, EngineError, Request
-from lib.parts import Store
+from lib.engine.store import Store
 
 
 class Batches:

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from lib import engine, markup, params, problems, progress_bar
-from lib.engine import Completion, Engine, EngineError, Request, budget, keys, request_key, structured
+from lib.engine import Completion, Engine, EngineError, Request, request, request_key, structured
+from lib.engine import thinking as budget
 from lib.params.settings import Model
 
 HUB = Model(
@@ -125,7 +126,7 @@ def test_a_local_model_may_move(local, tmp_path):
 
 
 def test_a_large_file_counts_by_size_and_time(local, tmp_path, monkeypatch):
-    monkeypatch.setattr(keys, "WHOLE", 3)
+    monkeypatch.setattr(request, "WHOLE", 3)
     base = request_key(local, [1], 7)
     os.utime(tmp_path / "model.safetensors", (1, 1))
     assert request_key(local, [1], 7) != base
@@ -305,7 +306,7 @@ def test_the_context_ends_what_does_not_end_itself(greedy, whole, prompts):
 
 def test_requests_are_taken_as_there_is_room(greedy, prompts, monkeypatch):
     """Never more of them than the window are with the engine, and a generator is not run ahead of that."""
-    monkeypatch.setattr("lib.engine.offline.WINDOW", 1)
+    monkeypatch.setattr("lib.engine.vllm.WINDOW", 1)
     window, taken, done = greedy.model.options["max_num_seqs"], 0, 0
 
     def requests():

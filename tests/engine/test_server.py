@@ -23,8 +23,9 @@ import httpx
 import pandas as pd
 import pytest
 
-from lib import engine, markup, params, parts, paths, problems, schema, tables
+from lib import engine, markup, params, paths, problems, schema, tables
 from lib.engine import EngineError, Request, server
+from lib.engine import store as parts
 from lib.markup import tokens
 from lib.params.settings import Model
 from lib.updates import solving, writing

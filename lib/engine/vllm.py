@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from lib.engine import Completion, EngineError, Request, budget, check, room, structured
+from lib.engine import Completion, EngineError, Request, check, room, structured, thinking
 from lib.params.settings import Model
 
 # vLLM and torch read these when they are imported. One process makes outputs repeatable; the cache is ample for small
@@ -87,7 +87,7 @@ class Offline:
         """Let vLLM do one step, and give what that finished."""
         for output in self._llm.llm_engine.step():
             if output.finished:
-                yield budget.check(self._running.pop(output.request_id), _completion(output), self._marks)
+                yield thinking.check(self._running.pop(output.request_id), _completion(output), self._marks)
 
     def drop(self) -> None:
         """Forget all requests that are running."""
@@ -95,7 +95,7 @@ class Offline:
         self._running.clear()
 
 
-def _load(model: Model, marks: budget.Marks | None) -> Any:
+def _load(model: Model, marks: thinking.Marks | None) -> Any:
     import torch
     from vllm import LLM
     from vllm.platforms import current_platform
@@ -136,15 +136,15 @@ def _check_options(model: Model) -> None:
             raise EngineError(f"{where}: no argument of vLLM's engine{guess}, expected one of `vllm serve --help=all`")
 
 
-def _marks(model: Model) -> budget.Marks | None:
+def _marks(model: Model) -> thinking.Marks | None:
     """The marks of thinking, None for a family without markup: its requests cannot have a thinking budget."""
     try:
-        return budget.marks(model)
+        return thinking.marks(model)
     except (ValueError, OSError):  # no such family; no tokenizer, about which vLLM has more to say
         return None
 
 
-def _reasoning(marks: budget.Marks) -> Any:
+def _reasoning(marks: thinking.Marks) -> Any:
     """What vLLM needs to know to keep a thinking budget, in ids: of text it would not make every family's marks."""
     from vllm.config import ReasoningConfig
 
@@ -154,7 +154,7 @@ def _reasoning(marks: budget.Marks) -> Any:
     return config
 
 
-def _sampling(model: Model, request: Request, marks: budget.Marks | None) -> Any:
+def _sampling(model: Model, request: Request, marks: thinking.Marks | None) -> Any:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
@@ -165,7 +165,7 @@ def _sampling(model: Model, request: Request, marks: budget.Marks | None) -> Any
         top_k=model.top_k,
         seed=request.seed,
         max_tokens=room(request, model),
-        thinking_token_budget=budget.allowed(request, marks) if marks else request.thinking_budget,
+        thinking_token_budget=thinking.allowed(request, marks) if marks else request.thinking_budget,
         structured_outputs=held,
         detokenize=False,
         output_kind=RequestOutputKind.FINAL_ONLY,

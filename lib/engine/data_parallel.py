@@ -1,6 +1,6 @@
 """Copies of a model side by side, each in a process of its own on its share of the GPUs.
 
-The option data_parallel_size says how many, or the share of the GPUs that runs side by side have (`lib.devices`).
+The option data_parallel_size says how many, or the share of the GPUs that runs side by side have (`lib.engine.gpus`).
 Devices are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together;
 without GPUs all copies share the CPU. `crew` says who gets which request. A copy that dies is started again; what it
 had not answered goes to the others, or to itself when it is ready.
@@ -15,10 +15,9 @@ from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from lib import devices
-from lib.devices import DevicesError
-from lib.engine import Completion, EngineError, Request, served
-from lib.engine.crew import Crew
+from lib.engine import Completion, EngineError, Request, gpus, served
+from lib.engine.gpus import DevicesError
+from lib.engine.scheduler import Crew
 from lib.params.settings import Model
 
 WINDOW = 512  # requests that a copy holds at most
@@ -159,12 +158,12 @@ class Copies:
 def _leased(model: Model, stack: ExitStack) -> list[str | None]:
     """The devices of each copy, leased for as long as the stack is open where runs share them; raises EngineError."""
     try:
-        names = devices.named()
+        names = gpus.named()
         if not names:
             return shares(model)
-        one = devices.each(model)
-        count = devices.copies(model, len(names), devices.beside())
-        return devices.groups(stack.enter_context(devices.lease(names, count * one, model.title)), one)
+        one = gpus.each(model)
+        count = gpus.copies(model, len(names), gpus.beside())
+        return gpus.groups(stack.enter_context(gpus.lease(names, count * one, model.title)), one)
     except DevicesError as error:
         raise EngineError(str(error)) from error
 
@@ -177,11 +176,11 @@ def shares(model: Model) -> list[str | None]:
     """
     names = _devices()
     try:
-        count = devices.copies(model, len(names) or sys.maxsize)
+        count = gpus.copies(model, len(names) or sys.maxsize)
         if not names:
             return [None] * count
-        one = devices.each(model)
-        return devices.groups(names[: count * one], one)
+        one = gpus.each(model)
+        return gpus.groups(names[: count * one], one)
     except DevicesError as error:
         raise EngineError(str(error)) from error
 

@@ -15,8 +15,9 @@ import pytest
 
 from lib import cluster as fleet
 from lib import engine, grade, graders, markup, params, paths, problems
-from lib.engine import Completion, EngineError, Request, remote, request_key
-from lib.engine.remote import Remote
+from lib.engine import Completion, EngineError, Request, request_key
+from lib.engine import ray as remote
+from lib.engine.ray import Remote
 from lib.params.settings import Model
 from tests.bench.pass_through import through
 

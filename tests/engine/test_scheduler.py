@@ -5,8 +5,8 @@ import random
 import pytest
 
 from lib import params
-from lib.engine import Completion, EngineError, Request, crew
-from lib.engine.crew import Crew
+from lib.engine import Completion, EngineError, Request, scheduler
+from lib.engine.scheduler import Crew
 
 MODEL = params.load_model("tiny-lrm-s")
 
@@ -104,16 +104,16 @@ def test_a_key_twice_and_a_prompt_too_long_are_refused_also_while_they_wait_for_
 def test_a_request_that_ends_its_workers_is_named():
     made = of(asked(1))
     with pytest.raises(EngineError, match=r"0 0: 5 workers have ended while they had it in hand"):
-        for number in range(crew.LOSSES + 1):
+        for number in range(scheduler.LOSSES + 1):
             made.join(number, 1)
             made.deal()
             made.lose(number)
-    assert number == crew.LOSSES - 1
+    assert number == scheduler.LOSSES - 1
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_happens_each_key_is_answered_once(seed, monkeypatch):
-    monkeypatch.setattr(crew, "LOSSES", 10**6)
+    monkeypatch.setattr(scheduler, "LOSSES", 10**6)
     rng = random.Random(seed)
     requests = asked(40, alike=3)
     made, alive, number, answered = of(iter(requests)), {}, 0, []
