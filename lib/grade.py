@@ -23,7 +23,7 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
     Returns a copy with the columns status, extracted and reason added, as in `answers.Grade`; an answer over
     a limit is ungradable, and the reason names the limit. Equal rows, and equal answers to one gold answer, are
     graded once. `workers` is the most processes (tasks of a cluster) to use, by default one per usable core; none is
-    if plain reading settles every row. `profile` names the rules: `exact`, or the looser ones of `lib.published`.
+    if plain reading settles every row. `profile` names the rules: `exact`, or the looser ones of `lib.answers.authors_rules`.
 
     Raises:
         ValueError: a column is missing, or the profile unknown.

@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import sympy
 
-from lib import algebra, grade, latex, paths
+from lib import grade, paths
+from lib.answers import equality, latex
 from lib.problems import code_tests
 from lib.sandbox import Limits
 
@@ -131,7 +132,7 @@ def parsing(data: Path) -> Iterator[Result]:
         except latex.UnreadableError:
             found = None
         if row["valid"]:
-            same = found is not None and algebra.equal(_plain(_built(row["expected_srepr"])), _plain(found))
+            same = found is not None and equality.equal(_plain(_built(row["expected_srepr"])), _plain(found))
             told = f"{row['latex']!r} is {found}, not {row['expected_sympy']}"
             valid.add(row["id"], True, "correct" if same else "incorrect", told)
         else:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import stated
+from lib.answers import extract
 
 COLUMNS = ["edit", "edit_view", "edit_start", "edit_end", "edit_step", "edit_was", "edit_is"]
 NUMBER = re.compile(r"(?<![\w.,])\d+(?![\w]|[.,]\d)")
@@ -155,7 +155,7 @@ def goes_on(item: Item, rng: random.Random) -> Edit | None:
 def swapped(item: Item, rng: random.Random) -> Edit | None:
     """The stated answer, a number, is another, which is not the reference either."""
     answer = _text(item, "answer")
-    found = stated.find(answer, "gsm8k")
+    found = extract.find(answer, "gsm8k")
     start = answer.rfind(found[0]) if found else -1
     if start < 0 or not NUMBER.fullmatch(found[0]):
         return None

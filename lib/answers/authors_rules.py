@@ -18,7 +18,7 @@ import re
 from fractions import Fraction
 from types import ModuleType
 
-from lib import notation
+from lib.answers import notation
 
 INTEGER_SOURCES = {"gsm8k", "aime2024", "tiny"}
 RELATIVE = Fraction(1, 10_000)

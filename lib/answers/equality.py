@@ -20,7 +20,7 @@ from fractions import Fraction
 import sympy
 from math_verify import verify
 
-from lib import latex, notation, units
+from lib.answers import latex, notation, units
 
 DECIMALS = 6
 SHARE = sympy.Rational(1, 100_000)

@@ -15,8 +15,9 @@ The profile `published` grades by the looser rules of the published study instea
 
 from dataclasses import dataclass
 
-from lib import notation, published, stated
-from lib.notation import MAX_CHARS, number, tidy
+from lib.answers import authors_rules, notation
+from lib.answers import extract as stated
+from lib.answers.notation import MAX_CHARS, number, tidy
 
 PROFILES = ("exact", "published")
 
@@ -37,7 +38,7 @@ class Grade:
 def extract(text: str | None, source: str, profile: str = "exact") -> str | None:
     """The final answer stated in an answer text; None if it states none, "" for an empty box."""
     if profile == "published":
-        return published.find(text or "", stated.last_box(text or ""))
+        return authors_rules.find(text or "", stated.last_box(text or ""))
     found = stated.find(text or "", source)
     return found[0] if found else None
 
@@ -74,7 +75,7 @@ def settle(text: str | None, gold: str | None, source: str, profile: str = "exac
         return Grade("no_answer", None, "no final answer stated" if answer is None else "empty answer")
     if len(answer) > MAX_CHARS:
         return Grade("ungradable", answer[:MAX_CHARS], f"answer longer than {MAX_CHARS} characters")
-    same = published.same(answer, asked, source) if profile == "published" else _read_alone(answer, asked)
+    same = authors_rules.same(answer, asked, source) if profile == "published" else _read_alone(answer, asked)
     return None if same is None else Grade("correct" if same else "incorrect", answer)
 
 
@@ -91,9 +92,9 @@ def compare(answer: str, gold: str, profile: str = "exact") -> Grade:
         MemoryError: there is too little of it to tell.
     """
     try:
-        from lib import algebra  # its parser takes a second to import, and most answers need none
+        from lib.answers import equality  # its parser takes a second to import, and most answers need none
 
-        same = algebra.same(gold, answer) or (profile == "published" and published.loosely(algebra, answer, gold))
+        same = equality.same(gold, answer) or (profile == "published" and authors_rules.loosely(equality, answer, gold))
     except MemoryError:
         raise
     except Exception as error:  # whatever else fails in the parser is a verdict of its own, never a wrong answer

@@ -12,7 +12,7 @@ r"""Units behind a number: what they are, and when they count. Applied to the go
 
 import re
 
-from lib.notation import CURRENCY, PERCENT, TEXT
+from lib.answers.notation import CURRENCY, PERCENT, TEXT
 
 IN_TEXT = re.compile(rf"(?<=[\d}}\s)])(?:\\[ ,;:!]|~|\s)*{TEXT.pattern}(?:\s*\^\s*(?:\d|\{{\s*\d\s*\}}))?\s*$")
 WORDS = re.compile(r"(?<=[\d})])\s+(?:[A-Za-z]++\.?\s*+){1,3}(?:\^\s*\{?\s*\d\s*\}?)?\s*$")

@@ -16,8 +16,8 @@ A box that is never closed reaches to the end of its line.
 
 import re
 
-from lib import notation, units
-from lib.notation import FORMULA, MAX_CHARS, number, tidy
+from lib.answers import notation, units
+from lib.answers.notation import FORMULA, MAX_CHARS, number, tidy
 from lib.params.families import FAMILIES
 
 HASH_SOURCES = {"gsm8k", "tiny"}  # their reference solutions end in `#### n`, and their `$` is money
