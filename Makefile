@@ -166,7 +166,7 @@ FORCE:
 
 RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
 lib = $(patsubst %,lib/%.py,paths schema families settings params tables $1)
-GRADING = $(call lib,answers/notation answers/units answers/latex answers/extract answers/equality answers/authors_rules answers/__init__ workers cluster graders problems/code_tests grade) \
+GRADING = $(call lib,answers/notation answers/units answers/latex answers/extract answers/equality answers/authors_rules answers/__init__ grade/math_workers cluster grade/cluster problems/code_tests grade/__init__) \
     $(wildcard lib/sandbox/*.py lib/confined/*.py)
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \

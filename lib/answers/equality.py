@@ -11,7 +11,7 @@ r"""Whether two answers in LaTeX are equal. Importing this takes a second; it is
 | anything else: relations, unions of intervals, names | math-verify says so |
 
 Brackets belong to an answer: `(0,1)` is neither `[0,1]` nor the list `0,1`. Nothing here limits time or memory; on
-answers that nobody has checked it runs in `lib.workers`.
+answers that nobody has checked it runs in `lib.grade.math_workers`.
 """
 
 import logging

@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 
 from lib import cluster as fleet
-from lib import engine, grade, graders, markup, params, paths, problems
+from lib import engine, grade, markup, params, paths, problems
 from lib.engine import Completion, EngineError, Request, request_key
 from lib.engine import ray as remote
 from lib.engine.ray import Remote
+from lib.grade import cluster as graders
 from lib.params.settings import Model
 from tests.bench.pass_through import through
 

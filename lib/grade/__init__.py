@@ -1,7 +1,7 @@
 """Grades of whole tables: math answers, programs, and the rows of `grades`.
 
-What plain reading settles never leaves this process. Answers that have to be parsed go to `lib.workers`, programs to
-`lib.sandbox`, both by way of `lib.graders`, which knows whether that is here or on a cluster.
+What plain reading settles never leaves this process. Answers that have to be parsed go to `lib.grade.math_workers`, programs to
+`lib.sandbox`, both by way of `lib.grade.cluster`, which knows whether that is here or on a cluster.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from lib import answers, graders, sandbox, schema
+from lib import answers, sandbox, schema
+from lib.grade import cluster
 from lib.problems import code_tests
 
 # What a study's `grading` means: the profile for math answers and that for programs.
@@ -36,7 +37,7 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
     verdicts = {row: answers.settle(*row, profile) for row in dict.fromkeys(rows)}
     open_rows = [row for row, verdict in verdicts.items() if verdict is None]
     pairs = [(answers.extract(text, source, profile), answers.wanted(gold, source)) for text, gold, source in open_rows]
-    compared = graders.grades(pairs, workers, profile)
+    compared = cluster.grades(pairs, workers, profile)
     verdicts |= {row: compared[pair] for row, pair in zip(open_rows, pairs, strict=True)}
     grades = [verdicts[row] for row in rows]
     columns = {
@@ -80,7 +81,7 @@ def code(
     names = frame["fn_name"] if "fn_name" in frame else [None] * len(frame)
     tests = [_with_name(given, name) for given, name in zip(frame["tests"], names, strict=True)]
     pairs = list(zip(codes, tests, strict=True))
-    verdicts = graders.run_all(pairs, workers, profile, limits, allow_unsafe, open_runner)
+    verdicts = cluster.run_all(pairs, workers, profile, limits, allow_unsafe, open_runner)
     return frame.assign(
         status=pd.Series([verdict.status for verdict in verdicts], frame.index, dtype="str"),
         passed=pd.Series([verdict.passed for verdict in verdicts], frame.index, dtype="bool"),

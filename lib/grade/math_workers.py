@@ -66,7 +66,7 @@ class _Worker:
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("forkserver")  # forks from a small clean process: no engine, no threads
-        context.set_forkserver_preload(["lib.workers", "lib.answers.equality"])
+        context.set_forkserver_preload(["lib.grade.math_workers", "lib.answers.equality"])
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, MEMORY), daemon=True)
         with _hidden_main():

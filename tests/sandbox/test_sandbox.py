@@ -10,12 +10,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import hostile
 import pytest
 
 from lib import paths, sandbox
 from lib.confined import landlock, seccomp
 from lib.sandbox import Box, Limits, SandboxError, walls
+from tests.sandbox import hostile_programs
 
 FULL = ("namespaces", "landlock", "seccomp")
 FILTERED = [FULL, ("landlock", "seccomp"), ("bubblewrap", "landlock", "seccomp")]
@@ -100,10 +100,10 @@ def by_level(*levels):
 
 
 @by_level()
-@by_name(hostile.REACHING)
+@by_name(hostile_programs.REACHING)
 def test_nothing_outside_can_be_reached(name, level, boxes, outside):
     before = sorted(os.listdir(outside["folder"]))
-    code = hostile.REACHING[name].format(**outside)
+    code = hostile_programs.REACHING[name].format(**outside)
     verdict = sandbox.run(code, expecting("escaped"), QUICK, runner=boxes(level))
     if name not in HARMLESS.get(level, set()):
         assert (verdict.status, verdict.passed) == ("incorrect", False), name
@@ -111,34 +111,34 @@ def test_nothing_outside_can_be_reached(name, level, boxes, outside):
     assert Path(outside["secret"]).read_text() == "secret"
 
 
-@by_name(hostile.REACHING)
+@by_name(hostile_programs.REACHING)
 def test_without_walls_it_could_be(name, boxes, outside):
     # else the tests above would show nothing
-    code = hostile.REACHING[name].format(**outside)
+    code = hostile_programs.REACHING[name].format(**outside)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=outside["folder"])
     assert done.stdout.strip() == "escaped", done.stderr
 
 
 @by_level(*FILTERED)
-@by_name(hostile.STARTING)
+@by_name(hostile_programs.STARTING)
 def test_no_process_is_started_and_no_right_gained(name, level, boxes, outside):
-    code = hostile.STARTING[name].format(**outside)
+    code = hostile_programs.STARTING[name].format(**outside)
     verdict = sandbox.run(code, expecting("escaped"), QUICK, runner=boxes(level))
     assert not verdict.passed and verdict.status == "incorrect", name
 
 
 @by_level()
-@by_name(hostile.FORGING)
+@by_name(hostile_programs.FORGING)
 def test_a_verdict_cannot_be_forged(name, level, boxes):
-    verdict = sandbox.run(hostile.FORGING[name], expecting("escaped"), QUICK, runner=boxes(level))
+    verdict = sandbox.run(hostile_programs.FORGING[name], expecting("escaped"), QUICK, runner=boxes(level))
     assert not verdict.passed and verdict.status == "incorrect", name
     assert sandbox.run("print(1)", expecting("1"), QUICK, runner=boxes(level)).passed  # the grader is alive
 
 
 @by_level(*FILTERED)
-@by_name(hostile.GREEDY)
+@by_name(hostile_programs.GREEDY)
 def test_greed_ends_at_a_limit(name, level, boxes):
-    code, reason = hostile.GREEDY[name]
+    code, reason = hostile_programs.GREEDY[name]
     limits = QUICK if "time limit" in reason else PATIENT
     started = time.monotonic()
     verdict = sandbox.run(code, expecting("never"), limits, runner=boxes(level))

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import answers, grade, paths, schema, tables, workers
+from lib import answers, grade, paths, schema, tables
+from lib.grade import math_workers
 
 SLOW = r"\boxed{9^{9^{9^{9}}}}"
 
@@ -17,7 +18,7 @@ def pairs(*rows):
 
 
 def test_one_endless_answer_costs_only_its_own_row(monkeypatch):
-    monkeypatch.setattr(workers, "SECONDS", 0.5)
+    monkeypatch.setattr(math_workers, "SECONDS", 0.5)
     halves = [(rf"\boxed{{\frac{{{n}}}{{2}}}}", rf"\frac{{{2 * n}}}{{4}}", "math500") for n in range(1, 8)]
     frame = pairs(*halves[:3], (SLOW, "5", "math500"), *halves[3:], (r"\boxed{(((9!)!)!)!}", "5", "math500"))
     graded = grade.math(frame, workers=2)
@@ -27,7 +28,7 @@ def test_one_endless_answer_costs_only_its_own_row(monkeypatch):
 
 
 def test_a_worker_that_waits_meets_the_wall_limit(monkeypatch):
-    monkeypatch.setattr(workers, "WALL_SECONDS", 0.01)
+    monkeypatch.setattr(math_workers, "WALL_SECONDS", 0.01)
     graded = grade.math(pairs((SLOW, "5", "math500")), workers=1)
     assert graded["status"].tolist() == ["ungradable"]
     assert graded["reason"].tolist() == ["time limit (0.01 s of wall time)"]
@@ -59,7 +60,7 @@ HOSTILE = {  # none of them may be correct, none may take its neighbours with it
 
 def test_hostile_answers_cost_only_their_own_rows(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workers, "SECONDS", 1)
+    monkeypatch.setattr(math_workers, "SECONDS", 1)
     attacks = [(rf"\boxed{{{answer}}}", "5", "math500") for answer in HOSTILE.values()]
     right = [
         (rf"\boxed{{\frac{{{n}}}{{2}}}}", rf"\frac{{{2 * n}}}{{4}}", "math500") for n in range(1, 2 * len(attacks), 2)
@@ -77,9 +78,9 @@ def test_hostile_answers_cost_only_their_own_rows(monkeypatch, tmp_path):
 
 def test_a_worker_without_memory_costs_its_answers_and_is_replaced(monkeypatch):
     rows = pairs((r"\boxed{\frac12}", r"\frac24", "math500"), (r"\boxed{x}", "2x-x", "math500"))
-    monkeypatch.setattr(workers, "_resting", [])
+    monkeypatch.setattr(math_workers, "_resting", [])
     with monkeypatch.context() as short:
-        short.setattr(workers, "MEMORY", 2**20)  # it has more than that before it begins
+        short.setattr(math_workers, "MEMORY", 2**20)  # it has more than that before it begins
         graded = grade.math(rows, workers=1)
     assert graded["status"].tolist() == ["ungradable"] * 2
     # The kernel ends it where its stack cannot grow; where its heap cannot, it ends itself.
@@ -99,8 +100,8 @@ def test_verdicts_do_not_depend_on_the_number_of_workers():
 
 def test_equal_answers_in_different_texts_are_compared_once(monkeypatch):
     seen = []
-    compare = workers.grades
-    monkeypatch.setattr(workers, "grades", lambda asked, *rest: seen.extend(set(asked)) or compare(asked, *rest))
+    compare = math_workers.grades
+    monkeypatch.setattr(math_workers, "grades", lambda asked, *rest: seen.extend(set(asked)) or compare(asked, *rest))
     texts = [rf"So \boxed{{\frac{{2}}{{6}}}}{'!' * n}" for n in range(20)]
     graded = grade.math(pairs(*[(text, r"\frac13", "math500") for text in texts]))
     assert graded["status"].tolist() == ["correct"] * 20
@@ -109,9 +110,9 @@ def test_equal_answers_in_different_texts_are_compared_once(monkeypatch):
 
 def test_workers_rest_and_are_used_again():
     grade.math(pairs((r"\boxed{\frac{7}{8}}", "x", "math500")), workers=1)
-    before = [worker.process.pid for worker in workers._resting]
+    before = [worker.process.pid for worker in math_workers._resting]
     grade.math(pairs((r"\boxed{\frac{7}{9}}", "x", "math500")), workers=1)
-    assert before[-1] in [worker.process.pid for worker in workers._resting]
+    assert before[-1] in [worker.process.pid for worker in math_workers._resting]
 
 
 def test_the_profile_is_passed_on():
@@ -141,7 +142,7 @@ def test_equal_rows_are_graded_once_and_order_and_index_are_kept(monkeypatch):
 
 
 def test_plain_answers_start_no_process(monkeypatch):
-    monkeypatch.setattr(workers, "_Worker", None)
+    monkeypatch.setattr(math_workers, "_Worker", None)
     frame = pairs((r"\boxed{70,000}", "70000", "gsm8k"), (None, "1", "gsm8k"), (r"\boxed{1}", np.nan, "tiny"))
     assert grade.math(frame)["status"].tolist() == ["correct", "no_answer", "ungradable"]
     assert grade.math(frame.iloc[:0])["status"].tolist() == []

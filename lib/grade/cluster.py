@@ -9,10 +9,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from lib import cluster, progress_bar, sandbox, workers
+from lib import cluster, progress_bar, sandbox
 from lib.answers import Grade
+from lib.grade import math_workers
+from lib.grade.math_workers import Pair
 from lib.sandbox import Limits, Runner, Verdict
-from lib.workers import Pair
 
 VARIABLE = "MIDTHOUGHT_GRADERS"
 PLACES = ("local", "ray")
@@ -46,11 +47,13 @@ def grades(pairs: list[Pair], count: int | None = None, profile: str = "exact") 
         GradersError: the variable is wrong, there is no cluster, or it is lost for good.
     """
     if place() == "local" or not pairs:
-        return workers.grades(pairs, count, profile)
+        return math_workers.grades(pairs, count, profile)
     distinct = list(dict.fromkeys(pairs))
     chunks = [(chunk, 1, profile) for chunk in _chunks(distinct, PAIRS)]
     return {
-        pair: grade for done in _everywhere(workers.grades, chunks, count, "answers") for pair, grade in done.items()
+        pair: grade
+        for done in _everywhere(math_workers.grades, chunks, count, "answers")
+        for pair, grade in done.items()
     }
 
 
