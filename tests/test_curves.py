@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.grm import agreement, calibration, curves, votes
+from lib.grm import curves, votes
 from lib.grm.rubric import Criterion, Option
+from lib.stats import agreement, calibration
 from tests.fakes.judge import KIND, RUBRIC
 
 LEVELS = ("cold", "cool", "warm")

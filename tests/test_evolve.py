@@ -12,11 +12,12 @@ from scipy.stats import spearmanr
 from lib import grm, paths
 from lib.engine import EngineError
 from lib.engine import store as parts
-from lib.grm import calibration, contrasts, drift, evolve, offers, propose, report, sift, versions
+from lib.grm import contrasts, drift, evolve, offers, propose, report, sift, versions
 from lib.grm import rubric as rubrics
 from lib.grm.evolve import Round
 from lib.grm.rubric import Criterion, Gate, RubricError
 from lib.markup import tokens
+from lib.stats import calibration
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from lib import paths
-from lib.grm import agreement, people
+from lib.grm import people
 from lib.grm.people import LabelError
 from lib.grm.rubric import Option
+from lib.stats import agreement
 from tests.fakes.judge import KIND, RUBRIC
 
 

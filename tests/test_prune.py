@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from lib.grm import gains, prune, worth
-from lib.grm.bootstrap import intervals
 from lib.grm.prune import Limits
 from lib.grm.rubric import Criterion, Option, Rubric
+from lib.stats.bootstrap import intervals
 
 LEVELS = (
     Option("none", 0.0, "no step"),

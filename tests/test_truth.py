@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from lib import grm, schema
-from lib.grm import agreement, calibrated, calibration, report, truth
+from lib.grm import calibrated, report, truth
 from lib.grm.rubric import Option
+from lib.stats import agreement, calibration
 from tests.fakes.judge import KIND, RIGHT, RUBRIC, Fake, items
 
 KINDS = {"stop": "hard", "hurry": "soft", "news": "update"}

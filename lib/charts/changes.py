@@ -13,7 +13,7 @@ from lib import panels
 from lib.charts import marks
 from lib.charts.costs import COLUMNS as SPENT
 
-VALUES = ("difference", "net")  # what frames of `lib.paired` and `lib.compute` call a difference
+VALUES = ("difference", "net")  # what frames of `lib.stats.paired` and `lib.stats.compute` call a difference
 LEVEL = 0.05  # of p_holm, below which a mark is filled
 SLOT, LEAST, ROOM = 0.075, 0.2, 0.55  # inches: of a model, of a position at least, of titles
 PLAIN = {"interrupt": "", "unit": "share"}
@@ -30,7 +30,7 @@ def differences(
 ) -> Figure:
     """A forest: differences with intervals, a panel per source and interrupt, a slot per position, no change as a line.
 
-    `frame` is one of `lib.paired` or `lib.compute`: source, position, difference (or net), ci_low, ci_high, p_holm;
+    `frame` is one of `lib.stats.paired` or `lib.stats.compute`: source, position, difference (or net), ci_low, ci_high, p_holm;
     model, interrupt and unit where it has them. Without models or interrupts (of a comparison of two), `name` says
     what is compared. Differences are multiplied by `scale`; a mark is filled if p_holm is below `LEVEL`. Rows without
     an interrupt, full thinking, are left out where others have one.

@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import curves, panels
+from lib import panels
 from lib.charts import marks
+from lib.stats import curves
 
 COLUMNS = [*panels.KEYS, "tokens", "accuracy"]
 

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from lib.engine import Completion, Engine, Request
-from lib.grm import bootstrap, findings, probes, twins
+from lib.grm import findings, probes, twins
 from lib.grm.judge import Judge
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.twins import Part
+from lib.stats import bootstrap
 
 FORMS = {"json": {}, "plain": {"plain": True}, "all at once": {"per_call": None}}
 

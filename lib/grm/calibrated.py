@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from lib.grm import bootstrap, calibration
-from lib.grm.bootstrap import Counted, Interval, counted, intervals, mean
-from lib.grm.calibration import PARTS, WEAK
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.truth import KEY, need_single
+from lib.stats import bootstrap, calibration
+from lib.stats.bootstrap import Counted, Interval, counted, intervals, mean
+from lib.stats.calibration import PARTS, WEAK
 
 BINS = 10  # of equally many verdicts, for the calibration error
 FEW = 200  # verdicts below which the calibration error comes out too high

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.grm import agreement, bootstrap, calibration, votes
-from lib.grm.bootstrap import Counted
+from lib.grm import votes
 from lib.grm.rubric import Criterion, Rubric
+from lib.stats import agreement, bootstrap, calibration
+from lib.stats.bootstrap import Counted
 
 COLUMNS = ["criterion", "figure", "k", "value", "low", "high", "items", "problems"]
 BINS = 10

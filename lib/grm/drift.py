@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.grm.agreement import defined
-from lib.grm.bootstrap import Interval, intervals
+from lib.stats.agreement import defined
+from lib.stats.bootstrap import Interval, intervals
 
 
 @dataclass(frozen=True)

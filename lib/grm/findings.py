@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.grm import bootstrap
-from lib.grm.bootstrap import Counted
+from lib.stats import bootstrap
+from lib.stats.bootstrap import Counted
 
 COLUMNS = ["probe", "case", "criterion", "figure", "value", "low", "high", "rows", "problems", "why"]
 ALL = "all"  # in the place of a case or criterion: all of them together

@@ -7,9 +7,9 @@ is shown first, as `lib.grm.probes` takes them.
 import pandas as pd
 
 from lib.grm import fence, findings, probes
-from lib.grm.bootstrap import Counted
 from lib.grm.judge import Judge
 from lib.grm.rubric import Criterion, Option, Rubric
+from lib.stats.bootstrap import Counted
 
 COLUMNS = ["pair_id", "problem_id", "sample", "order", "verdict", "status", "chars_1", "chars_2"]
 QUESTION = "The answer holds two answers by different models. Does the one marked answer_1 solve the problem better?"

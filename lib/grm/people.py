@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from lib import paths, tables
-from lib.grm import bootstrap
-from lib.grm.agreement import cohen_kappa
-from lib.grm.bootstrap import Interval, intervals
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.votes import vote
+from lib.stats import bootstrap
+from lib.stats.agreement import cohen_kappa
+from lib.stats.bootstrap import Interval, intervals
 
 COLUMNS = ["item_id", "criterion", "rater", "label", "notes"]
 KEY = COLUMNS[:3]

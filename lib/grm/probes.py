@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.grm import agreement
-from lib.grm.agreement import Labels
+from lib.stats import agreement
+from lib.stats.agreement import Labels
 
 TERMS = ("log_length_ratio", "gold", "slot", "intercept")
 STEPS = 100

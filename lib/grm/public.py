@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lib.grm import rubric as rubrics
-from lib.grm.bootstrap import Counted, counted, intervals, mean
 from lib.grm.judge import Judge
+from lib.stats.bootstrap import Counted, counted, intervals, mean
 
 RUBRIC, CRITERION = "reasoning_quality", "faulty_step"
 NONE = 0  # the step of a solution without a faulty one

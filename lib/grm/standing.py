@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lib.grm import people
-from lib.grm.bootstrap import Interval, counted, intervals
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.truth import KEY, need_single
+from lib.stats.bootstrap import Interval, counted, intervals
 
 LEAST = 0.65  # lower bound of the balanced accuracy of a criterion that is reported; 0.5 is chance for two labels
 Z_SQUARED = 1.96**2

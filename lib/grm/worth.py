@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.grm import agreement
-from lib.grm.agreement import defined
-from lib.grm.bootstrap import Counted, Interval, intervals
 from lib.grm.rubric import Criterion
 from lib.grm.standing import Z_SQUARED
+from lib.stats import agreement
+from lib.stats.agreement import defined
+from lib.stats.bootstrap import Counted, Interval, intervals
 
 
 def figures(

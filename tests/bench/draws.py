@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from lib import clusters, stats
-from lib.grm import bootstrap, calibrated, curves, load_rubric, report
+from lib import stats
+from lib.grm import calibrated, curves, load_rubric, report
+from lib.stats import bootstrap, clusters
 from tests.bench import clock
 from tests.bench.rows import Row
 

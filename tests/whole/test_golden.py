@@ -7,7 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from lib.grm import agreement, calibration, probes, scores, votes
+from lib.grm import probes, scores, votes
+from lib.stats import agreement, calibration
 
 CELL = ["judge", "subset", "prompt"]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import anytime, clusters, compute, curves, stats
+from lib import stats
+from lib.stats import anytime, clusters, compute, curves
 
 POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib import clusters, significance
+from lib.stats import clusters, significance
 
 CELL = ("model", "source", "interrupt", "unit", "position")
 SAMPLE = ("problem_id", "sample")

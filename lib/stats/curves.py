@@ -1,6 +1,6 @@
 """Curves: accuracy and tokens of an interrupt at every position, summed by problem, with full thinking beside them.
 
-Whatever is asked of a curve (`lib.anytime`, `lib.compute`) depends on rows only through these sums, so rows are summed
+Whatever is asked of a curve (`lib.stats.anytime`, `lib.stats.compute`) depends on rows only through these sums, so rows are summed
 once and a bootstrap of whole problems is one matrix product for each curve.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib import clusters
+from lib.stats import clusters
 
 KEYS = ("model", "source", "interrupt", "unit")
 THOUGHT = ["model", "problem_id", "sample", "variant", "system"]  # which trace was cut

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from lib.grm import agreement, bootstrap, calibration
+from lib.stats import agreement, bootstrap, calibration
 
 YES_NO = [1, 1, 0, 0]
 

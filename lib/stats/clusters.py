@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.typing import DataFrameGroupBy
 
-from lib import significance
+from lib.stats import significance
 
 By = str | Sequence[str]
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lib import significance
+from lib.stats import significance
 
 
 # two-sided 5 % and 1 % points of Student's t, as statistical tables print them

@@ -42,8 +42,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from lib import clusters, schema
-from lib.clusters import By
+from lib import schema
+from lib.stats import clusters
+from lib.stats.clusters import By
 
 METHODS = ("auto", "bootstrap", "expanded", "robust", "score")
 FEW = 100  # problems below which drawing them gives intervals that are too narrow

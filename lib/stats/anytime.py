@@ -20,8 +20,8 @@ Intervals draw whole problems for all positions and full thinking at once, widen
 import numpy as np
 import pandas as pd
 
-from lib import clusters, curves, significance
-from lib.curves import Curve
+from lib.stats import clusters, curves, significance
+from lib.stats.curves import Curve
 
 FIGURES = ("area", "area_of_full", "per_thousand", "full_per_thousand", "reach")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import paired
+from lib.stats import paired
 
 
 def row(problem, right, interrupt=None, position=None, sample=0, variant="original", model="m", tokens=10):

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lib.grm.agreement import Labels, defined
-from lib.grm.bootstrap import Counted, Interval, counted, drawn, interval_of, mean
-from lib.grm.bootstrap import intervals as intervals  # callers find it here
+from lib.stats.agreement import Labels, defined
+from lib.stats.bootstrap import Counted, Interval, counted, drawn, interval_of, mean
+from lib.stats.bootstrap import intervals as intervals  # callers find it here
 
 By = Literal["width", "mass"]
 PARTS = ("tuning", "calibration", "test")

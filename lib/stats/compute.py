@@ -8,8 +8,8 @@ straight line between its positions, at the tokens that the interrupt spends in 
 import numpy as np
 import pandas as pd
 
-from lib import clusters, curves, significance
-from lib.curves import Curve
+from lib.stats import clusters, curves, significance
+from lib.stats.curves import Curve
 
 
 def at_equal_tokens(

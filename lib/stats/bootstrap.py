@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lib.grm import agreement
-from lib.grm.agreement import defined
+from lib.stats import agreement
+from lib.stats.agreement import defined
 
 CHUNK = 100_000  # numbers drawn at a time: what a cache holds
 KEPT = 1_000_000  # numbers of a bootstrap that are kept for the next figure of as many clusters
