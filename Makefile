@@ -171,10 +171,10 @@ GRADING = $(call lib,answers/notation answers/units answers/latex answers/extrac
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
     $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked problems/tiny_math/story problems/tiny_math/thought problems/tiny_math/truth) \
-    $(call lib,failures measures working params/thresholds stats/confusion) $(wildcard lib/grm/*.py) $(ENGINE)
+    $(call lib,failures/__init__ failures/measures failures/text_counts params/thresholds stats/confusion) $(wildcard lib/grm/*.py) $(ENGINE)
 FIGURES = $(call lib,stats/significance stats/clusters stats/curves panels figures reported) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
-REPORTED = $(call lib,stats/anytime booktabs organisms stats/paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
+REPORTED = $(call lib,stats/anytime booktabs failures/planted stats/paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
 ENGINE = $(call lib,machine engine/gpus cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts/__init__ interrupts/plan engine/store interrupts/run) \
     $(wildcard lib/engine/*.py)
 
@@ -199,7 +199,7 @@ $(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call 
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
 $(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) $(FIGURES) \
-    $(call lib,updates/decisions updates/review stats/__init__ uptake) | $(STAMP)
+    $(call lib,updates/decisions updates/review stats/__init__ failures/uptake) | $(STAMP)
 	$$(RUN) --model $1
 endef
 $(foreach 1,$(MODELS),$(eval $(CHAIN)))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import engine, failures, grade, organisms, params, problems, updates
+from lib import engine, failures, grade, params, problems, updates
+from lib.failures import planted
 from lib.interrupts import records as items
 from lib.interrupts import run
 from lib.params.settings import Model, Study
@@ -35,8 +36,8 @@ def records(model: Model, study: Study, first: int = FIRST, n: int = PROBLEMS) -
 def measured(model: Model, told: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
     """What the card states of an organism, as it is stored, and the rows behind it."""
     whole = told[told["kind"].eq("trace") & told["variant"].eq("original")]
-    rows = organisms.rows(failures.label(told), told, [model])
-    found = organisms.rates(rows).drop(columns="organism")
+    rows = planted.rows(failures.label(told), told, [model])
+    found = planted.rates(rows).drop(columns="organism")
     rates = json.loads(found.to_json(orient="records", double_precision=4))
     return {"accuracy": round(float(whole["correct"].mean()), 4), "problems": len(whole), "rates": rates}, rows
 

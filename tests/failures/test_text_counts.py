@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lib import working
+from lib.failures import text_counts
 
 SUMS = [  # text, sums
     ("Add 7: 29 + 7 = 36. Subtract 2: 36 - 2 = 34.", ["29+7=36", "36-2=34"]),
@@ -22,7 +22,7 @@ SUMS = [  # text, sums
 
 @pytest.mark.parametrize(("text", "sums"), SUMS)
 def test_a_sum_counts_once_however_it_is_written(text, sums):
-    assert list(working.working(text).sums) == sums
+    assert list(text_counts.working(text).sums) == sums
 
 
 COUNTS = [  # text, comments, restarts, sums behind the first result
@@ -44,16 +44,16 @@ COUNTS = [  # text, comments, restarts, sums behind the first result
 
 @pytest.mark.parametrize(("text", "comments", "restarts", "late"), COUNTS)
 def test_comments_restarts_and_late_sums_are_counted(text, comments, restarts, late):
-    found = working.working(text)
+    found = text_counts.working(text)
     assert (found.comments, found.restarts, found.after_result) == (comments, restarts, late)
 
 
-OLD, NEW = working.facts("Mia has 33 cups and finds 29 more.", "Mia has 33 cups and finds 18 more.")
+OLD, NEW = text_counts.facts("Mia has 33 cups and finds 29 more.", "Mia has 33 cups and finds 18 more.")
 
 
 def test_facts_are_what_only_one_statement_holds():
-    assert working.facts("29 cats", "18 cats") == (frozenset({"29"}), frozenset({"18"}))
-    assert working.facts("Sort it.", "Sort it.") == (frozenset(), frozenset())
+    assert text_counts.facts("29 cats", "18 cats") == (frozenset({"29"}), frozenset({"18"}))
+    assert text_counts.facts("Sort it.", "Sort it.") == (frozenset(), frozenset())
 
 
 TAKEN = [  # thought, problem it works with
@@ -71,19 +71,19 @@ TAKEN = [  # thought, problem it works with
     ("I stay with the problem.", None),
     (None, None),
 ]
-WORDS = working.facts("Sort the list upward.", "Sort the list downward.")
+WORDS = text_counts.facts("Sort the list upward.", "Sort the list downward.")
 
 
 @pytest.mark.parametrize(("thought", "which"), TAKEN)
 def test_a_thought_works_with_the_facts_in_its_sums(thought, which):
-    assert working.takes_up(thought, OLD, NEW) == which
+    assert text_counts.takes_up(thought, OLD, NEW) == which
 
 
 @pytest.mark.parametrize(
     ("thought", "which"), [("I go downward.", "new"), ("Upward: 1 + 2 = 3", "old"), ("Sort.", None)]
 )
 def test_words_decide_where_no_number_differs(thought, which):
-    assert working.takes_up(thought, *WORDS) == which
+    assert text_counts.takes_up(thought, *WORDS) == which
 
 
 HOSTILE = ["1+" * 50_000, "\\boxed{" * 20_000, "\\frac{" * 20_000, "```\n" * 30_000, "1 a" * 40_000, "9" * 100_000]
@@ -92,5 +92,5 @@ HOSTILE = ["1+" * 50_000, "\\boxed{" * 20_000, "\\frac{" * 20_000, "```\n" * 30_
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:6].strip())
 def test_a_text_made_to_be_slow_is_read_in_time(text):
     started = time.process_time()
-    working.working(text)
+    text_counts.working(text)
     assert time.process_time() - started < 3

@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lib import params, schema
-from lib.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measured, with_thoughts
+from lib.failures.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measured, with_thoughts
 from lib.params import thresholds
 from lib.params.thresholds import Thresholds
 

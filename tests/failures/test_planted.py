@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from lib import charts, organisms, params, paths, schema, stats
+from lib import charts, params, paths, schema, stats
+from lib.failures import planted
 from lib.problems.tiny_math import story as tiny
 from lib.problems.tiny_math import thought, truth
 from models.tiny_lrm import habits
@@ -56,7 +57,7 @@ def test_the_study_has_all_organisms_and_nothing_else():
     study = params.load_study("organisms")
     assert study.models == tuple(f"tiny-lrm-{name}" for name in made.NAMES)
     assert all(params.load_model(model).planted is not None for model in study.models)
-    assert {organisms.failures.kind_of(name) for name in study.interrupts} == set(organisms.KINDS.values())
+    assert {planted.failures.kind_of(name) for name in study.interrupts} == set(planted.KINDS.values())
     assert study.problems <= habits.FIRST, "the card is measured on problems that the study does not ask"
 
 
@@ -141,7 +142,7 @@ def model(**changes):
 
 
 def rates(labels, texts, **changes):
-    return organisms.rates(organisms.rows(labels, texts, [model(**changes)])).set_index("mode")
+    return planted.rates(planted.rows(labels, texts, [model(**changes)])).set_index("mode")
 
 
 def test_what_is_planted_and_always_found_is_found_at_its_rate():
@@ -169,9 +170,9 @@ def test_what_was_shown_and_not_found_is_told_apart_from_what_was_not_shown():
 
 def test_intervals_are_those_of_the_problems():
     labels, texts = told()
-    rows = organisms.rows(labels, texts, [model()])
+    rows = planted.rows(labels, texts, [model()])
     twice = pd.concat([rows, rows])  # each problem at two positions, with the same outcome
-    once, found = (organisms.rates(frame).set_index("mode") for frame in (rows, twice))
+    once, found = (planted.rates(frame).set_index("mode") for frame in (rows, twice))
     assert found["n"].eq(2 * once["n"]).all() and found["n_clusters"].eq(once["n_clusters"]).all()
     pd.testing.assert_frame_equal(found[["ci_low", "ci_high"]], once[["ci_low", "ci_high"]], atol=1e-9)
     own = rows[rows["mode"].eq("panic")]
@@ -186,23 +187,23 @@ def test_rows_that_could_not_show_a_mode_are_left_out():
     for left, wanted in ((0, (0, 0, 40)), (1, (40, 0, 40)), (2, (40, 40, 40))):
         labels, texts = told()
         kept = ["".join(lines[: len(lines) - 1 - left]) for lines in steps for _ in schema.MODES]
-        rows = organisms.rows(labels, texts.assign(kept=kept), [model()])
+        rows = planted.rows(labels, texts.assign(kept=kept), [model()])
         assert tuple(rows["mode"].eq(mode).sum() for mode in schema.MODES) == wanted
 
 
 def test_rows_of_other_models_and_other_problems_are_left_out():
     labels, texts = told()
-    assert organisms.rows(labels, texts, [model(planted=None)]).empty
-    assert organisms.rows(labels, texts, [model(name="other")]).empty
-    assert organisms.rows(labels, texts.assign(asked="Sort the list."), [model()]).empty
-    assert organisms.rates(organisms.rows(labels, texts, [])).empty
+    assert planted.rows(labels, texts, [model(planted=None)]).empty
+    assert planted.rows(labels, texts, [model(name="other")]).empty
+    assert planted.rows(labels, texts.assign(asked="Sort the list."), [model()]).empty
+    assert planted.rates(planted.rows(labels, texts, [])).empty
 
 
 def test_a_step_by_the_old_number_is_doubt_that_nobody_put_in_words():
     change = next(made for _, made in tiny.stories(40) if made.place > 0)
     texts = {"asked": change.revised.text(), "problem": change.original.text()}
     old, new = ("".join(thought.lines(story)) for story in (change.revised, change.original))
-    assert organisms._doubts({**texts, "reasoning": old}) and not organisms._doubts({**texts, "reasoning": new})
+    assert planted._doubts({**texts, "reasoning": old}) and not planted._doubts({**texts, "reasoning": new})
 
 
 # what was measured
@@ -239,5 +240,5 @@ def test_the_card_quotes_what_was_measured(name):
 @pytest.mark.usefixtures("paper_style")
 def test_the_figure_takes_the_frame():
     labels, texts = told()
-    frame = organisms.rates(organisms.rows(labels, texts, [model(planted={"leakage": 0.4})]))
+    frame = planted.rates(planted.rows(labels, texts, [model(planted={"leakage": 0.4})]))
     assert len(charts.planted_and_detected(frame).axes) == len(schema.MODES)

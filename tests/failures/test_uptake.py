@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lib import uptake
+from lib.failures import uptake
 
 KINDS = {"update": "necessary", "false_update": "false", "noop_update": "noop"}
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from lib.working import Working, facts, takes_up, working
+from lib.failures.text_counts import Working, facts, takes_up, working
 
 SAME_SAMPLE = ["model", "problem_id", "sample", "system"]
 LENGTHS = ["answer_chars", "answer_tokens"]
@@ -97,7 +97,7 @@ def _with_full(rows: pd.DataFrame, oracle: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the counts of `lib.working` in the answer, and its sums that the kept thinking lacks; null if unknown."""
+    """Add the counts of `lib.failures.text_counts` in the answer, and its sums that the kept thinking lacks; null if unknown."""
     rows = rows.join(_counts(rows["answer"]))
     known = {text: set(working(text).sums) for text in rows["kept"].dropna().unique()}
     pairs = zip(rows["answer"], rows["kept"], strict=True)
@@ -106,7 +106,7 @@ def _counted(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts(texts: pd.Series) -> pd.DataFrame:
-    """The counts of `lib.working` in each text, by `COUNTS`; that of sums is how many there are."""
+    """The counts of `lib.failures.text_counts` in each text, by `COUNTS`; that of sums is how many there are."""
     read = {text: working(text) for text in texts.dropna().unique()}
     found = [read.get(text, Working()) for text in texts]
     sizes = [(len(one.sums), one.comments, one.restarts, one.after_result) for one in found]
