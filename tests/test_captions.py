@@ -5,12 +5,13 @@ import re
 import pandas as pd
 import pytest
 
-from lib import captions, charts, reported
+from lib import captions, charts
 from lib.captions import phrases
+from lib.paper import numbers
 
 NAN = float("nan")
 CELL = {"model": "m", "source": "tiny", "unit": "share", "n": 100}
-PUBLISHED = reported.load()
+PUBLISHED = numbers.load()
 
 
 def cells(*rows, **more):

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import charts, figures, panels, paths, reported
+from lib import charts, figures, panels, paths
 from lib.charts import marks
+from lib.paper import numbers as reported
 
 MODELS = ["tiny-lrm-s", "tiny-lrm-m"]
 SIX = [f"a-model-of-size-{i}" for i in range(6)]

@@ -9,15 +9,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import panels, reported
+from lib import panels
 from lib.charts import marks
+from lib.paper import numbers
 
 BENCHMARKS = ("GSM8K", "MATH500", "AIME 24/25", "LCB v6")  # in the paper's order
 FAMILIES = ("Qwen3-8B", "GPT-OSS-20B", "Magistral-S-1.2")
 SIZES = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B")
 MODELS = (*FAMILIES, "Qwen3-1.7B", "Qwen3-32B")  # order of the colours
 CHARACTERS = "characters of the answer"
-BESIDE = [*reported.CELL, "mean", "ci_low", "ci_high", "published", "published_low", "published_high"]
+BESIDE = [*numbers.CELL, "mean", "ci_low", "ci_high", "published", "published_low", "published_high"]
 SLOT, ROOM = 0.17, 0.75  # inches: of a model, of title and axis
 
 
@@ -51,12 +52,12 @@ PAPER: Mapping[str, Paper] = {  # by the name under which a figure is saved
     "paper_size_relative": Paper(
         ("relative_accuracy",), "accuracy, of full thinking", ("speed_up", "update_guided"), SIZES
     ),
-    "paper_thinking": Paper(("reasoning_chars",), "characters of reasoning", (reported.FULL,), by_position=False),
-    "paper_leakage": Paper(("answer_chars_answered",), CHARACTERS, (reported.FULL, "end_thinking"), by_position=False),
+    "paper_thinking": Paper(("reasoning_chars",), "characters of reasoning", (numbers.FULL,), by_position=False),
+    "paper_leakage": Paper(("answer_chars_answered",), CHARACTERS, (numbers.FULL, "end_thinking"), by_position=False),
     "paper_panic": Paper(RATES, "share of what full thinking had right", ("speed_up",), by_position=False),
     "paper_self_doubt": Paper(RATES, "share of what full thinking had right", ("update",), by_position=False),
 }
-NAMES = {"new_error_rate": "new errors", "attributed_rate": "explained by the mode", reported.FULL: "full thinking"}
+NAMES = {"new_error_rate": "new errors", "attributed_rate": "explained by the mode", numbers.FULL: "full thinking"}
 
 
 def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.DataFrame]) -> Figure:
@@ -94,8 +95,8 @@ def joined(paper: Paper, published: pd.DataFrame, metric: str, ours: pd.DataFram
     if ours is None:
         columns = ["model", "source", "interrupt", "unit", "position", "mean", "ci_low", "ci_high", "n"]
         ours = pd.DataFrame(columns=columns).astype(dict.fromkeys(columns[4:], float))
-    frame = reported.beside(ours, published, metric)
-    frame = frame[frame["interrupt"].isin([*paper.interrupts, reported.FULL]) & frame["benchmark"].isin(BENCHMARKS)]
+    frame = numbers.beside(ours, published, metric)
+    frame = frame[frame["interrupt"].isin([*paper.interrupts, numbers.FULL]) & frame["benchmark"].isin(BENCHMARKS)]
     frame = frame[frame["model"].isin([*paper.models, *_others(frame)])]
     shown = frame.loc[frame["published"].notna(), "benchmark"].unique()
     return frame[frame["benchmark"].isin(shown)].assign(metric=metric)
@@ -113,7 +114,7 @@ def _shown(paper: Paper, frame: pd.DataFrame) -> list[tuple[int, str]]:
 def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]) -> Figure:
     cut = frame[frame["interrupt"].isin(paper.interrupts)].rename(columns={"benchmark": "source"}).assign(unit="share")
     figure, axes = panels.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
-    full = frame[frame["interrupt"].eq(reported.FULL)].set_index(["model", "benchmark"])
+    full = frame[frame["interrupt"].eq(numbers.FULL)].set_index(["model", "benchmark"])
     for (benchmark, interrupt), ax in axes.items():
         rows = cut[cut["interrupt"].eq(interrupt) & cut["source"].eq(benchmark)]
         for i, model in shown:

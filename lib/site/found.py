@@ -80,7 +80,7 @@ def statements(claims: pd.DataFrame) -> list[dict[str, str]]:
     """The paper's statements, as a page shows them: id, statement, published and here (verdicts), effect, why.
 
     Args:
-        claims: as from `lib.claims.table`, two rows for each statement.
+        claims: as from `lib.paper.table`, two rows for each statement.
     """
     published = claims[claims["evidence"].eq("published")].set_index("id")["verdict"]
     own = claims[claims["evidence"].eq("study")].sort_values("id")

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import claims, failures, reported
-from lib.claims import checks, effects, evidence
-from lib.claims.ask import GRID
-from lib.claims.effects import Comparison, Part
+from lib import failures, paper
+from lib.paper import checks, comparison, evidence, numbers
+from lib.paper.ask import GRID
+from lib.paper.comparison import Comparison, Part
 
-SAID = claims.load()
-PUBLISHED = claims.judge(claims.of_published(reported.load()), SAID).set_index("id")
+SAID = paper.load()
+PUBLISHED = paper.judge(paper.of_published(numbers.load()), SAID).set_index("id")
 HOLDS, FAILS, UNSURE = "holds", "does not hold", "cannot say"
 
 
@@ -59,12 +59,12 @@ def curve(interrupt, *rates):
 FULL = {(None, None): 0.95}
 
 
-NAMES = reported.names()
+NAMES = numbers.names()
 
 
 def verdict(number, *grades, labels=None):
     said = [one for one in SAID if one.id == number]
-    return claims.judge(claims.of_study(pd.concat(grades), labels, NAMES, draws=500), said).iloc[0]
+    return paper.judge(paper.of_study(pd.concat(grades), labels, NAMES, draws=500), said).iloc[0]
 
 
 # the statements and the published figures
@@ -80,7 +80,7 @@ def test_there_are_nineteen_statements_and_a_check_for_each():
 
 
 def test_every_statement_names_a_figure_and_benchmarks_that_were_published():
-    published = reported.load()
+    published = numbers.load()
     for one in SAID:
         assert one.figure in set(published["figure"])
         assert set(one.benchmarks) <= set(published["benchmark"].dropna())
@@ -241,8 +241,8 @@ def test_rows_of_another_reference_are_left_out():
     grades = fake(FULL | curve("update", *[0.7] * 5))
     other = grades.assign(status="incorrect", unit="tokens")[grades["kind"].eq("continuation")]
     known = grades.assign(status="incorrect", system="be quick")
-    both = claims.of_study(pd.concat([grades, other, known]), draws=10)
-    alone = claims.of_study(grades, draws=10)
+    both = paper.of_study(pd.concat([grades, other, known]), draws=10)
+    alone = paper.of_study(grades, draws=10)
     assert {cell: values[0] for cell, values in both.means.items()} == {
         cell: values[0] for cell, values in alone.means.items()
     }
@@ -254,7 +254,7 @@ def test_rows_of_another_reference_are_left_out():
 def test_a_difference_is_paired_by_problem():
     rates = {("update", 0.1): 0.6, ("update", 0.9): 0.5}
     grades = fake(rates, 200, seed=3)
-    means = claims.of_study(grades, draws=4000).means
+    means = paper.of_study(grades, draws=4000).means
     drawn = [means["m", "tiny", "update", x, "accuracy"] for x in (0.9, 0.1)]
     difference = drawn[0] - drawn[1]
     wide = grades.assign(right=grades["status"].eq("correct")).pivot(
@@ -269,9 +269,7 @@ def test_a_difference_is_paired_by_problem():
 def test_repeats_of_a_problem_add_no_certainty():
     once = fake({("update", 0.1): 0.5}, 60)
     copied = pd.concat([once.assign(sample=i, row_id=once["row_id"] + str(i)) for i in range(16)])
-    drawn = [
-        claims.of_study(frame, draws=500).means["m", "tiny", "update", 0.1, "accuracy"] for frame in (once, copied)
-    ]
+    drawn = [paper.of_study(frame, draws=500).means["m", "tiny", "update", 0.1, "accuracy"] for frame in (once, copied)]
     assert np.allclose(drawn[0], drawn[1])
 
 
@@ -285,9 +283,9 @@ def test_a_true_statement_at_its_bound_is_seldom_refuted_or_borne_out():
     many = fake({("update", 0.1): 0.6, ("update", 0.9): 0.6}, 200 * 60)
     place = many["problem_id"].str.removeprefix("tiny/").astype(int)
     of_60 = many.assign(model="m" + (place // 60).astype(str), problem_id="tiny/" + (place % 60).astype(str))
-    study, names = claims.of_study(of_60, draws=500), of_60["model"].unique()
+    study, names = paper.of_study(of_60, draws=500), of_60["model"].unique()
     late = next(one for one in SAID if one.id == 12)
-    found = claims.judge(study, [dataclasses.replace(late, models=[name]) for name in names])["verdict"]
+    found = paper.judge(study, [dataclasses.replace(late, models=[name]) for name in names])["verdict"]
     for verdict in (HOLDS, FAILS):
         assert (
             0.0 < found.eq(verdict).mean() <= 0.055
@@ -297,7 +295,7 @@ def test_a_true_statement_at_its_bound_is_seldom_refuted_or_borne_out():
 def test_equal_tables_give_equal_verdicts_in_any_order():
     grades = fake(FULL | curve("end_thinking", 0.1, 0.3, 0.5, 0.7, 0.9))
     shuffled = grades.sample(frac=1, random_state=1)
-    rows = [claims.judge(claims.of_study(frame, draws=200), SAID) for frame in (grades, shuffled)]
+    rows = [paper.judge(paper.of_study(frame, draws=200), SAID) for frame in (grades, shuffled)]
     pd.testing.assert_frame_equal(*rows)
 
 
@@ -324,15 +322,15 @@ def drawn(value, spread, bound=0.0, at_least=True):
 )
 def test_every_and_some_are_judged_with_all_comparisons_in_mind(values, every, expected):
     parts = [Part([drawn(*pair) for pair in values], every)]
-    assert effects.find(parts, [], "study").verdict == expected
+    assert comparison.find(parts, [], "study").verdict == expected
     mirrored = [Part([drawn(-value, spread, at_least=False) for value, spread in values], every)]
-    assert effects.find(mirrored, [], "study").verdict == expected
+    assert comparison.find(mirrored, [], "study").verdict == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.0, UNSURE), (0.03, UNSURE), (0.05, HOLDS), (-0.05, FAILS)])
 def test_draws_without_spread_are_not_certain_either(value, expected):
     flat = Comparison("what", "m", "b", np.full(100, value), 0.0, True, clusters=100)  # 97.5 % limit: 0.036
-    assert effects.find([Part([flat])], [], "study").verdict == expected
+    assert comparison.find([Part([flat])], [], "study").verdict == expected
 
 
 # reading and showing
@@ -351,22 +349,22 @@ def test_draws_without_spread_are_not_certain_either(value, expected):
 )
 def test_a_bad_statement_is_refused_by_file_and_key(tmp_path, text, told):
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(reported.ReportedError, match=r"^[^\n]+$") as caught:
-        claims.load(tmp_path / "bad.yaml")
+    with pytest.raises(numbers.ReportedError, match=r"^[^\n]+$") as caught:
+        paper.load(tmp_path / "bad.yaml")
     assert "bad.yaml: " in str(caught.value)
     assert told in str(caught.value)
 
 
 def test_a_statement_without_its_check_is_refused():
-    stray = claims.Statement(1, "s", "hard_interrupt_acc_and_len", "no_such", {})
-    with pytest.raises(reported.ReportedError, match="statement 1: test: no function no_such"):
-        claims.judge(claims.of_published(reported.load()), [stray])
+    stray = paper.Statement(1, "s", "hard_interrupt_acc_and_len", "no_such", {})
+    with pytest.raises(numbers.ReportedError, match="statement 1: test: no function no_such"):
+        paper.judge(paper.of_published(numbers.load()), [stray])
 
 
 def test_the_table_has_two_rows_a_statement_and_the_overview_one():
-    judged = claims.table(fake(FULL | curve("update", 0.9, 0.8, 0.7, 0.6, 0.5), 400), draws=200)
+    judged = paper.table(fake(FULL | curve("update", 0.9, 0.8, 0.7, 0.6, 0.5), 400), draws=200)
     assert judged["evidence"].tolist() == ["study", "published"] * 19
-    shown = claims.overview(judged)
+    shown = paper.overview(judged)
     assert shown.index.tolist() == list(range(1, 20))
     assert shown.loc[12, ["published", "here"]].tolist() == [HOLDS, HOLDS]
     assert shown.loc[2, "effect"] == ""

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from lib.claims.ask import GRID, Ask
-from lib.claims.effects import Part
+from lib.paper.ask import GRID, Ask
+from lib.paper.comparison import Part
 
 END, FORCE, HASTE, UPDATE, GUIDED = "end_thinking", "force_answer", "speed_up", "update", "update_guided"
 EARLY, LATE = GRID[:2], GRID[-1]

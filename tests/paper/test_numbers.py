@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import paths, reported
+from lib import paths
+from lib.paper import numbers
 
 SHIPPED = paths.PARAMS / "published"
-PUBLISHED = reported.load()
-NAMES = reported.names()
+PUBLISHED = numbers.load()
+NAMES = numbers.names()
 MAIN = ["Qwen3-8B", "GPT-OSS-20B", "Magistral-S-1.2"]
 
 
@@ -84,8 +85,8 @@ def test_bars_and_curves_show_the_same_length(model, benchmark):
 
 def test_superseded_and_stale_numbers_are_kept_but_not_counted():
     assert {"superseded", "stale", "variant"} < set(PUBLISHED["standing"])
-    assert set(reported.figures(PUBLISHED)["standing"]) == {"stands"}
-    assert reported.figures(PUBLISHED)["figure"].ne("text").all()
+    assert set(numbers.figures(PUBLISHED)["standing"]) == {"stands"}
+    assert numbers.figures(PUBLISHED)["figure"].ne("text").all()
 
 
 def test_sentences_tell_bounds_from_values():
@@ -118,9 +119,9 @@ GOOD = "f,Qwen3-8B,GSM8K,update,0.1,accuracy,=,50,%,,,http://x,read off,vector,s
 )
 def test_a_bad_number_is_refused_by_file_and_line(tmp_path, line, told):
     shutil.copy(SHIPPED / "names.csv", tmp_path)
-    (tmp_path / "bad.csv").write_text("\n".join([",".join(reported.COLUMNS), GOOD, line, ""]))
-    with pytest.raises(reported.ReportedError) as caught:
-        reported.load(tmp_path)
+    (tmp_path / "bad.csv").write_text("\n".join([",".join(numbers.COLUMNS), GOOD, line, ""]))
+    with pytest.raises(numbers.ReportedError) as caught:
+        numbers.load(tmp_path)
     assert "\n" not in str(caught.value)
     assert any(part in str(caught.value) for part in told.split("|"))
 
@@ -131,22 +132,22 @@ def test_a_bad_number_is_refused_by_file_and_line(tmp_path, line, told):
         ("bad.csv", "figure,model\n", "bad.csv:1: expected the columns figure, model, benchmark"),
         ("bad.csv", "", "bad.csv: cannot be read"),
         ("names.csv", "kind,published\n", "names.csv:1: expected the columns kind, published, ours"),
-        ("names.csv", ",".join(reported.NAMES) + "\nmodle,a,b,,,\n", "names.csv:2: expected a kind (model, benchmark"),
-        ("names.csv", ",".join(reported.NAMES) + "\nmodel,a,b,,many,\n", "names.csv:2: rows: expected a number"),
+        ("names.csv", ",".join(numbers.NAMES) + "\nmodle,a,b,,,\n", "names.csv:2: expected a kind (model, benchmark"),
+        ("names.csv", ",".join(numbers.NAMES) + "\nmodel,a,b,,many,\n", "names.csv:2: rows: expected a number"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line(tmp_path, file, text, told):
     shutil.copy(SHIPPED / "names.csv", tmp_path)
-    (tmp_path / "bad.csv").write_text(",".join(reported.COLUMNS) + "\n" + GOOD + "\n")
+    (tmp_path / "bad.csv").write_text(",".join(numbers.COLUMNS) + "\n" + GOOD + "\n")
     (tmp_path / file).write_text(text)
-    with pytest.raises(reported.ReportedError, match=r"^[^\n]+$") as caught:
-        reported.load(tmp_path)
+    with pytest.raises(numbers.ReportedError, match=r"^[^\n]+$") as caught:
+        numbers.load(tmp_path)
     assert told in str(caught.value)
 
 
 def test_no_file_at_all_is_said(tmp_path):
-    with pytest.raises(reported.ReportedError, match="no CSV file"):
-        reported.load(tmp_path)
+    with pytest.raises(numbers.ReportedError, match="no CSV file"):
+        numbers.load(tmp_path)
 
 
 # our rows beside them
@@ -159,7 +160,7 @@ def ours(*rows):
 
 def test_a_study_of_the_same_model_stands_beside_the_published_number():
     frame = ours(("qwen3-8b", "gsm8k", "force_answer", "share", 0.1, 0.4, 0.3, 0.5, 100))
-    row = reported.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
+    row = numbers.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
     assert (row["model"], row["benchmark"], row["interrupt"]) == ("Qwen3-8B", "GSM8K", "force_answer")
     assert (row["mean"], row["n"], row["published"]) == (0.4, 100, pytest.approx(0.352))
     half = 1.959964 * np.sqrt(0.352 * 0.648 / 500)
@@ -168,7 +169,7 @@ def test_a_study_of_the_same_model_stands_beside_the_published_number():
 
 def test_full_thinking_stands_beside_full_thinking():
     frame = ours(("gpt-oss-20b", "math500", None, None, np.nan, 0.9, 0.8, 1.0, 10))
-    row = reported.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
+    row = numbers.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
     assert (row["interrupt"], row["published"]) == ("full thinking", pytest.approx(0.942))
 
 
@@ -177,7 +178,7 @@ def test_two_sources_of_one_benchmark_are_pooled_by_their_rows():
         ("qwen3-8b", "aime2024", "update", "share", 0.3, 0.6, 0.5, 0.7, 300),
         ("qwen3-8b", "aime2025", "update", "share", 0.3, 0.2, 0.1, 0.3, 100),
     )
-    row = reported.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
+    row = numbers.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
     half = 0.1 * np.sqrt(0.75**2 + 0.25**2)
     assert (row["mean"], row["n"], row["published"]) == (pytest.approx(0.5), 400, pytest.approx(0.501))
     assert [row["ci_low"], row["ci_high"]] == pytest.approx([0.5 - half, 0.5 + half])
@@ -188,7 +189,7 @@ def test_a_pooled_interval_is_null_where_one_of_them_is():
         ("qwen3-8b", "aime2024", "update", "share", 0.3, 0.6, np.nan, np.nan, 1),
         ("qwen3-8b", "aime2025", "update", "share", 0.3, 0.2, 0.1, 0.3, 1),
     )
-    row = reported.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
+    row = numbers.beside(frame, PUBLISHED).query("where == 'both'").iloc[0]
     assert row["mean"] == pytest.approx(0.4)
     assert row[["ci_low", "ci_high"]].isna().all()
 
@@ -198,12 +199,12 @@ def test_what_only_one_side_has_stays_and_says_so():
         ("tiny-lrm-m", "tiny", "update", "share", 0.3, 0.6, 0.5, 0.7, 120),
         ("qwen3-8b", "gsm8k", "update", "tokens", 0.3, 0.6, 0.5, 0.7, 120),  # no share: not the same place
     )
-    rows = reported.beside(frame, PUBLISHED)
+    rows = numbers.beside(frame, PUBLISHED)
     assert rows["where"].value_counts()["study"] == 1
     assert "both" not in set(rows["where"])
     assert rows.query("where == 'study'")["published"].isna().all()
     assert rows.query("where == 'published'")["mean"].isna().all()
-    assert not rows.duplicated(reported.CELL).any()
+    assert not rows.duplicated(numbers.CELL).any()
 
 
 @pytest.mark.parametrize(
@@ -211,13 +212,13 @@ def test_what_only_one_side_has_stays_and_says_so():
 )
 def test_other_metrics_come_in_our_units(metric, expected):
     frame = ours(("tiny", "tiny", "update", "share", 0.3, 1, 1, 1, 1))
-    rows = reported.beside(frame, PUBLISHED, metric).query("model == 'Qwen3-8B' and position == 0.3")
+    rows = numbers.beside(frame, PUBLISHED, metric).query("model == 'Qwen3-8B' and position == 0.3")
     assert expected in rows["published"].round(6).tolist()
 
 
 def test_a_metric_that_was_not_published_and_a_missing_column_are_refused():
     frame = ours(("tiny", "tiny", "update", "share", 0.3, 1, 1, 1, 1))
-    with pytest.raises(reported.ReportedError, match="metric watts: not published"):
-        reported.beside(frame, PUBLISHED, "watts")
-    with pytest.raises(reported.ReportedError, match=r"missing columns n$"):
-        reported.beside(frame.drop(columns="n"), PUBLISHED)
+    with pytest.raises(numbers.ReportedError, match="metric watts: not published"):
+        numbers.beside(frame, PUBLISHED, "watts")
+    with pytest.raises(numbers.ReportedError, match=r"missing columns n$"):
+        numbers.beside(frame.drop(columns="n"), PUBLISHED)

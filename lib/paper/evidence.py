@@ -14,8 +14,8 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from lib import reported
-from lib.reported import FULL, REVISED
+from lib.paper import numbers
+from lib.paper.numbers import FULL, REVISED
 
 Cell = tuple[str, str, str, float | None, str]  # model, benchmark, interrupt (our name), position, metric
 COUNTED = ("accuracy", "answer_chars", "reasoning_chars", "chars", "new_error", "attributed", "leaking_right")
@@ -48,9 +48,9 @@ class Evidence:
 
 def of_published(published: pd.DataFrame, known: pd.DataFrame | None = None) -> Evidence:
     """What the published figures show (frames from `reported.load` and `reported.names`), each cell by its value."""
-    known = reported.names() if known is None else known
-    rows = reported.figures(published, ("stands", "stale"))
-    rows = rows.assign(interrupt=reported.ours_of(rows["interrupt"], "interrupt", known))
+    known = numbers.names() if known is None else known
+    rows = numbers.figures(published, ("stands", "stale"))
+    rows = rows.assign(interrupt=numbers.ours_of(rows["interrupt"], "interrupt", known))
     tasks = known[known["kind"].eq("benchmark")].set_index("published")["task"].to_dict()
     shown = {name: list(part["model"].unique()) for name, part in rows.groupby("figure")}
     evidence = Evidence("published", tasks, shown=shown)
@@ -77,10 +77,10 @@ def of_study(
     cell whose rows are all right, or all wrong, would have draws without spread: they come from Jeffreys' posterior for
     its number of problems, Beta(right + 1/2, wrong + 1/2), instead.
     """
-    known = reported.names() if known is None else known
-    rows = _rows(reported.canonical(grades.reset_index(drop=True), known))
+    known = numbers.names() if known is None else known
+    rows = _rows(numbers.canonical(grades.reset_index(drop=True), known))
     if labels is not None:
-        rows = _labelled(rows, reported.canonical(labels, known))
+        rows = _labelled(rows, numbers.canonical(labels, known))
     evidence = Evidence("study", {})
     for benchmark, part in rows.groupby("benchmark"):
         evidence.tasks[benchmark] = "code" if part["gold"].isna().all() else "math"

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib import reported
-from lib.claims import checks
-from lib.claims.ask import Ask, ask
-from lib.claims.effects import FAILS, HOLDS, UNSURE, Finding, find
-from lib.claims.evidence import Evidence, of_published, of_study
-from lib.claims.statements import Statement, load
+from lib.paper import checks, numbers
+from lib.paper.ask import Ask, ask
+from lib.paper.comparison import FAILS, HOLDS, UNSURE, Finding, find
+from lib.paper.evidence import Evidence, of_published, of_study
+from lib.paper.statements import Statement, load
 
 __all__ = ["FAILS", "HOLDS", "UNSURE", "Evidence", "Statement", "judge", "load", "of_published", "of_study", "overview"]
 __all__ += ["table"]
@@ -26,7 +25,7 @@ def table(grades: pd.DataFrame, labels: pd.DataFrame | None = None, draws: int =
     """
     study = of_study(grades, labels, draws=draws, seed=seed)
     said = load()
-    both = [judge(study, said), judge(of_published(reported.load()), said)]
+    both = [judge(study, said), judge(of_published(numbers.load()), said)]
     return pd.concat(both).sort_values("id", kind="stable", ignore_index=True)
 
 
@@ -94,7 +93,7 @@ def _found(asked: Ask) -> Finding:
     name = asked.statement.test
     test = getattr(checks, name, None)
     if test is None or name.startswith("_"):
-        raise reported.ReportedError(f"statement {asked.statement.id}: test: no function {name} in lib.claims.checks")
+        raise numbers.ReportedError(f"statement {asked.statement.id}: test: no function {name} in lib.paper.checks")
     finding = find(test(asked), asked.missing, asked.evidence.name)
     if asked.evidence.stale & set(asked.used):
         why = f"{finding.why}; partly from code results of 10 October 2025, which were replaced elsewhere"

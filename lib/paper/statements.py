@@ -7,7 +7,8 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
-from lib import params, paths, reported
+from lib import params, paths
+from lib.paper import numbers
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -36,17 +37,17 @@ def load(file: Path | None = None) -> list[Statement]:
         entries = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise reported.ReportedError(f"{shown}: cannot be read ({reason}), expected statements") from error
+        raise numbers.ReportedError(f"{shown}: cannot be read ({reason}), expected statements") from error
     if not isinstance(entries, dict) or not entries:
-        raise reported.ReportedError(f"{shown}: expected statements under their numbers")
+        raise numbers.ReportedError(f"{shown}: expected statements under their numbers")
     said = [_statement(key, entry, shown) for key, entry in entries.items()]
     return sorted(said, key=lambda one: one.id)
 
 
 def _statement(key: Any, entry: Any, shown: str) -> Statement:
     if not isinstance(key, int) or not isinstance(entry, dict):
-        raise reported.ReportedError(f"{shown}: {key}: expected a number, and keys with values under it")
+        raise numbers.ReportedError(f"{shown}: {key}: expected a number, and keys with values under it")
     try:
         return Statement(id=key, **entry)
     except ValidationError as error:
-        raise reported.ReportedError(f"{shown}: {key}: {'; '.join(map(params.explain, error.errors()))}") from error
+        raise numbers.ReportedError(f"{shown}: {key}: {'; '.join(map(params.explain, error.errors()))}") from error

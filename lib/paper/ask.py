@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from lib.claims.effects import Comparison, Part
-from lib.claims.evidence import Evidence
-from lib.claims.statements import Statement
-from lib.reported import FULL
+from lib.paper.comparison import Comparison, Part
+from lib.paper.evidence import Evidence
+from lib.paper.numbers import FULL
+from lib.paper.statements import Statement
 
 GRID = (0.1, 0.3, 0.5, 0.7, 0.9)  # the published positions
 MISSING = np.array([np.nan])
