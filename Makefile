@@ -172,9 +172,9 @@ JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
     $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked problems/tiny_math/story problems/tiny_math/thought problems/tiny_math/truth) \
     $(call lib,failures/__init__ failures/measures failures/text_counts params/thresholds stats/confusion) $(wildcard lib/grm/*.py) $(ENGINE)
-FIGURES = $(call lib,stats/significance stats/clusters stats/curves panels figures paper/numbers) $(wildcard lib/charts/*.py lib/captions/*.py) \
+FIGURES = $(call lib,stats/significance stats/clusters stats/curves figures/style figures/by_position paper/numbers) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle
-REPORTED = $(call lib,stats/anytime booktabs failures/planted stats/paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
+REPORTED = $(call lib,stats/anytime figures/latex failures/planted stats/paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
 ENGINE = $(call lib,machine engine/gpus cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts/__init__ interrupts/plan engine/store interrupts/run) \
     $(wildcard lib/engine/*.py)
 

@@ -7,7 +7,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from lib import figures, paths
+from lib import paths
+from lib.figures import by_position
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,6 @@ def paper_style() -> Iterator[None]:
     """Figures in the project's style, without a window; all are closed at the end."""
     mpl.use("agg")
     with mpl.rc_context():
-        figures.style()
+        by_position.style()
         yield
     plt.close("all")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from lib import interrupts, panels, params
+from lib import interrupts, params
+from lib.figures import style
 from lib.params.settings import Study
 
 ROW = ["source", "model", "interrupt"]
@@ -149,7 +150,7 @@ def _place(place: tuple[str, float]) -> tuple[int, float]:
 
 def _source(name: str) -> str:
     """A source of problems as figures name it."""
-    return panels.SOURCES.get(name, name)
+    return style.SOURCES.get(name, name)
 
 
 def _quoted(name: str) -> str:

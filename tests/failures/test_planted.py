@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from lib import charts, params, paths, schema, stats
+from lib import figures, params, paths, schema, stats
 from lib.failures import planted
 from lib.problems.tiny_math import story as tiny
 from lib.problems.tiny_math import thought, truth
@@ -241,4 +241,4 @@ def test_the_card_quotes_what_was_measured(name):
 def test_the_figure_takes_the_frame():
     labels, texts = told()
     frame = planted.rates(planted.rows(labels, texts, [model(planted={"leakage": 0.4})]))
-    assert len(charts.planted_and_detected(frame).axes) == len(schema.MODES)
+    assert len(figures.planted_and_detected(frame).axes) == len(schema.MODES)

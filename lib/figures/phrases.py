@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lib import panels
+from lib.figures import style
 
 
 def percent(share: float | None) -> str:
@@ -33,7 +33,7 @@ def several(told: Sequence[str], last: str = "and") -> str:
 
 def named(source: str) -> str:
     """Name of a source of problems as readers see it."""
-    return panels.SOURCES.get(source, source)
+    return style.SOURCES.get(source, source)
 
 
 def place(row: pd.Series) -> str:
@@ -42,7 +42,7 @@ def place(row: pd.Series) -> str:
     if "source" in row.index and pd.notna(row["source"]):
         parts.append(named(row["source"]))
     if "interrupt" in row.index and pd.notna(row["interrupt"]):
-        parts.append(panels.title(row["interrupt"]))
+        parts.append(style.title(row["interrupt"]))
     at = f" at {row['position']:g}" if "position" in row.index and pd.notna(row["position"]) else ""
     return f"{', '.join(parts)}{at}"
 
@@ -50,7 +50,7 @@ def place(row: pd.Series) -> str:
 def ends(frame: pd.DataFrame, value: str) -> tuple[dict[str, float], dict[str, float]]:
     """Means of `value` by interrupt, in the order of panels, at the first position and at the last."""
     positions = frame["position"].min(), frame["position"].max()
-    names = panels.in_order(frame["interrupt"], panels.INTERRUPTS)
+    names = style.in_order(frame["interrupt"], style.INTERRUPTS)
     means = [frame[frame["position"].eq(at)].groupby("interrupt")[value].mean() for at in positions]
     first, last = ({name: mean[name] for name in names if pd.notna(mean.get(name))} for mean in means)
     both = [name for name in first if name in last]

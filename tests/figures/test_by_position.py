@@ -10,13 +10,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lib import figures, panels, paths, tables
+from lib import paths, tables
+from lib.figures import by_position, style
 
 MODELS = ["tiny-lrm-s", "tiny-lrm-m"]
 POSITIONS = [0.1, 0.3, 0.5, 0.7, 0.9]
 
 
-def cells(models=MODELS, interrupts=tuple(panels.INTERRUPTS), sources=("tiny",)):
+def cells(models=MODELS, interrupts=tuple(style.INTERRUPTS), sources=("tiny",)):
     rows = []
     for i, (source, model, interrupt, position) in enumerate(itertools.product(sources, models, interrupts, POSITIONS)):
         mean = 0.2 + 0.7 * position - 0.01 * (i % 7)
@@ -44,10 +45,10 @@ def full(models=MODELS, sources=("tiny",)):
 
 
 DRAW = {
-    "accuracy": lambda frame, models: figures.accuracy_by_position(frame, full(models), models),
-    "tokens": lambda frame, models: figures.tokens_by_position(frame, full(models), models),
-    "failures": lambda frame, models: figures.failure_bars(frame, models),
-    "length": lambda frame, models: figures.length_ratio_by_position(frame, models),
+    "accuracy": lambda frame, models: by_position.accuracy_by_position(frame, full(models), models),
+    "tokens": lambda frame, models: by_position.tokens_by_position(frame, full(models), models),
+    "failures": lambda frame, models: by_position.failure_bars(frame, models),
+    "length": lambda frame, models: by_position.length_ratio_by_position(frame, models),
 }
 
 
@@ -67,12 +68,12 @@ def texts(figure):
 
 
 SIZES = [
-    (MODELS, tuple(panels.INTERRUPTS)[:5], ("tiny",)),
-    (MODELS, tuple(panels.INTERRUPTS)[:5], ("tiny", "tiny-code")),
+    (MODELS, tuple(style.INTERRUPTS)[:5], ("tiny",)),
+    (MODELS, tuple(style.INTERRUPTS)[:5], ("tiny", "tiny-code")),
     (MODELS, ("end_thinking", "force_answer"), ("tiny",)),
     (["gpt-oss-20b", "magistral-small-2509", "qwen3-8b"], ("speed_up",), ("gsm8k", "math500")),
-    ([f"a-model-of-size-{i}" for i in range(6)], tuple(panels.INTERRUPTS), tuple(panels.SOURCES)[2:]),
-    (MODELS, (*panels.INTERRUPTS, *(f"control_number_{i}" for i in range(8))), ("tiny",)),
+    ([f"a-model-of-size-{i}" for i in range(6)], tuple(style.INTERRUPTS), tuple(style.SOURCES)[2:]),
+    (MODELS, (*style.INTERRUPTS, *(f"control_number_{i}" for i in range(8))), ("tiny",)),
 ]
 
 
@@ -92,15 +93,15 @@ def test_no_text_overlaps_another_or_leaves_the_page(name, models, interrupts, s
 
 @pytest.mark.parametrize("name", DRAW)
 def test_is_drawn_at_printed_size_with_readable_letters(name):
-    figure = DRAW[name](cells(interrupts=tuple(panels.INTERRUPTS)[:5]), MODELS)
-    assert figure.get_figwidth() == panels.PAGE
+    figure = DRAW[name](cells(interrupts=tuple(style.INTERRUPTS)[:5]), MODELS)
+    assert figure.get_figwidth() == style.PAGE
     assert min(text.get_fontsize() for text in figure.findobj(mpl.text.Text) if text.get_text()) >= 6.5
-    assert DRAW[name](cells(interrupts=["speed_up"]), MODELS).get_figwidth() == panels.COLUMN
+    assert DRAW[name](cells(interrupts=["speed_up"]), MODELS).get_figwidth() == style.COLUMN
 
 
 def test_panels_follow_the_order_of_interrupts_and_share_an_axis():
     frame = cells(interrupts=("zzz_last", "update", "end_thinking"))
-    figure = figures.accuracy_by_position(frame, full())
+    figure = by_position.accuracy_by_position(frame, full())
     assert [ax.get_title() for ax in figure.axes] == ["End thinking", "Update", "Zzz last"]
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
 
@@ -111,7 +112,7 @@ def test_every_source_has_rows_of_its_own_with_its_own_reference_and_axis():
     frame.loc[frame["source"].eq("tiny-code"), ["mean", "ci_low", "ci_high"]] *= 200
     reference = full(sources=sources)
     reference.loc[reference["source"].eq("tiny-code"), "mean"] = 300
-    figure = figures.tokens_by_position(frame, reference, MODELS)
+    figure = by_position.tokens_by_position(frame, reference, MODELS)
     assert [ax.get_ylabel() for ax in figure.axes[::2]] == [
         "word problems\ntokens after interrupt",
         "programs\ntokens after interrupt",
@@ -124,26 +125,26 @@ def test_every_source_has_rows_of_its_own_with_its_own_reference_and_axis():
     assert [line.get_ydata()[0] for line in drawn if line.is_dashed()] == [300, 300]
 
 
-@pytest.mark.parametrize("unit", panels.POSITIONS)
-@pytest.mark.parametrize("interrupts", [("update",), tuple(panels.INTERRUPTS)])
+@pytest.mark.parametrize("unit", style.POSITIONS)
+@pytest.mark.parametrize("interrupts", [("update",), tuple(style.INTERRUPTS)])
 def test_the_axis_says_what_a_position_counts(unit, interrupts):
-    figure = figures.accuracy_by_position(cells(interrupts=interrupts).assign(unit=unit), full(), MODELS)
-    assert figure._supxlabel.get_text().replace("\n", " ") == panels.POSITIONS[unit]
-    assert figures.slug("accuracy", unit) == ("accuracy" if unit == "share" else f"accuracy_{unit}")
+    figure = by_position.accuracy_by_position(cells(interrupts=interrupts).assign(unit=unit), full(), MODELS)
+    assert figure._supxlabel.get_text().replace("\n", " ") == style.POSITIONS[unit]
+    assert by_position.slug("accuracy", unit) == ("accuracy" if unit == "share" else f"accuracy_{unit}")
 
 
 def test_positions_of_two_units_do_not_share_an_axis():
     mixed = pd.concat([cells(), cells().assign(unit="tokens")])
     with pytest.raises(ValueError, match="expected positions of one unit, got share, tokens"):
-        figures.accuracy_by_position(mixed, full(), MODELS)
+        by_position.accuracy_by_position(mixed, full(), MODELS)
 
 
 def test_lines_are_the_frame_and_dashes_the_reference():
     frame = cells(interrupts=("speed_up",))
-    figure = figures.accuracy_by_position(frame.sample(frac=1, random_state=0), full(), MODELS)
+    figure = by_position.accuracy_by_position(frame.sample(frac=1, random_state=0), full(), MODELS)
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == len(POSITIONS)]
     dashes = [line for line in figure.axes[0].lines if line.is_dashed()]
-    for model, line, colour in zip(MODELS, lines, figures.PALETTE, strict=False):
+    for model, line, colour in zip(MODELS, lines, by_position.PALETTE, strict=False):
         assert line.get_ydata().tolist() == frame.loc[frame["model"].eq(model), "mean"].tolist()
         assert line.get_color() == colour
     assert [line.get_ydata()[0] for line in dashes] == full()["mean"].tolist()
@@ -154,7 +155,7 @@ def test_lines_are_the_frame_and_dashes_the_reference():
 
 def test_bars_hold_the_attributed_part_below_the_whole():
     frame = cells(interrupts=("update",))
-    bars = figures.failure_bars(frame, MODELS).axes[0].patches
+    bars = by_position.failure_bars(frame, MODELS).axes[0].patches
     plain = [bar.get_height() for bar in bars if not bar.get_hatch()]
     hatched = [bar.get_height() for bar in bars if bar.get_hatch()]
     assert plain == frame["new_error_rate"].tolist()
@@ -163,9 +164,9 @@ def test_bars_hold_the_attributed_part_below_the_whole():
 
 def test_missing_cells_and_intervals_leave_gaps():
     frame = cells(interrupts=("update",)).iloc[1:].assign(ci_low=float("nan"), ci_high=float("nan"))
-    figures.accuracy_by_position(frame, full())
-    figures.failure_bars(frame.assign(new_error_rate=float("nan"), attributed_rate=float("nan")))
-    figures.length_ratio_by_position(frame.assign(length_ratio=float("nan")))
+    by_position.accuracy_by_position(frame, full())
+    by_position.failure_bars(frame.assign(new_error_rate=float("nan"), attributed_rate=float("nan")))
+    by_position.length_ratio_by_position(frame.assign(length_ratio=float("nan")))
 
 
 @pytest.mark.parametrize("draw", DRAW.values())
@@ -200,8 +201,8 @@ def test_two_runs_save_the_same_bytes(tmp_path):
 
 
 def test_saved_files_hold_text_as_text_and_no_date(outputs):
-    figure = figures.accuracy_by_position(cells(), full(), MODELS)
-    assert figures.save(figure, "s", "accuracy") is None
+    figure = by_position.accuracy_by_position(cells(), full(), MODELS)
+    assert by_position.save(figure, "s", "accuracy") is None
     folder = paths.figures("s")
     svg = (folder / "accuracy.svg").read_text()
     assert ">tiny-lrm-s</text>" in svg
@@ -213,8 +214,8 @@ def test_saved_files_hold_text_as_text_and_no_date(outputs):
 
 
 def test_a_failed_save_leaves_the_old_file(outputs, monkeypatch):
-    figure = figures.failure_bars(cells(), MODELS)
-    figures.save(figure, "s", "bars")
+    figure = by_position.failure_bars(cells(), MODELS)
+    by_position.save(figure, "s", "bars")
     before = (paths.figures("s") / "bars.pdf").read_bytes()
 
     def full_disk(file, **_):
@@ -223,6 +224,6 @@ def test_a_failed_save_leaves_the_old_file(outputs, monkeypatch):
 
     monkeypatch.setattr(figure, "savefig", full_disk)
     with pytest.raises(tables.TableError, match="No space left on device"):
-        figures.save(figure, "s", "bars")
+        by_position.save(figure, "s", "bars")
     assert (paths.figures("s") / "bars.pdf").read_bytes() == before
     assert len(list(paths.figures("s").iterdir())) == 3

@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from lib import captions, charts
-from lib.captions import phrases
+from lib import figures
+from lib.figures import captions, phrases
 from lib.paper import numbers
 
 NAN = float("nan")
@@ -181,7 +181,7 @@ def test_the_papers_figures_say_how_far_ours_are():
     rows = [("qwen3-8b", "gsm8k", "speed_up", "share", 0.1, 0.9, 0.85, 0.96, 50)]
     names = ["model", "source", "interrupt", "unit", "position", "mean", "ci_low", "ci_high", "n"]
     ours = {"accuracy": pd.DataFrame(rows, columns=names)}
-    paper = charts.PAPER["paper_soft_accuracy"]
+    paper = figures.PAPER["paper_soft_accuracy"]
     told = captions.counterpart(paper, PUBLISHED, ours)
     assert told.startswith("Accuracy, Speed up; and Speed up, user turn: 120 numbers published by Wu et al. (hollow).")
     assert "Ours (filled) has 1 of these cells; 1 of our intervals hold" in told
@@ -189,9 +189,9 @@ def test_the_papers_figures_say_how_far_ours_are():
     assert captions.counterpart(paper, PUBLISHED, {}).endswith("Our study has none of these cells.")
 
 
-@pytest.mark.parametrize("name", charts.PAPER)
+@pytest.mark.parametrize("name", figures.PAPER)
 def test_every_figure_of_the_paper_has_a_caption(name):
-    told = captions.counterpart(charts.PAPER[name], PUBLISHED, {})
+    told = captions.counterpart(figures.PAPER[name], PUBLISHED, {})
     assert re.search(r": [1-9]\d* numbers published", told)
 
 

@@ -56,7 +56,7 @@ def table(
 
     Args:
         frame: one row of the table each; numbers stand right, texts left (long ones in lines), a null is a dash.
-        caption: plain text, as from `lib.captions`.
+        caption: plain text, as from `lib.figures.captions`.
         label: by which LaTeX refers to it, `tab:` in front is not added.
         heads: what stands above a column in place of its name.
         units: what stands in brackets behind a head.

@@ -5,7 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from lib import booktabs, paths
+from lib import paths
+from lib.figures import latex
 
 NAN = float("nan")
 HOSTILE = r"a_b & 50% #1 $x$ {y} \par ~ ^ <z> |w| " + '"q"'
@@ -54,7 +55,7 @@ FRAME = pd.DataFrame(
 
 
 def test_a_table_holds_its_frame_with_units_in_the_heads():
-    text = booktabs.table(FRAME[["model", "mean", "n"]], units={"mean": "%"}, scale={"mean": 100}, heads={"n": "rows"})
+    text = latex.table(FRAME[["model", "mean", "n"]], units={"mean": "%"}, scale={"mean": 100}, heads={"n": "rows"})
     head, first, second = cells_of(text)
     assert head == ["model", r"mean (\%)", "rows"]
     assert first == [r"tiny\_s", "31.7", "120"]
@@ -64,52 +65,52 @@ def test_a_table_holds_its_frame_with_units_in_the_heads():
 
 def test_hostile_names_captions_and_heads_stay_text():
     frame = pd.DataFrame({HOSTILE: [HOSTILE, "line\nbreak"]})
-    text = booktabs.table(frame, HOSTILE, "tab:a_b", units={HOSTILE: HOSTILE})
+    text = latex.table(frame, HOSTILE, "tab:a_b", units={HOSTILE: HOSTILE})
     rows = cells_of(text)
-    assert rows[1] == [booktabs.escape(HOSTILE)] and rows[2] == ["line break"]
+    assert rows[1] == [latex.escape(HOSTILE)] and rows[2] == ["line break"]
     assert r"\label{tab:a_b}" in text
 
 
-@pytest.mark.parametrize("letter", [*booktabs.SPECIAL, "\n"])
+@pytest.mark.parametrize("letter", [*latex.SPECIAL, "\n"])
 def test_each_special_letter_is_escaped_alone_and_doubled(letter):
     for text in (letter, 2 * letter, f"a{letter}b", f"\\{letter}"):
-        cells_of(booktabs.table(pd.DataFrame({"x": [text]}), caption=text))
+        cells_of(latex.table(pd.DataFrame({"x": [text]}), caption=text))
 
 
 def test_a_long_text_is_broken_into_lines():
-    frame = pd.DataFrame({"short": ["a" * booktabs.WIDE, None], "long": [None, "b " * booktabs.WIDE], "n": [1, 2]})
-    assert r"\begin{tabular}{lp{0.4\linewidth}r}" in booktabs.table(frame)
+    frame = pd.DataFrame({"short": ["a" * latex.WIDE, None], "long": [None, "b " * latex.WIDE], "n": [1, 2]})
+    assert r"\begin{tabular}{lp{0.4\linewidth}r}" in latex.table(frame)
 
 
 def test_a_minus_is_a_minus_and_a_zero_has_none():
-    rows = cells_of(booktabs.table(FRAME[["change"]], digits=2))
+    rows = cells_of(latex.table(FRAME[["change"]], digits=2))
     assert [row[0] for row in rows] == ["change", "$-$0.50", "0.00"]
 
 
 def test_a_cell_in_brackets_is_no_argument_of_the_row_before():
-    assert cells_of(booktabs.table(FRAME[["why"]]))[1:] == [["--"], ["{}[a]"]]
+    assert cells_of(latex.table(FRAME[["why"]]))[1:] == [["--"], ["{}[a]"]]
 
 
 def test_digits_may_differ_by_column():
     frame = pd.DataFrame({"a": [0.123456], "b": [0.123456]})
-    assert cells_of(booktabs.table(frame, digits={"a": 3}))[1] == ["0.123", "0.1"]
+    assert cells_of(latex.table(frame, digits={"a": 3}))[1] == ["0.123", "0.1"]
 
 
 @pytest.mark.parametrize("caption", ["", "What it shows."])
 def test_a_long_table_repeats_its_head_on_each_page(caption):
-    frame = pd.DataFrame({"x": range(booktabs.LONG + 1), "name": "a_b"})
-    text = booktabs.table(frame, caption, "tab:long" if caption else "")
+    frame = pd.DataFrame({"x": range(latex.LONG + 1), "name": "a_b"})
+    text = latex.table(frame, caption, "tab:long" if caption else "")
     rows = cells_of(text)
-    assert rows[0] == rows[1] == ["x", "name"] and len(rows) == booktabs.LONG + 3
+    assert rows[0] == rows[1] == ["x", "name"] and len(rows) == latex.LONG + 3
     assert r"\endfirsthead" in text and r"\endhead" in text and r"\endlastfoot" in text
     assert (r"\caption{What it shows.}\label{tab:long} \\" in text) == bool(caption)
 
 
 def test_an_interval_stands_behind_its_value():
     frame = pd.DataFrame({"mean": [0.3166, 0.5, NAN], "ci_low": [0.2333, NAN, NAN], "ci_high": [0.4, NAN, NAN]})
-    assert booktabs.interval(frame).tolist() == ["31.7 [23.3, 40.0]", "50.0 [--, --]", None]
+    assert latex.interval(frame).tolist() == ["31.7 [23.3, 40.0]", "50.0 [--, --]", None]
     with pytest.raises(ValueError, match="table: missing columns: ci_high"):
-        booktabs.interval(frame.drop(columns="ci_high"))
+        latex.interval(frame.drop(columns="ci_high"))
 
 
 @pytest.mark.parametrize(
@@ -124,12 +125,12 @@ def test_an_interval_stands_behind_its_value():
 )
 def test_what_makes_no_table_is_refused_in_one_line(frame, how, told):
     with pytest.raises(ValueError, match=r"^[^\n]+$") as caught:
-        booktabs.table(frame, **how)
+        latex.table(frame, **how)
     assert told in str(caught.value)
 
 
 def test_a_table_lies_beside_the_figures_and_repeats(outputs):
     for study in ("a", "b"):
-        booktabs.save(booktabs.table(FRAME, "Caption"), study, "accuracy")
+        latex.save(latex.table(FRAME, "Caption"), study, "accuracy")
     first, second = (paths.figures(study) / "accuracy.tex" for study in ("a", "b"))
     assert first.read_bytes() == second.read_bytes() and len(first.read_bytes()) > 100

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lib import panels
-from lib.captions.phrases import percent, place, points, several
-from lib.charts.counterparts import Paper, joined
+from lib.figures import style
+from lib.figures.paper import Paper, joined
+from lib.figures.phrases import percent, place, points, several
 
 
 def calibration(frame: pd.DataFrame, bar: float) -> str:
     """Of `charts.calibration`: which criteria may be reported."""
-    panels.need(frame, ["criterion", "standing", "kappa", "balanced_accuracy_low"])
+    style.need(frame, ["criterion", "standing", "kappa", "balanced_accuracy_low"])
     known = frame[frame["standing"].ne("not calibrated")]
     good = known[known["standing"].eq("reported")]
     told = "Agreement of the judge with what is known to be so, by criterion, with intervals clustered by problem. "
@@ -30,7 +30,7 @@ def calibration(frame: pd.DataFrame, bar: float) -> str:
 def agreement(frame: pd.DataFrame) -> str:
     """Of `charts.agreement`: how often rule and judge say the same, and which is right more often."""
     frame = frame.reset_index()
-    panels.need(frame, ["criterion", "n", "rule_yes", "judge_yes", "agree", "rule_right", "judge_right"])
+    style.need(frame, ["criterion", "n", "rule_yes", "judge_yes", "agree", "rule_right", "judge_right"])
     total = frame["n"].sum()
     same = (frame["agree"] * frame["n"]).sum() / total
     told = f"Rule and judge on the same {total} rows: they say the same in {percent(same)}. The rule calls "
@@ -46,7 +46,7 @@ def agreement(frame: pd.DataFrame) -> str:
 
 def judged_shares(frame: pd.DataFrame) -> str:
     """Of `charts.judged_shares`: how far the judged share is off before and after correction."""
-    panels.need(frame, ["criterion", "figure", "value"])
+    style.need(frame, ["criterion", "figure", "value"])
     wide = frame.pivot_table(index="criterion", columns="figure", values="value", aggfunc="first")
     told = "How often each criterion is truly so, is judged so, and is so when corrected by the judge's known errors."
     if not {"truth_share", "judged_share"} <= set(wide.columns):
@@ -61,7 +61,7 @@ def judged_shares(frame: pd.DataFrame) -> str:
 
 def planted_and_detected(frame: pd.DataFrame) -> str:
     """Of `charts.planted_and_detected`: how many intervals hold the planted rate, and the worst miss."""
-    panels.need(frame, ["organism", "mode", "planted", "detected", "ci_low", "ci_high"])
+    style.need(frame, ["organism", "mode", "planted", "detected", "ci_low", "ci_high"])
     frame = frame.dropna(subset=["planted", "detected"])
     known = frame.dropna(subset=["ci_low", "ci_high"])
     held = known["planted"].between(known["ci_low"] - 1e-9, known["ci_high"] + 1e-9).sum()
@@ -89,7 +89,7 @@ def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.Dat
     frame = joined(paper, published, metric, ours.get(metric))
     frame = frame[frame["interrupt"].isin(paper.interrupts)]
     theirs, both = frame["published"].notna(), frame["published"].notna() & frame["mean"].notna()
-    names = several([panels.title(name) for name in paper.interrupts])
+    names = several([style.title(name) for name in paper.interrupts])
     what = f"{paper.label[:1].upper()}{paper.label[1:]}"
     told = f"{what}, {names}: {theirs.sum()} numbers published by Wu et al. (hollow)."
     if not both.any():

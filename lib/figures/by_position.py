@@ -20,8 +20,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from lib import panels, paths, tables
-from lib.panels import COLUMN, HEIGHT, KEYS, PALETTE
+from lib import paths, tables
+from lib.figures import style as panels
+from lib.figures.style import COLUMN, HEIGHT, KEYS, PALETTE
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 PDF_FIELDS, SVG_FIELDS, PNG_FIELDS = ("CreationDate", "Creator", "Producer"), ("Date", "Creator"), ("Software",)
@@ -118,7 +119,7 @@ def slug(name: str, unit: str) -> str:
 def save(figure: Figure, study: str, slug: str, caption: str = "") -> None:
     """Write a figure as `slug`.pdf, .svg and .png into the study's folder, each whole or not at all.
 
-    Equal figures give equal bytes: no dates, no version, no random ids. A caption (`lib.captions`) goes beside it as
+    Equal figures give equal bytes: no dates, no version, no random ids. A caption (`lib.figures.captions`) goes beside it as
     `slug`.txt; without one, that of an earlier figure is removed.
 
     Raises:

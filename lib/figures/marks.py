@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from lib import panels
+from lib.figures import style
 
 SIZE = 3.6  # points, of a marker with an interval
 ROOM = 0.7  # of a slot, that all models together take
@@ -20,9 +20,9 @@ def dodge(place: int, count: int, room: float = ROOM) -> float:
 
 def look(i: int, filled: bool = True, shape: int | None = None) -> dict[str, object]:
     """How a marker of the model in place `i` is drawn; `shape` is the place of another marker."""
-    colour = panels.colour(i)
+    colour = style.colour(i)
     face = colour if filled else "white"
-    shown = {"marker": panels.marker(i if shape is None else shape), "color": colour, "markerfacecolor": face}
+    shown = {"marker": style.marker(i if shape is None else shape), "color": colour, "markerfacecolor": face}
     return shown | {"markeredgecolor": colour, "markeredgewidth": 0.9, "markersize": SIZE, "linestyle": "none"}
 
 

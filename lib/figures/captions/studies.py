@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lib import panels
-from lib.captions.phrases import change, ends, named, percent, place, points, several
+from lib.figures import style
+from lib.figures.phrases import change, ends, named, percent, place, points, several
 
 BANDS = "Bands are intervals clustered by problem"
 FLAT = 0.01  # a change of accuracy below this is called none
@@ -13,7 +13,7 @@ FLAT = 0.01  # a change of accuracy below this is called none
 
 def thinking_lengths(traces: pd.DataFrame) -> str:
     """Of `figures.thinking_lengths`: how long half of the thoughts are, and how far the longest go."""
-    panels.need(traces, ["variant", "reasoning_tokens"])
+    style.need(traces, ["variant", "reasoning_tokens"])
     told = []
     for variant, lengths in traces.groupby("variant")["reasoning_tokens"]:
         half, most = lengths.median(), lengths.max()
@@ -25,7 +25,7 @@ def thinking_lengths(traces: pd.DataFrame) -> str:
 
 def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
     """Of `figures.accuracy_by_position`: what each interrupt costs at most, and whether waiting helps."""
-    panels.need(frame, [*panels.KEYS, "mean"])
+    style.need(frame, [*style.KEYS, "mean"])
     full = [f"{row.model} {percent(row.mean)} on {named(row.source)}" for row in _rows(reference)]
     lost = frame.merge(reference[["model", "source", "mean"]], on=["model", "source"], suffixes=("", "_full"))
     told = ["Accuracy by position of the interrupt.", f"{BANDS}, dashed lines are full thinking ({several(full)})."]
@@ -37,13 +37,13 @@ def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
 
 def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
     """Of `figures.tokens_by_position`: what share of a full run is still generated, early and late."""
-    panels.need(frame, [*panels.KEYS, "mean"])
+    style.need(frame, [*style.KEYS, "mean"])
     first, last = _of_full(frame, reference)
-    early = [f"{panels.title(name)} {percent(first[name])} and {percent(last[name])}" for name in first]
+    early = [f"{style.title(name)} {percent(first[name])} and {percent(last[name])}" for name in first]
     at = f"{frame['position'].min():g} and at {frame['position'].max():g}"
     told = "Tokens generated after the interrupt, reasoning and answer; dashed lines are uninterrupted runs."
     shown = f"As a share of these, on average over models and problems, at {at}: {several(early)}."
-    more = [panels.title(name) for name in last if last[name] > 1]
+    more = [style.title(name) for name in last if last[name] > 1]
     end = f"A late interrupt still costs more than a full run after {several(more)}." if more else ""
     return " ".join(filter(None, [told, shown, end or "No late interrupt costs more than a full run."]))
 
@@ -51,12 +51,12 @@ def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
 def overview(accuracy: pd.DataFrame, tokens: pd.DataFrame) -> str:
     """Of `charts.overview`: accuracy and tokens after the earliest and the latest cut."""
     cut, whole = (accuracy[accuracy["interrupt"].notna()], accuracy[accuracy["interrupt"].isna()])
-    panels.need(cut, [*panels.KEYS, "mean"])
+    style.need(cut, [*style.KEYS, "mean"])
     first, last = ends(cut, "mean")
     cost, _ = _of_full(tokens[tokens["interrupt"].notna()], tokens[tokens["interrupt"].isna()])
     at = f"{cut['position'].min():g} to {cut['position'].max():g}"
-    rows = [f"{panels.title(name)} {percent(first[name])} to {percent(last[name])}" for name in first]
-    dear = [panels.title(name) for name, share in cost.items() if share >= 1]
+    rows = [f"{style.title(name)} {percent(first[name])} to {percent(last[name])}" for name in first]
+    dear = [style.title(name) for name, share in cost.items() if share >= 1]
     told = "What an interrupt does, cut early (hollow) and late (filled); full thinking gets "
     told += percent(whole["mean"].mean())
     saved = f"An early {several(dear, 'or')} saves no tokens." if dear else "Every early interrupt saves tokens."
@@ -65,7 +65,7 @@ def overview(accuracy: pd.DataFrame, tokens: pd.DataFrame) -> str:
 
 def accuracy_by_cost(frame: pd.DataFrame) -> str:
     """Of `charts.accuracy_by_cost`: where an interrupt is both dearer and worse than full thinking."""
-    panels.need(frame, [*panels.KEYS, "tokens", "accuracy"])
+    style.need(frame, [*style.KEYS, "tokens", "accuracy"])
     keys = ["model", "source", "interrupt"]
     full = frame[frame["position"].isna()].set_index(keys)[["tokens", "accuracy"]].add_suffix("_full")
     cut = frame[frame["position"].notna()].join(full, on=keys)
@@ -75,7 +75,7 @@ def accuracy_by_cost(frame: pd.DataFrame) -> str:
         "Accuracy against all tokens generated for an answer, those kept of the cut thought included; later cuts are "
     )
     told += "larger marks, hollow ones full thinking."
-    names = [panels.title(name) for name in panels.in_order(cut.loc[worse, "interrupt"], panels.INTERRUPTS)]
+    names = [style.title(name) for name in style.in_order(cut.loc[worse, "interrupt"], style.INTERRUPTS)]
     where = f", all after {several(names)}" if names else ""
     return (
         f"{told} Of {len(cut)} cells, {worse.sum()} pay more than full thinking for less{where}; {cheap.sum()} are as "
@@ -85,7 +85,7 @@ def accuracy_by_cost(frame: pd.DataFrame) -> str:
 
 def failure_bars(frame: pd.DataFrame) -> str:
     """Of `figures.failure_bars`: how many answers turn wrong, and how much of that a mode explains."""
-    panels.need(frame, ["interrupt", "n_oracle", "new_errors", "attributed"])
+    style.need(frame, ["interrupt", "n_oracle", "new_errors", "attributed"])
     sums = frame[["n_oracle", "new_errors", "attributed"]].sum()
     by = frame.groupby("interrupt")[["new_errors", "attributed"]].sum()
     shares = (by["attributed"] / by["new_errors"].where(by["new_errors"] > 0)).dropna().sort_values(ascending=False)
@@ -95,15 +95,15 @@ def failure_bars(frame: pd.DataFrame) -> str:
         return f"{told} There is nothing to explain."
     best, least = shares.index[0], shares.index[-1]
     explained = f"The hatched part, {percent(_share(sums['attributed'], sums['new_errors']))}, is explained by the mode"
-    range_ = f"most after {panels.title(best)} ({percent(shares[best])})"
+    range_ = f"most after {style.title(best)} ({percent(shares[best])})"
     if len(shares) > 1:
-        range_ += f", least after {panels.title(least)} ({percent(shares[least])})"
+        range_ += f", least after {style.title(least)} ({percent(shares[least])})"
     return f"{told} {explained} of the interrupt, {range_}; why the rest is wrong no rule says."
 
 
 def length_ratio_by_position(frame: pd.DataFrame) -> str:
     """Of `figures.length_ratio_by_position`: where the answer grew most."""
-    panels.need(frame, [*panels.KEYS, "length_ratio"])
+    style.need(frame, [*style.KEYS, "length_ratio"])
     told = "Mean answer length after the interrupt over that with full thinking, in characters, on a logarithmic axis."
     known = frame.dropna(subset="length_ratio")
     if known.empty:
@@ -116,7 +116,7 @@ def length_ratio_by_position(frame: pd.DataFrame) -> str:
 def mode_rates(frame: pd.DataFrame) -> str:
     """Of `charts.mode_rates`: how often each mode occurs, and where most."""
     modes = {"leakage": "leakage", "panic": "panic", "self_doubt": "self-doubt"}
-    panels.need(frame, [*panels.KEYS, "n", *modes])
+    style.need(frame, [*style.KEYS, "n", *modes])
     told = []
     for name, shown in modes.items():
         rows = frame[frame["interrupt"].isin(frame.loc[frame[name].gt(0), "interrupt"])]
@@ -132,7 +132,7 @@ def mode_rates(frame: pd.DataFrame) -> str:
 def differences(frame: pd.DataFrame, what: str = "each interrupt less full thinking", level: float = 0.05) -> str:
     """Of `charts.differences`: how many differences are proven, and the largest of them."""
     value = "net" if "net" in frame.columns else "difference"
-    panels.need(frame, [value, "p_holm"])
+    style.need(frame, [value, "p_holm"])
     frame = frame[frame["interrupt"].notna()] if "interrupt" in frame.columns else frame
     tested = frame.dropna(subset="p_holm")
     proven = tested[tested["p_holm"] < level]
@@ -150,7 +150,7 @@ def differences(frame: pd.DataFrame, what: str = "each interrupt less full think
 
 def areas(summary: pd.DataFrame) -> str:
     """Of `charts.areas` and `charts.curves_with_area`: which interrupt keeps most of full thinking's accuracy."""
-    panels.need(summary, ["interrupt", "area", "area_of_full"])
+    style.need(summary, ["interrupt", "area", "area_of_full"])
     known = summary.dropna(subset="area_of_full").groupby("interrupt")["area_of_full"].mean().sort_values()
     told = (
         "Area under accuracy from the first position to full thinking at 1: accuracy expected when the moment of the "
@@ -159,10 +159,10 @@ def areas(summary: pd.DataFrame) -> str:
     if known.empty:
         return f"{told} It is not defined here."
     best, least = known.index[-1], known.index[0]
-    found = f"{panels.title(best)} keeps most of full thinking's accuracy, {percent(known[best])} on average"
+    found = f"{style.title(best)} keeps most of full thinking's accuracy, {percent(known[best])} on average"
     if len(known) == 1:
         return f"{told} {found}."
-    return f"{told} {found}; {panels.title(least)} the least, {percent(known[least])}."
+    return f"{told} {found}; {style.title(least)} the least, {percent(known[least])}."
 
 
 def _trend(frame: pd.DataFrame) -> str:
@@ -171,9 +171,9 @@ def _trend(frame: pd.DataFrame) -> str:
         return "There is one position only."
     first, last = ends(frame, "mean")
     moved = {name: last[name] - first[name] for name in first}
-    rises = [f"{panels.title(name)} ({change(by)})" for name, by in moved.items() if by >= FLAT]
-    falls = [f"{panels.title(name)} ({change(by)})" for name, by in moved.items() if by <= -FLAT]
-    flat = [panels.title(name) for name, by in moved.items() if abs(by) < FLAT]
+    rises = [f"{style.title(name)} ({change(by)})" for name, by in moved.items() if by >= FLAT]
+    falls = [f"{style.title(name)} ({change(by)})" for name, by in moved.items() if by <= -FLAT]
+    flat = [style.title(name) for name, by in moved.items() if abs(by) < FLAT]
     told = [f"the later the cut, the better after {several(rises)}"] if rises else []
     told += [f"the later the cut, the worse after {several(falls)}"] if falls else []
     told += [f"it matters little when, after {several(flat)}"] if flat else []

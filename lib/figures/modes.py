@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib import panels
-from lib.charts import marks
+from lib.figures import marks, style
 
 MODES = {"leakage": "leakage", "panic": "panic", "self_doubt": "self-doubt"}
 COUNTS = ["n", *MODES]
@@ -23,23 +22,23 @@ def mode_rates(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figu
     Raises:
         ValueError: an empty frame, a missing column, or positions of several units.
     """
-    panels.need(frame, [*panels.KEYS, *COUNTS])
+    style.need(frame, [*style.KEYS, *COUNTS])
     frame = with_rate(frame)
-    shown, positions = panels.places(frame, models), sorted(frame["position"].unique())
-    figure, axes = panels.panels(frame, "share of answers")
+    shown, positions = style.places(frame, models), sorted(frame["position"].unique())
+    figure, axes = style.panels(frame, "share of answers")
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for place, (i, model) in enumerate(shown):
             own = rows[rows["model"].eq(model)].set_index("position").reindex(positions)
             x = np.arange(len(positions)) + marks.dodge(place, len(shown))
             ends = (own.get(name, own["rate"]) for name in ("ci_low", "ci_high"))
-            ax.plot(x, own["rate"], color=panels.colour(i), linewidth=0.7, alpha=0.5)
+            ax.plot(x, own["rate"], color=style.colour(i), linewidth=0.7, alpha=0.5)
             marks.upright(ax, x, own["rate"], *ends, **marks.look(i))
         ax.set_xticks(range(len(positions)), [f"{position:g}" for position in positions])
         ax.set_title(_named(ax.get_title(), mode_of(frame, interrupt)))
         ax.set_ylim(0, max(0.1, 1.08 * frame[["rate", *frame.columns.intersection(["ci_high"])]].max(axis=None)))
         marks.percent(ax.yaxis)
-    panels.legend(figure, marks.names(shown))
+    style.legend(figure, marks.names(shown))
     return figure
 
 

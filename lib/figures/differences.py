@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from lib import panels
-from lib.charts import marks
-from lib.charts.costs import COLUMNS as SPENT
+from lib.figures import marks, style
+from lib.figures.costs import COLUMNS as SPENT
 
 VALUES = ("difference", "net")  # what frames of `lib.stats.paired` and `lib.stats.compute` call a difference
 LEVEL = 0.05  # of p_holm, below which a mark is filled
@@ -39,11 +38,11 @@ def differences(
         ValueError: an empty frame, a missing column, or positions of several units.
     """
     frame, value = _complete(frame, name)
-    panels.need(frame, [*panels.KEYS, value, *SHOWN])
-    shown = panels.places(frame, models)
+    style.need(frame, [*style.KEYS, value, *SHOWN])
+    shown = style.places(frame, models)
     positions = sorted(frame["position"].dropna().unique())
     height = ROOM + max(LEAST, SLOT * len(shown)) * len(positions)
-    figure, axes = panels.panels(frame, "position X", axis=label, height=height)
+    figure, axes = style.panels(frame, "position X", axis=label, height=height)
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for place, (i, model) in enumerate(shown):
@@ -52,7 +51,7 @@ def differences(
         _zero(ax, [f"{position:g}" for position in positions])
     _same_width(axes, frame[[value, "ci_low", "ci_high"]] * scale)
     proven = [marks.told(f"Holm's p < {LEVEL}", filled=True), marks.told("not proven", filled=False)]
-    panels.legend(figure, [*marks.names(shown), *proven])
+    style.legend(figure, [*marks.names(shown), *proven])
     return figure
 
 
@@ -65,12 +64,12 @@ def areas(summary: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     Raises:
         ValueError: an empty frame, or a missing column.
     """
-    panels.need(summary, [*CURVES, "full", "area", "area_low", "area_high"])
+    style.need(summary, [*CURVES, "full", "area", "area_low", "area_high"])
     frame = summary[summary["area"].notna()]
-    panels.need(frame, CURVES)
-    shown, names = panels.places(frame, models), panels.in_order(frame["interrupt"], panels.INTERRUPTS)
+    style.need(frame, CURVES)
+    shown, names = style.places(frame, models), style.in_order(frame["interrupt"], style.INTERRUPTS)
     height = ROOM + max(LEAST, SLOT * len(shown)) * len(names)
-    figure, axes = panels.panels(frame.assign(interrupt="area"), "", axis="area under accuracy", height=height)
+    figure, axes = style.panels(frame.assign(interrupt="area"), "", axis="area under accuracy", height=height)
     for (source, _), ax in axes.items():
         rows = frame[frame["source"].eq(source)]
         for place, (i, model) in enumerate(shown):
@@ -78,12 +77,12 @@ def areas(summary: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
             y = np.arange(len(names)) + marks.dodge(place, len(shown))
             marks.across(ax, own["area"], y, own["area_low"], own["area_high"], **marks.look(i))
             marks.dots(ax, own["full"], y, **marks.look(i, filled=False))
-        ax.set_title(panels.SOURCES.get(source, source) if len(axes) > 1 else "")
+        ax.set_title(style.SOURCES.get(source, source) if len(axes) > 1 else "")
         ax.set_ylabel("")
-        marks.slots(ax, [panels.title(name) for name in names])
+        marks.slots(ax, [style.title(name) for name in names])
         ax.set_xlim(-0.02, 1.02)
         marks.percent(ax.xaxis)
-    panels.legend(figure, [*marks.names(shown), marks.told("full thinking", filled=False)])
+    style.legend(figure, [*marks.names(shown), marks.told("full thinking", filled=False)])
     return figure
 
 
@@ -96,11 +95,11 @@ def curves_with_area(frame: pd.DataFrame, summary: pd.DataFrame, models: Sequenc
     Raises:
         ValueError: an empty frame, a missing column, or positions of several units.
     """
-    panels.need(frame, SPENT)
-    panels.need(summary, [*CURVES, "area"])
-    shown = panels.places(frame, models)
+    style.need(frame, SPENT)
+    style.need(summary, [*CURVES, "area"])
+    shown = style.places(frame, models)
     area = summary[summary["unit"].eq("share")].set_index(CURVES)["area"]
-    figure, axes = panels.panels(frame, "accuracy", axis="position X (share of reasoning kept; 1: full thinking)")
+    figure, axes = style.panels(frame, "accuracy", axis="position X (share of reasoning kept; 1: full thinking)")
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)].fillna({"position": 1.0})
         for place, (i, model) in enumerate(shown):
@@ -109,7 +108,7 @@ def curves_with_area(frame: pd.DataFrame, summary: pd.DataFrame, models: Sequenc
         ax.set(xlim=(0, 1.03), ylim=(-0.03, 1.22), xticks=[0, 0.5, 1], yticks=np.arange(0, 1.1, 0.2))
         marks.percent(ax.yaxis)
     numbers = Line2D([], [], linestyle="none", label="numbers: area in %")
-    panels.legend(figure, [*marks.names(shown), marks.told("full thinking", filled=False), numbers])
+    style.legend(figure, [*marks.names(shown), marks.told("full thinking", filled=False), numbers])
     return figure
 
 
@@ -128,7 +127,7 @@ def _complete(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, str]:
 def _forest(ax: Axes, own: pd.DataFrame, value: str, scale: float, i: int, shift: float) -> None:
     y = np.arange(len(own)) + shift
     proven = own["p_holm"].lt(LEVEL) if "p_holm" in own.columns else pd.Series(True, index=own.index)
-    ax.hlines(y, own["ci_low"] * scale, own["ci_high"] * scale, color=panels.colour(i), linewidth=0.9)
+    ax.hlines(y, own["ci_low"] * scale, own["ci_high"] * scale, color=style.colour(i), linewidth=0.9)
     for is_filled in (False, True):
         some = (proven == is_filled).to_numpy()
         marks.dots(ax, (own[value] * scale)[some], y[some], **marks.look(i, is_filled))
@@ -152,13 +151,13 @@ def _same_width(axes: dict[tuple[str, str], Axes], values: pd.DataFrame) -> None
 def _shaded(ax: Axes, rows: pd.DataFrame, i: int, shade: bool) -> None:
     x, y = rows["position"].to_numpy(), rows["accuracy"].to_numpy(float)
     if shade:
-        ax.fill_between(x, 0, y, color=panels.colour(i), alpha=0.15, linewidth=0)
-    ax.plot(x, y, color=panels.colour(i))
+        ax.fill_between(x, 0, y, color=style.colour(i), alpha=0.15, linewidth=0)
+    ax.plot(x, y, color=style.colour(i))
     marks.dots(ax, x[:-1], y[:-1], **marks.look(i))
     marks.dots(ax, x[-1:], y[-1:], **marks.look(i, filled=False))
 
 
 def _told(ax: Axes, value: float | None, x: float, i: int) -> None:
     if value is not None and np.isfinite(value):
-        how = {"color": panels.colour(i), "fontsize": 6.5, "ha": "center", "va": "top"}
+        how = {"color": style.colour(i), "fontsize": 6.5, "ha": "center", "va": "top"}
         ax.text(x, 1.0, f"{100 * value:.0f}", transform=ax.transAxes, **how)

@@ -1,10 +1,10 @@
 """Captions: what a figure shows and what to conclude, with every number computed from the frame that was drawn.
 
-Each function takes the frames of the figure of its name (`lib.figures`, `lib.charts`) and returns plain text of a few
+Each function takes the frames of the figure of its name (`lib.figures.by_position`, `lib.figures`) and returns plain text of a few
 sentences, for `figures.save`. What is undefined is said to be so, or left out; no number is typed here.
 """
 
-from lib.captions.studies import (
+from lib.figures.captions.studies import (
     accuracy_by_cost,
     accuracy_by_position,
     areas,
@@ -16,7 +16,7 @@ from lib.captions.studies import (
     thinking_lengths,
     tokens_by_position,
 )
-from lib.captions.trust import agreement, calibration, counterpart, judged_shares, planted_and_detected
+from lib.figures.captions.trust import agreement, calibration, counterpart, judged_shares, planted_and_detected
 
 __all__ = [
     "accuracy_by_cost",

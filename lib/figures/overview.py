@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lib import panels
-from lib.charts import marks
+from lib.figures import marks, style
 
 SLOT, LEAST, TOP = 0.075, 0.22, 0.75  # inches: of a model, of an interrupt at least, of titles and axis
 CELL = ["model", "source", "interrupt", "unit", "position", "mean"]
@@ -26,31 +25,31 @@ def overview(accuracy: pd.DataFrame, tokens: pd.DataFrame, models: Sequence[str]
         ValueError: an empty frame, a missing column, positions of several units, or no row of full thinking.
     """
     for frame in (accuracy, tokens):
-        panels.need(frame, CELL)
+        style.need(frame, CELL)
         if not frame["interrupt"].isna().any():
             raise ValueError("figure: no rows of full thinking, expected some without an interrupt")
     cut = accuracy[accuracy["interrupt"].notna()]
-    panels.need(cut, CELL)
-    shown, names = panels.places(cut, models), panels.in_order(cut["interrupt"], panels.INTERRUPTS)
-    sources = panels.in_order(cut["source"], panels.SOURCES)
+    style.need(cut, CELL)
+    shown, names = style.places(cut, models), style.in_order(cut["interrupt"], style.INTERRUPTS)
+    sources = style.in_order(cut["source"], style.SOURCES)
     height = TOP + max(LEAST, SLOT * len(shown)) * len(names)
     figure, grid = plt.subplots(
-        len(sources), 2, figsize=(panels.PAGE, len(sources) * height), sharey=True, sharex="col", squeeze=False
+        len(sources), 2, figsize=(style.PAGE, len(sources) * height), sharey=True, sharex="col", squeeze=False
     )
     for source, (left, right) in zip(sources, grid, strict=True):
         _ranges(left, accuracy[accuracy["source"].eq(source)], names, shown, is_own=True)
         _ranges(right, _of_full(tokens[tokens["source"].eq(source)]), names, shown, is_own=False)
         right.axvline(1, color="0.3", linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
         if len(sources) > 1:
-            left.set_title(panels.SOURCES.get(source, source), loc="left")
+            left.set_title(style.SOURCES.get(source, source), loc="left")
     _finish(grid, names)
-    panels.legend(figure, [*marks.names(shown), *_meaning(cut["position"])])
+    style.legend(figure, [*marks.names(shown), *_meaning(cut["position"])])
     return figure
 
 
 def _finish(grid, names: list[str]) -> None:
     for left, right in grid:
-        marks.slots(left, [panels.title(name) for name in names])
+        marks.slots(left, [style.title(name) for name in names])
         for edge in range(1, len(names)):
             right.axhline(edge - 0.5, color="0.85", linewidth=0.5, zorder=0)
         right.grid(False, axis="y")
@@ -76,7 +75,7 @@ def _ranges(ax: Axes, rows: pd.DataFrame, names: list[str], shown: list[tuple[in
         for y, name in enumerate(names):
             _range(ax, own[own["interrupt"].eq(name)].sort_values("position"), y + marks.dodge(place, len(shown)), i)
         for value in own.loc[own["interrupt"].isna(), "mean"] if is_own else ():
-            ax.axvline(value, color=panels.colour(i), linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+            ax.axvline(value, color=style.colour(i), linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
             how = marks.look(i, filled=False) | {"markersize": 3, "clip_on": False}
             ax.plot([value], [1], transform=ax.get_xaxis_transform(), **how)
 
@@ -85,7 +84,7 @@ def _range(ax: Axes, rows: pd.DataFrame, y: float, i: int) -> None:
     """One model after one interrupt: the span of all positions, its first one and its last one."""
     if rows.empty:
         return
-    ax.hlines(y, rows["mean"].min(), rows["mean"].max(), color=panels.colour(i), linewidth=1.1, alpha=0.6)
+    ax.hlines(y, rows["mean"].min(), rows["mean"].max(), color=style.colour(i), linewidth=1.1, alpha=0.6)
     for value, filled in ((rows["mean"].iloc[-1], True), (rows["mean"].iloc[0], False)):
         marks.dots(ax, [value], [y], **marks.look(i, filled))
 

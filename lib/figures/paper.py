@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import panels
-from lib.charts import marks
+from lib.figures import marks, style
 from lib.paper import numbers
 
 BENCHMARKS = ("GSM8K", "MATH500", "AIME 24/25", "LCB v6")  # in the paper's order
@@ -80,7 +79,7 @@ def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.Dat
     has_ours = any(frame["mean"].notna().any() for frame in frames.values())
     told = marks.names([(i, label) for label, i in by_shape.items()]) if len(by_shape) > 1 else []
     by_colour = marks.names(shown) if paper.by_position else []
-    panels.legend(figure, [*by_colour, *told, theirs, *([own] if has_ours else [])])
+    style.legend(figure, [*by_colour, *told, theirs, *([own] if has_ours else [])])
     return figure
 
 
@@ -108,12 +107,12 @@ def _others(frame: pd.DataFrame) -> list[str]:
 
 
 def _shown(paper: Paper, frame: pd.DataFrame) -> list[tuple[int, str]]:
-    return panels.places(frame, [*MODELS, *_others(frame)])
+    return style.places(frame, [*MODELS, *_others(frame)])
 
 
 def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]) -> Figure:
     cut = frame[frame["interrupt"].isin(paper.interrupts)].rename(columns={"benchmark": "source"}).assign(unit="share")
-    figure, axes = panels.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
+    figure, axes = style.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
     full = frame[frame["interrupt"].eq(numbers.FULL)].set_index(["model", "benchmark"])
     for (benchmark, interrupt), ax in axes.items():
         rows = cut[cut["interrupt"].eq(interrupt) & cut["source"].eq(benchmark)]
@@ -124,7 +123,7 @@ def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]
                 and (model, benchmark) in full.index
                 and pd.notna(value := full.at[(model, benchmark), "published"])
             ):
-                ax.axhline(value, color=panels.colour(i), linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+                ax.axhline(value, color=style.colour(i), linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
         ax.set_xticks(sorted(cut["position"].unique()))
         if rows.empty:
             ax.text(0.5, 0.4, "no numbers", transform=ax.transAxes, ha="center", color="0.4")
@@ -146,7 +145,7 @@ def _floor(rows: pd.DataFrame) -> float:
 
 def _pair(ax: Axes, rows: pd.DataFrame, i: int) -> None:
     """A model's published line in hollow marks and our line in filled ones."""
-    colour = panels.colour(i)
+    colour = style.colour(i)
     theirs, own = rows[rows["published"].notna()], rows[rows["mean"].notna()]
     band = [theirs[name].to_numpy(float) for name in ("published_low", "published_high")]
     ax.fill_between(theirs["position"], *band, color=colour, alpha=0.12, linewidth=0)
@@ -162,8 +161,8 @@ def _dots(paper: Paper, frames: Mapping[str, pd.DataFrame], models: Sequence[str
     published = set(frame.loc[frame["published"].notna(), "position"].fillna(-1))
     frame = frame[frame["position"].fillna(-1).isin(published)]
     kind, kinds = ("metric", paper.metrics) if len(paper.metrics) > 1 else ("interrupt", paper.interrupts)
-    benchmarks = panels.in_order(frame["benchmark"], {name: name for name in BENCHMARKS})
-    size = (panels.PAGE, ROOM + SLOT * len(models) * 1.3)
+    benchmarks = style.in_order(frame["benchmark"], {name: name for name in BENCHMARKS})
+    size = (style.PAGE, ROOM + SLOT * len(models) * 1.3)
     figure, grid = plt.subplots(1, len(benchmarks), figsize=size, sharey=True, sharex=True, squeeze=False)
     for benchmark, ax in zip(benchmarks, grid[0], strict=True):
         rows = frame[frame["benchmark"].eq(benchmark)]
@@ -177,7 +176,7 @@ def _dots(paper: Paper, frames: Mapping[str, pd.DataFrame], models: Sequence[str
             marks.percent(ax.xaxis)
     grid[0, 0].set_xlim(left=-0.03 * grid[0, 0].get_xlim()[1])  # a mark at 0 stands clear of the names
     figure.supxlabel(paper.label, fontsize=plt.rcParams["axes.labelsize"])
-    return figure, {NAMES.get(one) or panels.title(one): i for i, one in enumerate(kinds)}
+    return figure, {NAMES.get(one) or style.title(one): i for i, one in enumerate(kinds)}
 
 
 def _sides(ax: Axes, own: pd.DataFrame, i: int) -> None:

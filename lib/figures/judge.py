@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import panels
-from lib.charts import marks
+from lib.figures import marks, style
 
 SLOT, ROOM = 0.2, 0.9  # inches: of a criterion, of title, axis and legend
 AGREED = {"kappa": (-1, 1, "kappa"), "balanced_accuracy": (0, 1, "balanced accuracy")}
@@ -31,9 +30,9 @@ def calibration(frame: pd.DataFrame, bar: float, models: Sequence[str] | None = 
         ValueError: an empty frame, or a missing column.
     """
     ends = [f"{name}{end}" for name in AGREED for end in ("", "_low", "_high")]
-    panels.need(frame, ["criterion", "items", "standing", *ends])
+    style.need(frame, ["criterion", "items", "standing", *ends])
     frame = frame if "model" in frame.columns else frame.assign(model="judge")
-    shown, criteria = panels.places(frame, models), list(dict.fromkeys(frame["criterion"]))
+    shown, criteria = style.places(frame, models), list(dict.fromkeys(frame["criterion"]))
     figure, (left, right) = _two(len(criteria), len(shown))
     for ax, (name, (_, _, label)) in zip((left, right), AGREED.items(), strict=True):
         for place, (i, model) in enumerate(shown):
@@ -49,7 +48,7 @@ def calibration(frame: pd.DataFrame, bar: float, models: Sequence[str] | None = 
         [], [], color="0.3", linewidth=0.9, linestyle=(0, (4, 2)), label=f"bar for its low end, {bar:g}"
     )
     told = [marks.told("may be reported", filled=True), marks.told("exploratory", filled=False), dashes]
-    panels.legend(figure, [*(marks.names(shown) if len(shown) > 1 else []), *told])
+    style.legend(figure, [*(marks.names(shown) if len(shown) > 1 else []), *told])
     return figure
 
 
@@ -77,7 +76,7 @@ def agreement(frame: pd.DataFrame) -> Figure:
         ax.set(xlabel=label, xlim=(-0.02, 1.02))
         marks.percent(ax.xaxis)
     same = marks.told("both say the same", filled=False, shape="D")
-    panels.legend(figure, [*(entry for entry in marks.names([(0, "rule"), (1, "judge")])), same])
+    style.legend(figure, [*(entry for entry in marks.names([(0, "rule"), (1, "judge")])), same])
     return figure
 
 
@@ -89,12 +88,12 @@ def judged_shares(frame: pd.DataFrame) -> Figure:
     Raises:
         ValueError: an empty frame, a missing column, or none of the three figures.
     """
-    panels.need(frame, ["criterion", "figure", "value", "low", "high"])
+    style.need(frame, ["criterion", "figure", "value", "low", "high"])
     frame = frame[frame["figure"].isin(SHARES)]
-    panels.need(frame, ["criterion"])
+    style.need(frame, ["criterion"])
     criteria = list(dict.fromkeys(frame["criterion"]))
     height = ROOM + SLOT * 1.4 * len(criteria)
-    figure, ax = plt.subplots(figsize=(panels.COLUMN, height))
+    figure, ax = plt.subplots(figsize=(style.COLUMN, height))
     for i, name in enumerate(SHARES):
         own = frame[frame["figure"].eq(name)].drop_duplicates("criterion").set_index("criterion").reindex(criteria)
         y = np.arange(len(criteria)) + marks.dodge(i, len(SHARES))
@@ -102,7 +101,7 @@ def judged_shares(frame: pd.DataFrame) -> Figure:
     marks.slots(ax, [name.replace("_", " ") for name in criteria])
     ax.set(xlabel="share of answers", xlim=(-0.02, 1.02))
     marks.percent(ax.xaxis)
-    panels.legend(
+    style.legend(
         figure, [plt.Line2D([], [], label=told, **marks.look(i, i > 0)) for i, told in enumerate(SHARES.values())]
     )
     return figure
@@ -116,11 +115,11 @@ def planted_and_detected(frame: pd.DataFrame) -> Figure:
     Raises:
         ValueError: an empty frame, or a missing column.
     """
-    panels.need(frame, PLANTED)
+    style.need(frame, PLANTED)
     modes = list(dict.fromkeys(frame["mode"]))
-    shown = panels.places(frame.rename(columns={"organism": "model"}), None)
+    shown = style.places(frame.rename(columns={"organism": "model"}), None)
     wide = len(modes) > 2
-    width = panels.PAGE if wide else panels.COLUMN
+    width = style.PAGE if wide else style.COLUMN
     columns = min(len(modes), 4 if wide else 2)
     rows = -(-len(modes) // columns)
     figure, grid = plt.subplots(
@@ -143,7 +142,7 @@ def planted_and_detected(frame: pd.DataFrame) -> Figure:
     figure.supxlabel("rate planted", fontsize=plt.rcParams["axes.labelsize"])
     for ax in grid[:, 0]:
         ax.set_ylabel("rate detected")
-    panels.legend(figure, marks.names(shown))
+    style.legend(figure, marks.names(shown))
     return figure
 
 
@@ -160,7 +159,7 @@ def _diagonal(ax: Axes, title: str, top: float) -> None:
 def _two(criteria: int, models: int) -> tuple[Figure, Sequence[Axes]]:
     """Two panels with a slot per criterion."""
     height = ROOM + max(SLOT, 0.085 * models) * criteria
-    return plt.subplots(1, 2, figsize=(panels.PAGE, height), sharey=True)
+    return plt.subplots(1, 2, figsize=(style.PAGE, height), sharey=True)
 
 
 def _slots(left: Axes, right: Axes, criteria: list[str]) -> None:
@@ -176,7 +175,7 @@ def _met(ax: Axes, rows: pd.DataFrame, criteria: list[str], name: str, i: int, s
     own = rows.drop_duplicates("criterion").set_index("criterion").reindex(criteria)
     y = np.arange(len(criteria)) + shift
     numbers = own[[name, f"{name}_low", f"{name}_high"]].astype(float)
-    ax.hlines(y, numbers[f"{name}_low"], numbers[f"{name}_high"], color=panels.colour(i), linewidth=0.9)
+    ax.hlines(y, numbers[f"{name}_low"], numbers[f"{name}_high"], color=style.colour(i), linewidth=0.9)
     for is_filled in (False, True):
         some = own["standing"].eq(STANDINGS[0]).eq(is_filled).to_numpy()
         marks.dots(ax, numbers[name][some], y[some], zorder=3, **marks.look(i, is_filled))
@@ -186,7 +185,7 @@ def _pooled(frame: pd.DataFrame) -> pd.DataFrame:
     """Shares per criterion over all models; what no model knows is null."""
     frame = frame.reset_index()
     shares = ["agree", "rule_right", "judge_right"]
-    panels.need(frame, ["criterion", "n", "rule_yes", "judge_yes", *shares])
+    style.need(frame, ["criterion", "n", "rule_yes", "judge_yes", *shares])
     known = {name: frame[name].notna() * frame["n"] for name in shares}
     sums = frame.assign(**{name: frame[name] * frame["n"] for name in shares})
     sums = sums.groupby("criterion", sort=False)[["n", "rule_yes", "judge_yes", *shares]].sum(min_count=1)

@@ -6,11 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib import panels
-from lib.charts import marks
+from lib.figures import marks, style
 from lib.stats import curves
 
-COLUMNS = [*panels.KEYS, "tokens", "accuracy"]
+COLUMNS = [*style.KEYS, "tokens", "accuracy"]
 
 
 def spending(grades: pd.DataFrame) -> pd.DataFrame:
@@ -40,9 +39,9 @@ def accuracy_by_cost(frame: pd.DataFrame, models: Sequence[str] | None = None) -
     Raises:
         ValueError: an empty frame, a missing column, or positions of several units.
     """
-    panels.need(frame, COLUMNS)
-    shown = panels.places(frame, models)
-    figure, axes = panels.panels(frame, "accuracy", axis="tokens generated in all, those kept included")
+    style.need(frame, COLUMNS)
+    shown = style.places(frame, models)
+    figure, axes = style.panels(frame, "accuracy", axis="tokens generated in all, those kept included")
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for i, model in shown:
@@ -52,13 +51,13 @@ def accuracy_by_cost(frame: pd.DataFrame, models: Sequence[str] | None = None) -
         ax.set_ylim(-0.03, 1.03)
         marks.percent(ax.yaxis)
     full = marks.told("full thinking", filled=False)
-    panels.legend(figure, [*marks.names(shown), full])
+    style.legend(figure, [*marks.names(shown), full])
     return figure
 
 
 def _line(ax: Axes, rows: pd.DataFrame, i: int) -> None:
     cut, full = rows[rows["position"].notna()], rows[rows["position"].isna()]
-    ax.plot(cut["tokens"], cut["accuracy"], color=panels.colour(i), linewidth=0.9, alpha=0.7)
+    ax.plot(cut["tokens"], cut["accuracy"], color=style.colour(i), linewidth=0.9, alpha=0.7)
     sizes = [2 + 2.2 * place / max(1, len(cut) - 1) for place in range(len(cut))]  # later cuts are larger
     for size, x, y in zip(sizes, cut["tokens"], cut["accuracy"], strict=True):
         marks.dots(ax, [x], [y], **marks.look(i) | {"markersize": size})

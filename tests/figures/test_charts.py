@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import charts, figures, panels, paths
-from lib.charts import marks
+from lib import figures as charts
+from lib import paths
+from lib.figures import by_position, marks, style
 from lib.paper import numbers as reported
 
 MODELS = ["tiny-lrm-s", "tiny-lrm-m"]
@@ -101,7 +102,7 @@ WHOLE = {
     "one mode": lambda: charts.planted_and_detected(PLANTED[PLANTED["mode"].eq("panic")]),
     **{name: lambda paper=paper: charts.counterpart(paper, PUBLISHED, {}) for name, paper in charts.PAPER.items()},
 }
-SIZES = [(MODELS, ("end_thinking", "update"), ("tiny", "tiny-code")), (SIX, tuple(panels.INTERRUPTS)[:5], ("tiny",))]
+SIZES = [(MODELS, ("end_thinking", "update"), ("tiny", "tiny-code")), (SIX, tuple(style.INTERRUPTS)[:5], ("tiny",))]
 
 
 def clashes(figure):
@@ -134,7 +135,7 @@ def test_no_text_overlaps_another_or_leaves_the_page(name, models, interrupts, s
 def test_no_text_overlaps_in_charts_of_trust_and_of_the_paper(name):
     figure = WHOLE[name]()
     assert clashes(figure) == []
-    assert figure.get_figwidth() in (panels.COLUMN, panels.PAGE)
+    assert figure.get_figwidth() in (style.COLUMN, style.PAGE)
     assert figure.get_figheight() < 9  # a page is not longer
 
 
@@ -298,11 +299,11 @@ def test_two_drawings_save_the_same_bytes_and_the_caption(outputs):
     saved = []
     for study in ("a", "b"):
         for name in ("overview", "costs", "differences"):
-            figures.save(DRAW[name](differences(), MODELS), study, name, caption="What it shows.")
+            by_position.save(DRAW[name](differences(), MODELS), study, name, caption="What it shows.")
         saved.append({file.name: file.read_bytes() for file in paths.figures(study).iterdir()})
     assert saved[0] == saved[1] and len(saved[0]) == 12
     assert saved[0]["costs.txt"] == b"What it shows.\n"
-    figures.save(DRAW["costs"](differences(), MODELS), "a", "costs")
+    by_position.save(DRAW["costs"](differences(), MODELS), "a", "costs")
     assert not (paths.figures("a") / "costs.txt").exists()  # an old caption would be of another figure
 
 
@@ -319,5 +320,5 @@ def luminance(colour):
 
 
 def test_no_two_models_share_a_marker_and_every_colour_is_seen_on_white():
-    assert len(set(panels.MARKERS)) == len(panels.MARKERS) == len(panels.PALETTE)
-    assert max(map(luminance, panels.PALETTE)) < 0.5
+    assert len(set(style.MARKERS)) == len(style.MARKERS) == len(style.PALETTE)
+    assert max(map(luminance, style.PALETTE)) < 0.5
