@@ -104,8 +104,8 @@ override MIDTHOUGHT_WORKING_COPY := $(abspath $(MIDTHOUGHT_WORKING_COPY))
 export MIDTHOUGHT_OUTPUTS MIDTHOUGHT_WORKING_COPY
 OUT := $(MIDTHOUGHT_WORKING_COPY)/$(STUDY)
 # A step puts what it made there itself.
-PULL := $(PY) -m lib.store pull --new --study $(STUDY)
-PUSH := $(PY) -m lib.store push --study $(STUDY)
+PULL := $(PY) -m lib.pipeline.sync pull --new --study $(STUDY)
+PUSH := $(PY) -m lib.pipeline.sync push --study $(STUDY)
 else
 ifdef MIDTHOUGHT_OUTPUTS
 override MIDTHOUGHT_OUTPUTS := $(abspath $(MIDTHOUGHT_OUTPUTS))
@@ -143,7 +143,7 @@ reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far a
 	$(PULL)
 	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) results
 	$(PUSH)
-	$(PY) -m lib.notebook --report --study $(STUDY)
+	$(PY) -m lib.pipeline.notebook --report --study $(STUDY)
 
 results: $(LABELS)
 	@:
@@ -164,7 +164,7 @@ endef
 $(foreach 1,interrupts positions models,$(eval $(call LAST,$1)))
 FORCE:
 
-RUN = @$(PY) -m lib.notebook $(basename $(notdir $<)) --study $(STUDY)
+RUN = @$(PY) -m lib.pipeline.notebook $(basename $(notdir $<)) --study $(STUDY)
 lib = $(patsubst %,lib/%.py,paths schema families settings params tables $1)
 GRADING = $(call lib,answers/notation answers/units answers/latex answers/extract answers/equality answers/authors_rules answers/__init__ grade/math_workers cluster grade/cluster problems/code_tests grade/__init__) \
     $(wildcard lib/sandbox/*.py lib/confined/*.py)
@@ -216,23 +216,23 @@ report: $(STAMP)  ## Make static pages of a finished STUDY: outputs/STUDY/report
 
 archive: $(STAMP)  ## Pack a finished STUDY with all it was made from into outputs/STUDY.zip, or TO=file.zip
 	@$(PULL)
-	$(PY) -m lib.archive --study $(STUDY) --to $(or $(TO),$(OUT).zip $(STORE:%=--put %/$(STUDY).zip))
+	$(PY) -m lib.pipeline.archive --study $(STUDY) --to $(or $(TO),$(OUT).zip $(STORE:%=--put %/$(STUDY).zip))
 
 verify: $(STAMP)  ## Derive the results of STUDY, or of ARCHIVE=file.zip, again from its stored traces, and compare
 	@$(if $(ARCHIVE),,$(PULL))
-	$(PY) -m lib.verify $(if $(ARCHIVE),--archive $(ARCHIVE),--study $(STUDY))
+	$(PY) -m lib.pipeline.verify $(if $(ARCHIVE),--archive $(ARCHIVE),--study $(STUDY))
 
 pull: $(STAMP)  ## Bring STUDY from the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is here)
 push: $(STAMP)  ## Put STUDY into the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is there)
 pull push:
-	@$(PY) -m lib.store $@ --study $(STUDY)$(if $(FORCE), --force)
+	@$(PY) -m lib.pipeline.sync $@ --study $(STUDY)$(if $(FORCE), --force)
 
 plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
-	@$(PY) -m lib.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \
+	@$(PY) -m lib.pipeline.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \
 	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))'
 
 status: $(STAMP)  ## Tell what of STUDY is planned, running, done or failed (WATCH=1: again and again)
-	@$(PY) -m lib.progress --study $(STUDY) --models '$(if $(CAST),$(call commas,$(MODELS)))' \
+	@$(PY) -m lib.pipeline.status --study $(STUDY) --models '$(if $(CAST),$(call commas,$(MODELS)))' \
 	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))' $(if $(WATCH),--watch)
 
 scale: $(STAMP)  ## Compute what 100 models would take: requests, tokens, GPU hours, storage, cost (params/scale.yaml)
@@ -283,7 +283,7 @@ evaluate: $(STAMP)  ## Measure what the model cards state
 
 notebooks: $(STAMP)  ## Run each notebook as it is and store its outputs in notebooks/ (after a change; the default study)
 	@for notebook in $(basename $(notdir $(filter-out %.failed.ipynb %.partial.ipynb,$(wildcard notebooks/0*.ipynb)))); do
-	    $(PY) -m lib.notebook $$notebook --store
+	    $(PY) -m lib.pipeline.notebook $$notebook --store
 	done
 
 lab: $(STAMP)  ## Open the notebooks in JupyterLab

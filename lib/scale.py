@@ -1,6 +1,6 @@
 """Scale: what a hundred models on the whole benchmark would take, on paper: `python -m lib.scale`.
 
-Requests are counted as `lib.forecast` counts those of a study. Tokens, GPU hours, storage and cost follow from them and
+Requests are counted as `lib.pipeline.forecast` counts those of a study. Tokens, GPU hours, storage and cost follow from them and
 from `params/scale.yaml`, where every parameter has its unit and its source. Reading a prompt is bound by arithmetic,
 decoding by memory traffic: each step reads the weights once and the cache of all sequences.
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import forecast, params, paths, problems, rates, tables
+from lib import params, paths, problems, rates, tables
 from lib.interrupts import plan
 from lib.params.settings import Interrupt, Study
+from lib.pipeline import forecast
 from lib.rates import Rates, Size
 
 DOCUMENT = paths.ROOT / "docs" / "scale.md"

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import params, paths, provenance, site
+from lib import params, paths, site
 from lib.explorer.records import Case
+from lib.pipeline import provenance
 from lib.site import SiteError, __main__, books, found, held
 from tests.fakes import finished_study
 from tests.fakes.finished_study import CAPTION, COLUMNS, MODEL, ROWS, STUDY, TITLE
@@ -166,7 +167,7 @@ def test_a_report_takes_the_place_of_an_older_one_as_a_whole(outputs, tmp_path, 
 def test_a_report_that_fails_leaves_the_old_one(outputs, tmp_path, quick, monkeypatch):
     made = site.build(STUDY, tmp_path / "made")
     before = contents(made)
-    monkeypatch.setattr("lib.provenance.steps", lambda _: 1 / 0)
+    monkeypatch.setattr("lib.pipeline.provenance.steps", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         site.build(STUDY, made)
     assert contents(made) == before

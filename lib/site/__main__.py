@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from lib import params, paths, provenance, site, tables
+from lib import params, paths, site, tables
+from lib.pipeline import provenance
 
 
 def main() -> None:

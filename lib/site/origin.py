@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from lib import params, provenance
+from lib import params
 from lib.params.settings import Study
+from lib.pipeline import provenance
 
 
 def told(study: Study, models: Sequence[str]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def notebook(runs: int, size: float) -> Iterator[Row]:
     file = str(paths.NOTEBOOKS / f"{NAME}.ipynb")
     with TemporaryDirectory() as folder:
         works = {
-            "papermill": lambda turn: _run(folder, "-m", "lib.notebook", NAME, "--study", STUDY),
+            "papermill": lambda turn: _run(folder, "-m", "lib.pipeline.notebook", NAME, "--study", STUDY),
             "plain": lambda turn: _run(folder, "-c", PLAIN, file, STUDY),
         }
         took = clock.in_turns(works, runs, warm=False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lib import __version__, machine, paths
-from lib.provenance import PACKAGES
+from lib.pipeline.provenance import PACKAGES
 from tests.bench import rows
 from tests.bench.rows import Row
 

@@ -9,7 +9,7 @@ import pytest
 from lib import answers as graded
 from lib import paths, stats, tables
 from lib.engine import Engine
-from lib.provenance import PACKAGES
+from lib.pipeline.provenance import PACKAGES
 from tests.bench import answers, clock, draws, rows, storage, stored, suite, sweeps
 from tests.bench.rows import Limit, Row
 

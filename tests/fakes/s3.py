@@ -11,7 +11,7 @@ import fsspec
 import httpx
 import pytest
 
-from lib.objects import Objects
+from lib.pipeline.remote import Objects
 
 KEYS = {"AWS_ACCESS_KEY_ID": "FAKE-KEY-ID-0001", "AWS_SECRET_ACCESS_KEY": "FAKE-SECRET-0001"}
 

@@ -7,7 +7,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from lib import grade, interrupts, notebook, params, paths, schema, tables
+from lib import grade, interrupts, params, paths, schema, tables
+from lib.pipeline import notebook
 
 STUDY, MODEL = "smoke", "tiny-lrm-s"
 STEPS = [

@@ -7,9 +7,10 @@ import threading
 import pandas as pd
 import pytest
 
-from lib import machine, params, paths, provenance
+from lib import machine, params, paths
 from lib.params.settings import Model
-from lib.provenance import ProvenanceError
+from lib.pipeline import provenance
+from lib.pipeline.provenance import ProvenanceError
 
 
 def local(folder) -> Model:

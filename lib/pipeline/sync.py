@@ -1,8 +1,8 @@
-"""Results in an object store: `MIDTHOUGHT_OUTPUTS=s3://bucket/folder python -m lib.store pull --study tiny`.
+"""Results in an object store: `MIDTHOUGHT_OUTPUTS=s3://bucket/folder python -m lib.pipeline.sync pull --study tiny`.
 
 The pipeline needs a disk: make compares times, runs hold locks, tables are renamed into place. So it works on a copy,
 which is pulled before a run, and pushed after each step that ended well; parts are pushed while a step runs, so that a
-machine that is lost loses a minute of what its models wrote. `lib.sharing` tells what happens where two machines run
+machine that is lost loses a minute of what its models wrote. `lib.pipeline.sharing` tells what happens where two machines run
 the same study.
 """
 
@@ -12,10 +12,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lib import params, paths, sharing, tables
-from lib.mirror import MirrorError, Plan
-from lib.objects import ObjectsError
-from lib.sharing import PARTS, Moved, SharingError
+from lib import params, paths, tables
+from lib.pipeline import sharing
+from lib.pipeline.mirror import MirrorError, Plan
+from lib.pipeline.remote import ObjectsError
+from lib.pipeline.sharing import PARTS, Moved, SharingError
 
 SECONDS = 60.0  # between two looks for new parts
 SHOWN = 5  # names of conflicts

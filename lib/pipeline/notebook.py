@@ -1,4 +1,4 @@
-"""Run a notebook of the study headlessly: `python -m lib.notebook 03_initial --study tiny --model tiny-lrm-s`.
+"""Run a notebook of the study headlessly: `python -m lib.pipeline.notebook 03_initial --study tiny --model tiny-lrm-s`.
 
 The executed notebook appears under its name only when every cell has run; a failed run leaves `<name>.failed.ipynb`
 to look into, one line that names the cause, and an exit code other than 0.
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import __version__, interrupts, machine, params, paths, provenance
+from lib import __version__, interrupts, machine, params, paths
 from lib.engine import gpus
+from lib.pipeline import provenance
+from lib.pipeline.sync import kept
 from lib.progress_bar import PROGRESS
-from lib.store import kept
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -68,7 +69,7 @@ def store(name: str) -> Path:
 
 @contextmanager
 def _running(target: Path) -> Iterator[None]:
-    """Say beside an executed notebook who makes it, for `lib.progress` to tell."""
+    """Say beside an executed notebook who makes it, for `lib.pipeline.status` to tell."""
     target.parent.mkdir(parents=True, exist_ok=True)
     told = target.with_name(f".{target.stem}.running")
     told.write_text(machine.process())

@@ -22,9 +22,10 @@ from contextlib import contextmanager
 
 from filelock import FileLock
 
-from lib import mirror, objects, paths, progress_bar, tables
-from lib.mirror import Copy, Plan, There, Version
-from lib.objects import Objects, ObjectsError
+from lib import paths, progress_bar, tables
+from lib.pipeline import mirror, remote
+from lib.pipeline.mirror import Copy, Plan, There, Version
+from lib.pipeline.remote import Objects, ObjectsError
 
 PARTS = "parts/"
 
@@ -180,7 +181,7 @@ def _send(copy: Copy, store: Objects, here: dict[str, Version], names: list[str]
                 raise  # else it was removed meanwhile, as parts are when they are merged into one
 
     with progress_bar.bar(sum(here[name].bytes for name in names), "B", f"to {store.url}") as bar:
-        objects.side_by_side(put, names)
+        remote.side_by_side(put, names)
 
 
 def _bring(copy: Copy, store: Objects, found: There, times: dict[str, int], names: list[str]) -> None:
@@ -197,7 +198,7 @@ def _bring(copy: Copy, store: Objects, found: There, times: dict[str, int], name
             os.utime(file.fileno(), ns=(times[name], times[name]))
 
     with progress_bar.bar(sum(found.versions[name].bytes for name in names), "B", f"from {store.url}") as bar:
-        objects.side_by_side(get, names)
+        remote.side_by_side(get, names)
 
 
 def _times(chosen: list[str], plan: Plan, here: dict[str, Version], found: There, now: Sources) -> dict[str, int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from lib import paths
-from lib.sealed import PLAIN
+from lib.pipeline.unpack import PLAIN
 
 FIRST = "05"  # number of the first notebook that computes from stored tables alone
 ALWAYS = ("05_grade", "06_failure_modes")
@@ -162,7 +162,7 @@ def _silence(bench: Path, study: str, results: Path) -> None:
 
 
 def _run(bench: Path, name: str, study: str, model: str | None, more: list[str]) -> None:
-    command = [sys.executable, "-m", "lib.notebook", name, "--study", study, *more]
+    command = [sys.executable, "-m", "lib.pipeline.notebook", name, "--study", study, *more]
     command += ["--model", model] if model else []
     unset = (paths.OUTPUTS_VARIABLE, "JUPYTER_PATH", "PYTHONDONTWRITEBYTECODE")
     own = {key: value for key, value in os.environ.items() if key not in unset}

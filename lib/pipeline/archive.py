@@ -1,4 +1,4 @@
-"""Archive a study in one file: `python -m lib.archive --study tiny --to tiny.zip`, or `--to s3://bucket/tiny.zip`.
+"""Archive a study in one file: `python -m lib.pipeline.archive --study tiny --to tiny.zip`, or `--to s3://bucket/tiny.zip`.
 
 It holds what is needed to derive 05 and 06 again without an engine, and to read what was found: parameters, tables,
 completions, summaries, figures, executed notebooks, provenance, and a manifest with a checksum of each. Equal files
@@ -13,10 +13,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lib import leaks, objects, params, paths, provenance, tables
-from lib.objects import ObjectsError
+from lib import params, paths, tables
 from lib.params.settings import Study
-from lib.sealed import FORMAT, MANIFEST, RESULTS, checksum
+from lib.pipeline import leaks, provenance, remote
+from lib.pipeline.remote import ObjectsError
+from lib.pipeline.unpack import FORMAT, MANIFEST, RESULTS, checksum
 
 DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell: the time of packing is nobody's business
 LEVEL = 6
@@ -131,11 +132,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             name, urls = Path(args.to).name, [url for url in (args.to, args.put) if paths.is_url(url)]
             for url in urls:
-                objects.at(url)  # what is wrong with it is told before the packing
+                remote.at(url)  # what is wrong with it is told before the packing
             file = Path(folder, name) if paths.is_url(args.to) else Path(args.to)
             held = pack(args.study, file)
             for url in urls:
-                objects.send(file, url)
+                remote.send(file, url)
             told = f"{len(held)} files, {file.stat().st_size / 2**20:.1f} MiB", checksum(file.read_bytes())
     except known as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lib import archive, leaks, paths, sealed
-from lib.archive import ArchiveError
-from lib.sealed import FORMAT, MANIFEST, SealedError, checksum
+from lib import paths
+from lib.pipeline import archive, leaks, unpack
+from lib.pipeline.archive import ArchiveError
+from lib.pipeline.unpack import FORMAT, MANIFEST, SealedError, checksum
 from tests.fakes.study import MODEL, STUDY, write_params, write_tables
 
 
@@ -43,20 +44,20 @@ def test_an_archive_holds_what_is_needed_and_unpacks_to_the_same_files(fake, tmp
     }
     parts = {name for name in held if name.startswith(f"outputs/{STUDY}/parts/{MODEL}/")}
     assert set(held) == expected | parts and len(parts) == 1
-    manifest = sealed.unpack(tmp_path / "a.zip", tmp_path / "unpacked")
+    manifest = unpack.unpack(tmp_path / "a.zip", tmp_path / "unpacked")
     assert manifest["study"] == STUDY and set(manifest["members"]) == set(held)
     for name, file in held.items():
         assert (tmp_path / "unpacked" / name).read_bytes() == file.read_bytes()
     assert len(list((tmp_path / "unpacked").rglob("*.*"))) == len(held)
 
 
-@pytest.mark.parametrize(("folder", "ending"), [(of, end) for of, ends in sealed.RESULTS.items() for end in ends])
+@pytest.mark.parametrize(("folder", "ending"), [(of, end) for of, ends in unpack.RESULTS.items() for end in ends])
 def test_each_kind_of_file_that_is_packed_is_unpacked_too(fake, tmp_path, folder, ending):
     file = fake / folder / f"one{ending}"
     file.parent.mkdir(exist_ok=True)
     file.write_bytes((fake / "tables" / "problems.parquet").read_bytes() if ending == ".parquet" else b"1")
     archive.pack(STUDY, tmp_path / "a.zip")
-    assert f"outputs/{STUDY}/{folder}/one{ending}" in sealed.unpack(tmp_path / "a.zip")["members"]
+    assert f"outputs/{STUDY}/{folder}/one{ending}" in unpack.unpack(tmp_path / "a.zip")["members"]
 
 
 def test_equal_files_give_equal_bytes(fake, tmp_path):
@@ -140,7 +141,7 @@ def faults(file: Path, tmp_path: Path) -> list[str]:
     """What is told of an archive, after a look that nothing was written anywhere."""
     folder = tmp_path / "in" / "unpacked"
     with pytest.raises(SealedError) as caught:
-        sealed.unpack(file, folder)
+        unpack.unpack(file, folder)
     assert not folder.exists() and not list(tmp_path.rglob("evil*"))
     lines = str(caught.value).splitlines()
     assert all(line.startswith(f"{file.name}: ") for line in lines)
@@ -148,7 +149,7 @@ def faults(file: Path, tmp_path: Path) -> list[str]:
 
 
 def test_a_sound_archive_is_unpacked(tmp_path):
-    sealed.unpack(made(tmp_path / "a.zip", GOOD), tmp_path / "out")
+    unpack.unpack(made(tmp_path / "a.zip", GOOD), tmp_path / "out")
     assert {str(f.relative_to(tmp_path / "out")) for f in (tmp_path / "out").rglob("*.*")} == set(GOOD)
 
 
@@ -218,7 +219,7 @@ def test_wherever_an_archive_is_cut_or_a_byte_changed_it_is_told_in_a_line(tmp_p
         assert len(faults(file, tmp_path)) >= 1
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
         try:
-            manifest = sealed.unpack(file)
+            manifest = unpack.unpack(file)
         except SealedError:
             continue
         with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as packed:  # times and the like hold nothing that counts
@@ -253,6 +254,6 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_read_no_further_than_listed
     name = "outputs/fake/tables/evil.csv"
     file = made(tmp_path / "a.zip", {**GOOD, name: bytes(2**24)}, {**GOOD, name: b"0"})
     read = []
-    monkeypatch.setattr(sealed, "checksum", lambda data: read.append(len(data)) or checksum(data))
+    monkeypatch.setattr(unpack, "checksum", lambda data: read.append(len(data)) or checksum(data))
     assert faults(file, tmp_path) == [f"{name}: altered, not the 1 bytes that the manifest tells"]
     assert max(read) < 1000

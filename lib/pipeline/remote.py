@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lib import leaks, paths, progress_bar, tables
+from lib import paths, progress_bar, tables
+from lib.pipeline import leaks
 
 # Where an object appears whole or not at all; elsewhere it is written under another name and renamed.
 WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"}

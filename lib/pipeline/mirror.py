@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from lib import tables
-from lib.objects import Listed, Objects
-from lib.sealed import PLAIN, RESULTS
+from lib.pipeline.remote import Listed, Objects
+from lib.pipeline.unpack import PLAIN, RESULTS
 
-OWN = ".midthought"  # folder of what only this and `lib.sharing` read, in the store and in the working copy
+OWN = ".midthought"  # folder of what only this and `lib.pipeline.sharing` read, in the store and in the working copy
 FORMAT = "midthought store 1"
 PROVENANCE = "provenance.json"
 LAST = {f"tables/.{what}" for what in ("interrupts", "positions", "models")}  # what the Makefile was asked for last

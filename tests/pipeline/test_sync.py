@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from lib import archive, mirror, notebook, objects, params, paths, sealed, sharing, store, tables, verify
+from lib import params, paths, tables
 from lib.engine import store as parts
-from lib.mirror import MirrorError
-from lib.objects import Objects, ObjectsError
-from lib.sharing import SharingError, Sources
+from lib.pipeline import archive, mirror, notebook, remote, sharing, sync, unpack, verify
+from lib.pipeline.mirror import MirrorError
+from lib.pipeline.remote import Objects, ObjectsError
+from lib.pipeline.sharing import SharingError, Sources
 from tests.fakes import s3 as stores
 from tests.fakes.study import MODEL, STUDY, write_params, write_tables
 
@@ -375,7 +376,7 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(study, on, server):
 
 def test_parts_go_while_a_step_runs_and_the_rest_when_it_ended_well(study, url, capsys):
     there = Objects(f"{url}/{STUDY}")
-    with pytest.raises(KeyError), store.kept(STUDY, seconds=0.05):
+    with pytest.raises(KeyError), sync.kept(STUDY, seconds=0.05):
         end = time.monotonic() + WAIT
         while not any(name.startswith("parts/") for name in there.listed()) and time.monotonic() < end:
             time.sleep(0.05)
@@ -383,7 +384,7 @@ def test_parts_go_while_a_step_runs_and_the_rest_when_it_ended_well(study, url, 
         raise KeyError("a cell failed")
     names = {name for name in there.listed() if mirror.mirrored(name)}
     assert names and all(name.startswith("parts/") for name in names)
-    with store.kept(STUDY):
+    with sync.kept(STUDY):
         pass
     assert {name for name in there.listed() if mirror.mirrored(name)} == set(held(study))
     told = capsys.readouterr().err.splitlines()
@@ -392,7 +393,7 @@ def test_parts_go_while_a_step_runs_and_the_rest_when_it_ended_well(study, url, 
 
 def test_a_store_that_fails_fails_no_step(study, monkeypatch, capsys):
     monkeypatch.setenv(paths.OUTPUTS_VARIABLE, "s3://no-such-bucket-here/results")
-    with store.kept(STUDY):
+    with sync.kept(STUDY):
         pass
     told = set(capsys.readouterr().err.splitlines())
     assert len(told) == 1 and "no such bucket" in told.pop()
@@ -412,7 +413,7 @@ def command(what: str, study: str = STUDY) -> None:
     """Run the command as a shell would; it ends as the process would."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["store", what, "--study", study])
-        store.main()
+        sync.main()
 
 
 @pytest.mark.parametrize(
@@ -519,14 +520,14 @@ def test_an_archive_goes_to_a_store_and_is_verified_from_there(study, s3, tmp_pa
     archive.main()
     name, told = capsys.readouterr().out.splitlines()
     assert re.fullmatch(rf"fake\.zip: \d+ files, \d+\.\d MiB, put to {to}", name)
-    objects.fetch(to, tmp_path / "back.zip", 2**30)
-    assert told == f"sha256 {sealed.checksum((tmp_path / 'back.zip').read_bytes())}"
+    remote.fetch(to, tmp_path / "back.zip", 2**30)
+    assert told == f"sha256 {unpack.checksum((tmp_path / 'back.zip').read_bytes())}"
     monkeypatch.setattr(sys, "argv", ["verify", "--archive", to, "--checksums"])
     verify.main()
     assert re.match(r"fake\.zip: \d+ files as the manifest of study fake has them", capsys.readouterr().out)
     monkeypatch.setattr(sys, "argv", ["verify", "--archive", to])
     seen = []
-    monkeypatch.setattr(verify, "archive", lambda file: seen.append(sealed.unpack(file)["study"]) or ([], []))
+    monkeypatch.setattr(verify, "archive", lambda file: seen.append(unpack.unpack(file)["study"]) or ([], []))
     with pytest.raises(SystemExit) as caught:
         verify.main()
     assert (caught.value.code, seen) == (0, [STUDY])
@@ -542,10 +543,10 @@ def test_an_archive_is_kept_here_and_put_there_as_well(study, s3, tmp_path, monk
 def test_an_archive_from_a_store_is_fetched_no_further_than_allowed(s3, tmp_path, monkeypatch):
     Objects(s3).write("bomb.zip", bytes(5000))
     with pytest.raises(ObjectsError, match=r"bomb\.zip: larger than expected, 5,000 bytes of 4,000 at most$"):
-        objects.fetch(f"{s3}/bomb.zip", tmp_path / "bomb.zip", 4000)
+        remote.fetch(f"{s3}/bomb.zip", tmp_path / "bomb.zip", 4000)
     monkeypatch.setattr(Objects, "size", lambda self, name: 10)  # FAKE: a store that lies about it
     with pytest.raises(ObjectsError, match=r"bomb\.zip: larger than expected"):
-        objects.fetch(f"{s3}/bomb.zip", tmp_path / "bomb.zip", 4000)
+        remote.fetch(f"{s3}/bomb.zip", tmp_path / "bomb.zip", 4000)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -595,9 +596,9 @@ def test_make_pulls_runs_on_the_working_copy_and_pushes(environment, on):
     copy = on("a").parent
     said = make(environment, "reproduce").splitlines()
     ran = [line.split("-m ", 1)[1] for line in said if " -m lib." in line]
-    assert ran[0] == "lib.store pull --new --study tiny"
-    assert ran[-2:] == ["lib.store push --study tiny", "lib.notebook --report --study tiny"]
-    assert len([line for line in ran if line.startswith("lib.notebook 0")]) > 6
+    assert ran[0] == "lib.pipeline.sync pull --new --study tiny"
+    assert ran[-2:] == ["lib.pipeline.sync push --study tiny", "lib.pipeline.notebook --report --study tiny"]
+    assert len([line for line in ran if line.startswith("lib.pipeline.notebook 0")]) > 6
     assert f"{copy}/tiny/tables/.models" in "\n".join(said)
 
 
@@ -606,13 +607,13 @@ def test_make_knows_the_working_copy_and_the_archive_in_the_store(environment, o
     monkeypatch.delenv(paths.COPY_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     file = f"{paths.outputs()}/tiny.zip"
-    assert f"lib.archive --study tiny --to {file} --put {url}/tiny.zip\n" in make(environment, "archive")
-    assert "lib.archive --study tiny --to s3://b/x.zip\n" in make(environment, "archive", "TO=s3://b/x.zip")
-    assert "lib.verify --archive s3://b/x.zip\n" in make(environment, "verify", "ARCHIVE=s3://b/x.zip")
-    assert "lib.store pull --study tiny --force\n" in make(environment, "pull", "FORCE=1")
-    assert "lib.store push --study tiny\n" in make(environment, "push")
+    assert f"lib.pipeline.archive --study tiny --to {file} --put {url}/tiny.zip\n" in make(environment, "archive")
+    assert "lib.pipeline.archive --study tiny --to s3://b/x.zip\n" in make(environment, "archive", "TO=s3://b/x.zip")
+    assert "lib.pipeline.verify --archive s3://b/x.zip\n" in make(environment, "verify", "ARCHIVE=s3://b/x.zip")
+    assert "lib.pipeline.sync pull --study tiny --force\n" in make(environment, "pull", "FORCE=1")
+    assert "lib.pipeline.sync push --study tiny\n" in make(environment, "push")
     monkeypatch.delenv(paths.OUTPUTS_VARIABLE)
-    assert "lib.store" not in make(environment, "reproduce") + make(environment, "archive")
+    assert "lib.pipeline.sync" not in make(environment, "reproduce") + make(environment, "archive")
     assert make(environment, "archive").strip().endswith(" --to outputs/tiny.zip")
 
 
@@ -648,16 +649,16 @@ def finished(folder: Path, environment: Path, since: int) -> None:
 def test_after_a_pull_make_has_nothing_to_do_and_runs_all_where_the_sources_differ(environment, on, monkeypatch):
     own, hour = sharing.sources(), 3600 * 10**9
     finished(on("a").with_name("tiny"), environment, own.oldest - hour)
-    assert "lib.notebook" in make(environment, "results")  # as these sources are of a later checkout
+    assert "lib.pipeline.notebook" in make(environment, "results")  # as these sources are of a later checkout
     with monkeypatch.context() as patch:  # as on the machine that made it
         patch.setattr(sharing, "sources", lambda: Sources(own.digest, own.oldest - 3 * hour, own.oldest - 2 * hour))
         assert len(sharing.push("tiny").names) > 20
     on("b")
     sharing.pull("tiny")
-    assert "lib.notebook" not in make(environment, "results")
+    assert "lib.pipeline.notebook" not in make(environment, "results")
     on("c")
     with monkeypatch.context() as patch:
         patch.setattr(sharing, "sources", lambda: Sources("other", own.oldest, own.newest))
         sharing.pull("tiny")
     said = make(environment, "results")
-    assert all(f"lib.notebook {file.stem}" in said for file in paths.NOTEBOOKS.glob("0*.ipynb"))
+    assert all(f"lib.pipeline.notebook {file.stem}" in said for file in paths.NOTEBOOKS.glob("0*.ipynb"))

@@ -6,8 +6,9 @@ import sys
 import pandas as pd
 import pytest
 
-from lib import engine, forecast, markup, params, paths, problems, tables, updates
+from lib import engine, markup, params, paths, problems, tables, updates
 from lib.interrupts import plan
+from lib.pipeline import forecast
 
 MODEL = "tiny-lrm-m"
 
@@ -72,7 +73,7 @@ def test_the_published_grid_is_planned_without_a_gpu(outputs):
 
 
 def test_the_command_tells_sums_and_what_they_rest_on(outputs):
-    command = [sys.executable, "-m", "lib.forecast", "--study", "paper", "--thought", "5000"]
+    command = [sys.executable, "-m", "lib.pipeline.forecast", "--study", "paper", "--thought", "5000"]
     done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
     assert "12 notebook runs, 220,896 requests" in done.stdout
     assert "thoughts of 5000 tokens assumed (03 has not run)" in done.stdout

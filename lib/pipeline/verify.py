@@ -1,4 +1,4 @@
-"""Verify a study's results: `python -m lib.verify --study tiny`, or `--archive tiny.zip` on any machine.
+"""Verify a study's results: `python -m lib.pipeline.verify --study tiny`, or `--archive tiny.zip` on any machine.
 
 An archive may be in an object store: `--archive s3://bucket/tiny.zip`.
 
@@ -16,11 +16,12 @@ from pathlib import Path
 
 import yaml
 
-from lib import differences, objects, params, paths, provenance, rederive, sealed, tables
-from lib.differences import Difference
-from lib.objects import ObjectsError
-from lib.rederive import RederiveError
-from lib.sealed import SealedError
+from lib import params, paths, tables
+from lib.pipeline import compare, provenance, rederive, remote, unpack
+from lib.pipeline.compare import Difference
+from lib.pipeline.rederive import RederiveError
+from lib.pipeline.remote import ObjectsError
+from lib.pipeline.unpack import SealedError
 
 LARGEST = 64 * 2**30  # bytes of an archive that is fetched; less where the disk has less
 
@@ -56,7 +57,7 @@ def archive(file: Path, again: bool = True) -> tuple[list[str], list[Difference]
     """
     with tempfile.TemporaryDirectory() as folder:
         bench, unpacked = Path(folder, "bench"), Path(folder, "unpacked")
-        manifest = sealed.unpack(file, unpacked if again else None)
+        manifest = unpack.unpack(file, unpacked if again else None)
         if not again:
             return [], []
         _expect_safe(file.name, unpacked, manifest["study"])
@@ -75,7 +76,7 @@ def told_of_code(manifest: dict) -> str | None:
 def _compared(name: str, results: Path, parameters: Path, bench: Path) -> tuple[list[str], list[Difference]]:
     fresh = rederive.rederive(name, results, parameters, bench)
     names = rederive.made(results, fresh)
-    return names, differences.between(results, fresh, names)
+    return names, compare.between(results, fresh, names)
 
 
 def _expect_safe(file: str, unpacked: Path, name: str) -> None:
@@ -97,13 +98,13 @@ def _here(place: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, place.rsplit("/", 1)[-1] or "archive")
-        objects.fetch(place, file, min(LARGEST, shutil.disk_usage(folder).free))
+        remote.fetch(place, file, min(LARGEST, shutil.disk_usage(folder).free))
         yield file
 
 
 def _archived(file: Path, again: bool) -> tuple[list[str], list[Difference]]:
     """As `archive`; what the archive is is told first."""
-    manifest = sealed.unpack(file)
+    manifest = unpack.unpack(file)
     print(f"{file.name}: {len(manifest['members'])} files as the manifest of study {manifest['study']} has them")
     if other := told_of_code(manifest):
         print(f"{file.name}: {other}")

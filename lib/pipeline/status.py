@@ -1,4 +1,4 @@
-"""Progress: what of a study is planned, running, done and failed: `python -m lib.progress --study tiny`.
+"""Progress: what of a study is planned, running, done and failed: `python -m lib.pipeline.status --study tiny`.
 
 It only looks: at the tables and executed notebooks, at the completions in parts/, and at the small hidden files in
 which a run says who it is. Nothing is made, no lock is taken, and no engine is needed. That a table is there does not
@@ -17,8 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lib import forecast, machine, params, paths, problems
+from lib import machine, params, paths, problems
 from lib.params.settings import Study
+from lib.pipeline import forecast
 
 TABLES = {
     "01_load": ["problems"],

@@ -1,4 +1,4 @@
-"""Forecasts: what a study will run, before anything runs: `python -m lib.forecast --study paper`.
+"""Forecasts: what a study will run, before anything runs: `python -m lib.pipeline.forecast --study paper`.
 
 Neither a GPU nor the engine is needed. What tables of the study are there are counted; what is not there yet is taken
 from the sizes of the benchmarks, every problem with one update of each kind. Tokens are counted with the model's

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import archive, differences, paths, rederive, sealed, tables, verify
-from lib.rederive import RederiveError
-from lib.sealed import SealedError
+from lib import paths, tables
+from lib.pipeline import archive, compare, rederive, unpack, verify
+from lib.pipeline.rederive import RederiveError
+from lib.pipeline.unpack import SealedError
 from tests.fakes.study import MODEL, STUDY, write_params, write_results, write_tables
 
 
@@ -78,7 +79,7 @@ def other(derived, tmp_path) -> Path:
 
 
 def told(results: Path, other: Path) -> list[str]:
-    return [str(difference) for difference in differences.between(results, other, rederive.made(results, other))]
+    return [str(difference) for difference in compare.between(results, other, rederive.made(results, other))]
 
 
 def test_equal_results_have_no_differences(results, other):
@@ -122,7 +123,7 @@ def changed(other: Path, **values) -> None:
 def test_walls_of_another_machine_are_told_and_are_no_difference_in_results(derived, results, other):
     changed(other, sandbox="bubblewrap", reason="wrong answer")
     stored = derived / "outputs" / STUDY
-    found = differences.between(stored, other, [f"tables/{MODEL}/grades.parquet"])
+    found = compare.between(stored, other, [f"tables/{MODEL}/grades.parquet"])
     assert [(difference.counts, difference.told) for difference in found] == [
         (True, 'row tiny/0000~original~0, column reason: stored null, now "wrong answer"; 1 rows differ'),
         (False, 'row tiny/0000~original~0, column sandbox: stored null, now "bubblewrap"; 1 rows differ'),
@@ -131,8 +132,8 @@ def test_walls_of_another_machine_are_told_and_are_no_difference_in_results(deri
 
 def test_the_same_rows_in_other_bytes_are_no_difference(results, other):
     name = f"tables/{MODEL}/grades.parquet"
-    rows = differences.pq.ParquetFile(other / name).read()
-    differences.pq.write_table(rows, other / name, compression="none")
+    rows = compare.pq.ParquetFile(other / name).read()
+    compare.pq.write_table(rows, other / name, compression="none")
     assert told(results, other) == [f"{name}: the same rows in other bytes (no difference in results)"]
 
 
@@ -151,7 +152,7 @@ def test_a_line_of_a_summary_is_told(results, other, text, line):
         (other / "summary" / "a.csv").write_text(text)
     assert told(results, other) == ([f"summary/a.csv: {line}"] if line else [])
     if text is None:
-        (derived_alone,) = differences.between(other, results, ["summary/a.csv"])
+        (derived_alone,) = compare.between(other, results, ["summary/a.csv"])
         assert str(derived_alone) == "summary/a.csv: derived, but not stored"
 
 
@@ -253,7 +254,7 @@ def test_checksums_alone_run_nothing(tmp_path, monkeypatch):
     archive.pack(STUDY, tmp_path / "a.zip")
     monkeypatch.setattr(rederive, "rederive", lambda *given: pytest.fail("ran"))
     assert verify.archive(tmp_path / "a.zip", again=False) == ([], [])
-    manifest = sealed.unpack(tmp_path / "a.zip")
+    manifest = unpack.unpack(tmp_path / "a.zip")
     assert verify.told_of_code(manifest) is None
     told = verify.told_of_code(manifest | {"code": {"version": "0.0.1", "code": "x", "commit": None}})
     assert told == "packed with other code: version 0.0.1, commit not known"

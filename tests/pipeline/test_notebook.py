@@ -9,8 +9,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from lib import notebook, params, paths
-from lib.notebook import NotebookError
+from lib import params, paths
+from lib.pipeline import notebook
+from lib.pipeline.notebook import NotebookError
 
 PARAMETERS = 'study: str = "tiny"  # a study\nmodel: str = "none"  # a model'
 
@@ -97,7 +98,7 @@ def test_a_missing_notebook_is_named(write):
 
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    done = [sys.executable, "-m", "lib.notebook", *arguments]
+    done = [sys.executable, "-m", "lib.pipeline.notebook", *arguments]
     return subprocess.run(done, cwd=paths.ROOT, env=os.environ | variables, capture_output=True, text=True)
 
 

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from lib import forecast, machine, params, paths, progress
+from lib import machine, params, paths
 from lib.engine import Completion
 from lib.engine import store as parts
+from lib.pipeline import forecast, status
 
 STUDY, MODEL = "smoke", "tiny-lrm-s"
 
 
 def looked(study: str = STUDY) -> dict[str, dict]:
-    frame = progress.progress(params.load_study(study, models=[MODEL]))
+    frame = status.progress(params.load_study(study, models=[MODEL]))
     return {row["notebook"]: row for row in frame.to_dict("records")}
 
 
@@ -58,10 +59,10 @@ def gone() -> str:
 def test_a_study_that_never_ran_is_told_and_nothing_is_made(outputs):
     for name in ("paper", "tiny", "smoke"):
         study = params.load_study(name)
-        frame = progress.progress(study)
+        frame = status.progress(study)
         assert set(frame["state"]) == {"waiting"} and frame["done"].sum() == 0
         assert frame["planned"].sum() == forecast.forecast(study)["requests"].sum()
-        assert "0 of " in progress.tell(frame)
+        assert "0 of " in status.tell(frame)
     assert list(outputs.iterdir()) == []
 
 
@@ -126,7 +127,7 @@ def test_a_run_that_writes_has_a_rate_and_an_end(outputs):
         for i, file in enumerate(new):  # as if two seconds lay between one and the next
             file.rename(file.with_name(f"{start + i * 2 * 10**9:020d}-{file.name.split('-')[1]}"))
         row = looked()["03_initial"]
-        told = progress.tell(progress.progress(params.load_study(STUDY, models=[MODEL])))
+        told = status.tell(status.progress(params.load_study(STUDY, models=[MODEL])))
     assert row["per_second"] == pytest.approx(1.0)  # the first is left out: four completions in four seconds
     assert row["left"] == pytest.approx(row["planned"] - 10)
     minutes = round(row["left"] / 60)
@@ -149,14 +150,14 @@ def test_what_was_asked_for_last_is_what_is_planned(outputs):
     (folder / ".models").write_text("tiny-lrm-m tiny-lrm-s\n")
     (folder / ".interrupts").write_text("--interrupts=speed_up\n")
     (folder / ".positions").write_text("\n")
-    study = progress.asked(STUDY, models="", interrupts="", positions="")
+    study = status.asked(STUDY, models="", interrupts="", positions="")
     assert (study.models, study.interrupts) == (("tiny-lrm-m", "tiny-lrm-s"), ("speed_up",))
     assert study.positions == params.load_study(STUDY).positions
-    assert progress.asked(STUDY, models="tiny-lrm-m").models == ("tiny-lrm-m",)
+    assert status.asked(STUDY, models="tiny-lrm-m").models == ("tiny-lrm-m",)
 
 
 def test_a_notebook_says_that_it_runs_and_no_longer_when_it_has(outputs, monkeypatch):
-    from lib import notebook
+    from lib.pipeline import notebook
 
     seen = []
 
@@ -173,7 +174,7 @@ def test_a_notebook_says_that_it_runs_and_no_longer_when_it_has(outputs, monkeyp
 
 
 def test_the_command_tells_a_table_and_misspelt_studies_in_one_line(outputs):
-    command = [sys.executable, "-m", "lib.progress", "--study"]
+    command = [sys.executable, "-m", "lib.pipeline.status", "--study"]
     done = subprocess.run([*command, STUDY], cwd=paths.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "03_initial" in done.stdout and "notebook runs: " in done.stdout
@@ -189,9 +190,9 @@ def test_a_watch_ends_when_all_is_done(outputs, monkeypatch, capsys):
         looks.append(notebook)
         return ("done", "") if len(looks) > 6 else ("waiting", "")
 
-    monkeypatch.setattr(progress, "_state", state)
-    monkeypatch.setattr(progress, "LOGGED", 0.0)
-    progress.watch(study)
+    monkeypatch.setattr(status, "_state", state)
+    monkeypatch.setattr(status, "LOGGED", 0.0)
+    status.watch(study)
     told = capsys.readouterr().out
     assert told.count("notebook runs: ") == 2 and "6 notebook runs: 6 done" in told
-    assert progress.CLEAR not in told  # no terminal
+    assert status.CLEAR not in told  # no terminal
