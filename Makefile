@@ -211,7 +211,7 @@ $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$
 .PHONY: plan status scale report archive verify pull push
 report: $(STAMP)  ## Make static pages of a finished STUDY: outputs/STUDY/report/index.html
 	@$(PULL)
-	$(PY) -m lib.site --study $(STUDY)
+	$(PY) -m lib.report --study $(STUDY)
 	$(PUSH)
 
 archive: $(STAMP)  ## Pack a finished STUDY with all it was made from into outputs/STUDY.zip, or TO=file.zip

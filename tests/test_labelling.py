@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from reading import text_of
 
 from lib import paths
 from lib.grm import labelling, people, prompt
 from lib.grm.people import LabelError
 from tests.fakes.judge import RUBRIC
+from tests.report.page_text import text_of
 
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(1)> & <b>"
 

@@ -14,7 +14,7 @@ from nbformat import v4
 
 from lib import paths, tables
 from lib.figures import by_position
-from lib.site import held
+from lib.report import files
 from tests.fakes import explored_study
 
 STUDY, MODEL = "fake", explored_study.MODEL.name
@@ -68,9 +68,9 @@ def write(params: Path) -> None:
         by_position.save(plt.figure(figsize=(6, 2)), STUDY, slug)
         plt.close()
     (paths.figures(STUDY) / "accuracy.txt").write_text(CAPTION)
-    for name in held.ONCE:
+    for name in files.ONCE:
         write_book(name)
-    for name in held.PER_MODEL:
+    for name in files.PER_MODEL:
         write_book(name, MODEL)
 
 

@@ -4,11 +4,11 @@ import re
 
 import pandas as pd
 import pytest
-from reading import text_of
 
 from lib import paths, problems, updates
 from lib.updates import decisions, review
 from lib.updates.decisions import DecisionError
+from tests.report.page_text import text_of
 
 HOSTILE = "<script>alert(1)</script> & <b onmouseover=x>"
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lib import params, paths
-from lib.site import found
+from lib.report import overview
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,6 @@ def test_every_number_of_the_finding_stands_in_the_report():
     finding = text.split("## The finding")[1].split("## ")[0]
     stored = pd.read_csv(paths.ROOT / "outputs" / "tiny" / "summary" / "accuracy.csv")
     titles = {name: params.load_model(name).title for name in params.load_study("tiny").models}
-    groups = found.table(stored, titles, 100, 1)["groups"]
+    groups = overview.table(stored, titles, 100, 1)["groups"]
     told = {mean for group in groups for _, cells in [("", [group["full"]]), *group["rows"]] for mean, _ in cells}
     assert {number.removesuffix(" %") for number in re.findall(r"\d+\.\d %", finding)} <= told

@@ -9,9 +9,9 @@
 | all cases as a widget | `browser` |
 """
 
-from lib.explorer.browser import browse
-from lib.explorer.cases import chosen
-from lib.explorer.pages import document, page, sample
-from lib.explorer.records import Case
+from lib.report.explorer.browser import browse
+from lib.report.explorer.cases import chosen
+from lib.report.explorer.page import document, page, sample
+from lib.report.explorer.records import Case
 
 __all__ = ["Case", "browse", "chosen", "document", "page", "sample"]

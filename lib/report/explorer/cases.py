@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib import params
-from lib.explorer.records import Case, Reader
 from lib.interrupts import plan
 from lib.params.settings import Study
+from lib.report.explorer.records import Case, Reader
 
 KEYS = ["interrupt", "trace_id"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib.explorer import shown
-from lib.explorer.cases import settings_of
-from lib.explorer.records import FULL, Case, Reader
 from lib.params.settings import Study
+from lib.report.explorer import shown
+from lib.report.explorer.cases import settings_of
+from lib.report.explorer.records import FULL, Case, Reader
 
 
 def browse(study: Study | str, models: Sequence[str] | None = None) -> Any:

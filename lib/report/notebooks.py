@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib import paths
-from lib.site.held import SiteError
+from lib.report.files import SiteError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from lib import explorer, params, paths, schema
+from lib import params, paths, schema
 from lib.params.settings import Study
-from lib.site import books, found, held, origin
-from lib.site.held import Book, Figure, SiteError
+from lib.report import explorer, notebooks, origin, overview
+from lib.report import files as held
+from lib.report.files import Book, Figure, SiteError
 
 STYLE = Path(__file__).with_name("site.css")
 SIGN = '<meta name="generator" content="midthought">'  # what tells a report from any other folder
@@ -73,10 +74,10 @@ def _write(study: Study, folder: Path) -> None:
     shell = _Shell(study, folder)
     _copy(study.name, [one["book"] for one in listed], figures, folder)
     told = _overview(study, titles, accuracy, tokens, figures, listed)
-    shell.write("index.html", "index", **told, statements=found.statements(claims))
+    shell.write("index.html", "index", **told, statements=overview.statements(claims))
     for i, one in enumerate(listed):
         around = {"before": listed[i - 1] if i else None, "after": listed[i + 1] if i + 1 < len(listed) else None}
-        shell.write(one["page"], "book", one["label"], **one, **around, body=books.html(one["read"]))
+        shell.write(one["page"], "book", one["label"], **one, **around, body=notebooks.html(one["read"]))
     traces = explorer.page(study, explorer.chosen(study, models), CASES)
     shell.write("traces.html", "traces", PAGES["traces.html"], body=traces)
     shell.write("tables.html", "tables", PAGES["tables.html"], tables=_glossaries())
@@ -90,7 +91,7 @@ class _Shell:
     def __init__(self, study: Study, folder: Path) -> None:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-        loader = FileSystemLoader(books.TEMPLATES)
+        loader = FileSystemLoader(notebooks.TEMPLATES)
         own = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
         self.known = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **own)
         self.study, self.folder = study, folder
@@ -106,10 +107,10 @@ class _Shell:
 
 
 def _listed(book: Book) -> dict[str, Any]:
-    read = books.read(book.file)
+    read = notebooks.read(book.file)
     label = f"{book.name} · {book.model}" if book.model else book.name
     told = {"book": book, "read": read, "page": book.page, "label": label, "model": book.model}
-    return told | {"title": books.title(read) or book.name, "question": books.question(read)}
+    return told | {"title": notebooks.title(read) or book.name, "question": notebooks.question(read)}
 
 
 def _overview(
@@ -122,11 +123,11 @@ def _overview(
 ) -> dict[str, Any]:
     shared = [one for one in figures if one.model is None]
     return {
-        "done": found.done(study, titles),
-        "sentences": found.sentences(accuracy, titles, study.confidence),
-        "accuracy": found.table(accuracy, titles, 100, 1),
-        "tokens": found.table(tokens, titles, 1, 0),
-        "spliced": found.spliced(study),
+        "done": overview.done(study, titles),
+        "sentences": overview.sentences(accuracy, titles, study.confidence),
+        "accuracy": overview.table(accuracy, titles, 100, 1),
+        "tokens": overview.table(tokens, titles, 1, 0),
+        "spliced": overview.spliced(study),
         "figures": [one for one in shared if not one.slug.startswith(held.PAPER)],
         "paper": [one for one in shared if one.slug.startswith(held.PAPER)],
         "own_figures": {titles[name]: [one for one in figures if one.model == name] for name in titles},

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import params, paths, site
-from lib.explorer.records import Case
+from lib import params, paths
+from lib import report as site
 from lib.pipeline import provenance
-from lib.site import SiteError, __main__, books, found, held
+from lib.report import SiteError, __main__, files, notebooks, overview
+from lib.report.explorer.records import Case
 from tests.fakes import finished_study
 from tests.fakes.finished_study import CAPTION, COLUMNS, MODEL, ROWS, STUDY, TITLE
 
@@ -65,7 +66,7 @@ def report(outputs):
 @pytest.fixture
 def quick(monkeypatch):
     """Without the traces, whose models' tokens take seconds to read."""
-    monkeypatch.setattr("lib.explorer.chosen", lambda *_: [])
+    monkeypatch.setattr("lib.report.explorer.chosen", lambda *_: [])
 
 
 def contents(folder):
@@ -78,7 +79,7 @@ def pages_of(folder):
 
 def test_every_page_has_one_heading_the_navigation_and_a_language(report):
     pages = pages_of(report)
-    assert len(pages) == 5 + len(held.ONCE) + len(held.PER_MODEL)
+    assert len(pages) == 5 + len(files.ONCE) + len(files.PER_MODEL)
     for page in pages.values():
         tags = [tag for tag, _ in page.elements]
         assert tags.count("h1") == tags.count("main") == 1 and "nav" in tags
@@ -123,7 +124,7 @@ def test_what_a_cell_shows_is_seen_and_its_code_is_folded(report):
 
 def test_the_overview_lists_notebooks_in_the_order_they_ran_with_their_questions(report):
     told = Page(report / "index.html").text()
-    places = [told.index(f"FAKE {name}") for name in sorted([*held.ONCE, *held.PER_MODEL])]
+    places = [told.index(f"FAKE {name}") for name in sorted([*files.ONCE, *files.PER_MODEL])]
     assert places == sorted(places)
     assert "Is `05_grade` a notebook?" in told
 
@@ -227,7 +228,7 @@ def test_what_is_missing_is_told_in_one_line_with_the_command_that_makes_it(
 def test_a_notebook_that_is_none_is_told_by_its_name(tmp_path, content):
     (tmp_path / "05_grade.ipynb").write_bytes(content)
     with pytest.raises(SiteError, match=r"05_grade\.ipynb: cannot be read as a notebook"):
-        books.read(tmp_path / "05_grade.ipynb")
+        notebooks.read(tmp_path / "05_grade.ipynb")
 
 
 def test_a_figure_that_is_no_picture_is_told_by_its_name(outputs, monkeypatch, tmp_path):
@@ -235,7 +236,7 @@ def test_a_figure_that_is_no_picture_is_told_by_its_name(outputs, monkeypatch, t
     (tmp_path / "figures" / "broken.png").write_bytes(b"no picture, though it is long enough to be one")
     monkeypatch.setattr(paths, "figures", lambda _: tmp_path / "figures")
     with pytest.raises(SiteError, match=r"broken\.png: not a PNG"):
-        held.figures(STUDY, TITLES)
+        files.figures(STUDY, TITLES)
 
 
 def test_steps_are_shown_where_they_were_kept(outputs, tmp_path, quick):
@@ -253,7 +254,7 @@ def test_steps_are_shown_where_they_were_kept(outputs, tmp_path, quick):
 
 
 def test_a_cell_without_rows_is_a_dash_and_never_a_nought():
-    told = found.table(pd.DataFrame(ROWS, columns=COLUMNS), TITLES, 100, 1)
+    told = overview.table(pd.DataFrame(ROWS, columns=COLUMNS), TITLES, 100, 1)
     assert told["head"] == ["0.5", "0.9"]
     (group,) = told["groups"]
     assert (group["source"], group["model"], group["full"]) == ("word problems", "TinyLRM-M", ("50.0", "25.0–75.0"))
@@ -267,7 +268,7 @@ def test_positions_stand_by_unit_shares_first():
     rows = [
         [MODEL, "tiny", "update", unit, at, 1, 1, 1, 1] for unit, at in [("tokens", 8), ("tokens", 40), ("share", 0.5)]
     ]
-    assert found.table(pd.DataFrame(rows, columns=COLUMNS), TITLES, 1, 0)["head"] == ["0.5", "8t", "40t"]
+    assert overview.table(pd.DataFrame(rows, columns=COLUMNS), TITLES, 1, 0)["head"] == ["0.5", "8t", "40t"]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +284,7 @@ def test_positions_stand_by_unit_shares_first():
     ],
 )
 def test_sentences_say_what_the_rows_hold(rows, expected):
-    assert found.sentences(pd.DataFrame(rows, columns=COLUMNS), TITLES, 0.95) == [expected]
+    assert overview.sentences(pd.DataFrame(rows, columns=COLUMNS), TITLES, 0.95) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +302,7 @@ def test_sentences_say_what_the_rows_hold(rows, expected):
     ],
 )
 def test_two_sentences_say_what_was_done(study, titles, parts):
-    told = found.done(params.load_study(study), dict(zip(titles, titles, strict=True)))
+    told = overview.done(params.load_study(study), dict(zip(titles, titles, strict=True)))
     assert all(part in told for part in parts)
     assert len(re.findall(r"\.(?: |$)", told)) == 2
 
@@ -318,7 +319,7 @@ def test_two_sentences_say_what_was_done(study, titles, parts):
     ],
 )
 def test_what_was_done_follows_the_parameters(overrides, part):
-    assert part in found.done(params.load_study("tiny", **overrides), {"m": "M"})
+    assert part in overview.done(params.load_study("tiny", **overrides), {"m": "M"})
 
 
 # tables of frames
@@ -340,20 +341,20 @@ def test_what_was_done_follows_the_parameters(overrides, part):
     ],
 )
 def test_columns_of_numbers_stand_right_with_their_heads(frame, right):
-    table = books.FRAME.sub(books._aligned, books.SCOPED.sub("", frame._repr_html_()))
+    table = notebooks.FRAME.sub(notebooks._aligned, notebooks.SCOPED.sub("", frame._repr_html_()))
     marked = re.findall(r'<t[hd] class="n">(.*?)</t[hd]>', table)
     assert sorted(marked) == sorted(right)
-    assert table.replace(' class="n"', "") == books.SCOPED.sub("", frame._repr_html_())
+    assert table.replace(' class="n"', "") == notebooks.SCOPED.sub("", frame._repr_html_())
 
 
 def test_models_stand_in_the_order_of_the_study_and_others_last():
     accuracy = pd.DataFrame({"model": ["other", "tiny-lrm-m", "tiny-lrm-s"]})
-    assert held.models(params.load_study("tiny"), accuracy) == ["tiny-lrm-s", "tiny-lrm-m", "other"]
-    assert held.titles(["other"]) == {"other": "other"}
+    assert files.models(params.load_study("tiny"), accuracy) == ["tiny-lrm-s", "tiny-lrm-m", "other"]
+    assert files.titles(["other"]) == {"other": "other"}
 
 
 def test_many_cases_fit_on_the_page_of_traces(report):
-    from lib import explorer
+    from lib.report import explorer
 
     chosen = explorer.chosen(params.load_study(STUDY))
     assert chosen and all(

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from lib.explorer.records import FULL, Piece, Record, Step
 from lib.marked import escape
+from lib.report.explorer.records import FULL, Piece, Record, Step
 
 # Okabe and Ito's colours, told apart with every common colour blindness; each has a contrast of 3 or more against
 # white and against the dark of a notebook, and a border of its own for those who see none of them.

@@ -8,7 +8,7 @@
 | pages around all that, and the folder they make | `pages` |
 """
 
-from lib.site.held import SiteError
-from lib.site.pages import build
+from lib.report.files import SiteError
+from lib.report.pages import build
 
 __all__ = ["SiteError", "build"]

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from lib import params
-from lib.explorer import shown
-from lib.explorer.cases import chosen, settings_of
-from lib.explorer.records import Case, Reader, Record
 from lib.marked import escape
 from lib.markup import tokens
 from lib.params.settings import Study
+from lib.report.explorer import shown
+from lib.report.explorer.cases import chosen, settings_of
+from lib.report.explorer.records import Case, Reader, Record
 
 MOST = 400_000  # bytes of a page
 LIMITS = (None, 6000, 3000, 1500, 800, 400, 200, 100)  # characters of each part that are shown, tried in turn
@@ -50,7 +50,7 @@ def page(study: Study | str, cases: Sequence[Case], most: int = MOST) -> str:
 
     Args:
         study: whose tables are read, or its name.
-        cases: which are shown, in this order, as from `lib.explorer.chosen`.
+        cases: which are shown, in this order, as from `lib.report.explorer.chosen`.
         most: bytes that the page may have.
 
     Raises:

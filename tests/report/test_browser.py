@@ -6,11 +6,11 @@ Where Chromium is not installed these are skipped, unless `MIDTHOUGHT_CHROMIUM` 
 import os
 
 import pytest
-from chromium import Chromium, found
 
-from lib import site
+from lib import report as site
 from tests.fakes import finished_study
 from tests.fakes.finished_study import MODEL, STUDY
+from tests.report.chromium import Chromium, found
 
 HINT = "install it (on Debian: apt-get install chromium), or leave MIDTHOUGHT_CHROMIUM unset to go without these tests"
 WIDTHS = {"phone": 375, "desk": 1280}
