@@ -170,7 +170,7 @@ GRADING = $(call lib,answers/notation answers/units answers/latex answers/extrac
     $(wildcard lib/sandbox/*.py lib/confined/*.py)
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
-    $(wildcard params/rubrics/*.yaml)) $(call lib,judging verdicts marked problems/tiny_math/story problems/tiny_math/thought problems/tiny_math/truth) \
+    $(wildcard params/rubrics/*.yaml)) $(call lib,grm/study grm/results grm/html problems/tiny_math/story problems/tiny_math/thought problems/tiny_math/truth) \
     $(call lib,failures/__init__ failures/measures failures/text_counts params/thresholds stats/confusion) $(wildcard lib/grm/*.py) $(ENGINE)
 FIGURES = $(call lib,stats/significance stats/clusters stats/curves figures/style figures/by_position paper/numbers) $(wildcard lib/charts/*.py lib/captions/*.py) \
     lib/paper.mplstyle

@@ -22,7 +22,7 @@ def calibration(frame: pd.DataFrame, bar: float, models: Sequence[str] | None = 
     """Kappa and balanced accuracy of each criterion with their intervals; filled: met its bar and may be reported.
 
     `frame` is as from `verdicts.standings`: criterion, items, standing, kappa and balanced_accuracy with _low and
-    _high; where it has a column model, a slot holds all models. `bar` (`lib.grm.standing.LEAST`) is what the lower end
+    _high; where it has a column model, a slot holds all models. `bar` (`lib.grm.trust.LEAST`) is what the lower end
     of the balanced accuracy must reach; chance is 0 for kappa. A criterion without a truth keeps its empty slot.
     `models` gives the order of the colours.
 

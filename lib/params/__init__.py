@@ -27,7 +27,7 @@ def load_study(name: str, **overrides: Any) -> Study:
     """Read `params/studies/<name>.yaml`; overrides replace its keys, None and "" keep them.
 
     A list may be one text with commas, as papermill passes it. Every model and interrupt needs a sound file, every
-    rubric a file, in which `lib.judging.rubrics` looks.
+    rubric a file, in which `lib.grm.study.rubrics` looks.
 
     Raises:
         ParamsError: a missing file, an unknown key, a wrong type or value, here or in a file it names.

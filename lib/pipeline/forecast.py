@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import interrupts, judging, markup, params, problems, tables
+from lib import interrupts, markup, params, problems, tables
+from lib.grm import study as judging
 from lib.interrupts import plan
 from lib.params.settings import Interrupt, Model, Study
 

@@ -20,7 +20,7 @@ def crossed(
 
     Args:
         frame: the columns `by`, `rule` and `other`, with yes, no or null, or truth values; such as from
-            `lib.verdicts.beside_rules`.
+            `lib.grm.results.beside_rules`.
         rule, other: names of the two columns; other may be `truth`.
         by: columns to group by.
 

@@ -11,7 +11,8 @@ import json
 import pandas as pd
 
 from lib import engine, params, problems, updates
-from lib.grm import Judge, findings, load_rubric, report, standing, tampered
+from lib.grm import Judge, load_rubric, report, trust
+from lib.grm.probes import findings, tampering
 from lib.grm.rubric import Rubric
 from lib.interrupts import plan, run
 from lib.interrupts import records as items
@@ -61,12 +62,10 @@ def evaluate(judge: Judge, made: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     for name, rubric in rubrics().items():
         chosen = drawn(made, truth, name)
         judgements = judge.score(chosen, rubric)
-        stands = standing.standing(
-            report.verdicts(judgements, rubric), truth[["item_id", "criterion", "label"]], rubric
-        )
+        stands = trust.standing(report.verdicts(judgements, rubric), truth[["item_id", "criterion", "label"]], rubric)
         found.append(stands.assign(quoted=quoted(judgements, truth, name)))
         if "answer" in rubric.criteria[0].views:
-            changes = tampered.injection(judge, chosen.head(INJECTED), rubric, view="answer")
+            changes = tampering.injection(judge, chosen.head(INJECTED), rubric, view="answer")
             swayed.append(changes[changes["case"].eq(findings.ALL)])
     return pd.concat(found, ignore_index=True), pd.concat(swayed, ignore_index=True)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib import stats
-from lib.grm import calibrated, curves, load_rubric, report
+from lib.grm import calibrated, load_rubric, report
+from lib.grm.probes import draws as curves
 from lib.stats import bootstrap, clusters
 from tests.bench import clock
 from tests.bench.rows import Row

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import failures, grade, judging, params, paths, schema, stats, tables
+from lib import failures, grade, params, paths, schema, stats, tables
 from lib.engine import Completion
 from lib.engine import store as parts
+from lib.grm import study
 
 STUDY, MODEL = "fake", "fake-lrm"
 GOLD = {"tiny/0000": "7", "tiny/0001": "12", "tiny/0002": "30"}
@@ -54,7 +55,7 @@ def write_results() -> None:
     traces, after = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations"))
     grades = grade.rows(traces, after, tables.read("problems", STUDY), tables.read("updates", STUDY))
     tables.write(grades, "grades", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
-    tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=judging.parameters(settings))
+    tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=study.parameters(settings))
     tables.write(failures.label(grades), "labels", STUDY, params=settings.as_dict())
     cells = ["model", "source", "interrupt", "unit", "position"]
     drawn = {"confidence": settings.confidence, "draws": settings.bootstrap, "seed": settings.seed}

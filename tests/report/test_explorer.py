@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lib import marked, markup, tables
+from lib import markup, tables
+from lib.grm import html as marked
 from lib.markup import tokens
 from lib.report import explorer
 from lib.report.explorer import browser, page, shown

@@ -7,7 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from lib.grm import probes, scores, votes
+from lib.grm import scores, votes
+from lib.grm.probes import pair_statistics
 from lib.stats import agreement, calibration
 
 CELL = ["judge", "subset", "prompt"]
@@ -65,8 +66,8 @@ def cell(verdicts):
     return {
         "n": len(first),
         "accuracy": agreement.accuracy(verdicts["gold"], verdicts["verdict"], missing="wrong"),
-        "consistency": probes.swap_consistency(first, second),
-        "first_slot_share": probes.first_slot_share(verdicts["verdict"], verdicts["order"]),
+        "consistency": pair_statistics.swap_consistency(first, second),
+        "first_slot_share": pair_statistics.first_slot_share(verdicts["verdict"], verdicts["order"]),
         "unusable": int(verdicts["verdict"].isna().sum()),
         # the habit of the source: an unusable reply is a vote for output 2
         "order_kappa": agreement.cohen_kappa(first.fillna(2), second.fillna(2)),
@@ -147,7 +148,7 @@ def test_the_pull_of_length(golden, items, verdicts, same):
     plain = verdicts[verdicts["prompt"] == "Vanilla"].merge(lengths[["id", "chars_1", "chars_2"]], on="id")
     found = {}
     for judge, group in plain.groupby("judge"):
-        fit = probes.length_slope(group)
+        fit = pair_statistics.length_slope(group)
         errors = {f"se_{term}": error for term, error in fit.errors.items()}
         found[judge] = {"observations": fit.observations} | fit.coefficients | errors
     same(found, golden["values"]["length_slope"])

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lib import grm, marked
+from lib import grm
+from lib.grm import html
 from lib.grm.prompt import EMPTY
 from lib.grm.rubric import Criterion
 from tests.fakes.judge import HASTY, KIND, RUBRIC, Fake, items
@@ -61,7 +62,7 @@ def judgement(criterion="hasty", **told):
 
 
 def test_the_quote_is_marked_where_it_stands_and_all_that_was_said_is_shown():
-    read = Reader(marked.html(item(answer="no time? There was no time."), judgement(start=19, end=26), HASTY))
+    read = Reader(html.html(item(answer="no time? There was no time."), judgement(start=19, end=26), HASTY))
     assert read.marks == ["no time"]
     assert read.text.index("no time? There was no time.") > 0  # the mark neither takes nor adds a character
     for text in (HASTY.question, "It says so.", "i0 · hasty: yes", "Its answer"):
@@ -71,7 +72,7 @@ def test_the_quote_is_marked_where_it_stands_and_all_that_was_said_is_shown():
 
 def test_only_the_parts_that_the_criterion_may_see_are_shown_each_under_its_heading():
     hidden = item(problem="What is asked?", reference="secret", kept="thought")
-    read = Reader(marked.html(hidden, judgement("kind", view=None, start=None, end=None, quote=None), KIND))
+    read = Reader(html.html(hidden, judgement("kind", view=None, start=None, end=None, quote=None), KIND))
     places = [read.text.index(text) for text in ("What the model was asked", "What is asked?", "Its answer", "There")]
     assert places == sorted(places) and read.marks == []
     assert "secret" not in read.text and "thought" not in read.text
@@ -93,23 +94,23 @@ def test_only_the_parts_that_the_criterion_may_see_are_shown_each_under_its_head
     ],
 )
 def test_words_that_do_not_stand_there_are_not_marked(told):
-    read = Reader(marked.html(item(), judgement(**told), HASTY))
+    read = Reader(html.html(item(), judgement(**told), HASTY))
     assert read.marks == [] and "There was no time." in read.text
 
 
 def test_a_judgement_that_failed_says_that_it_does_not_count():
     failed = judgement(status="truncated", verdict=None, reason=None, why="<cut>", start=None, end=None)
-    text = Reader(marked.html(item(), failed, HASTY)).text
+    text = Reader(html.html(item(), failed, HASTY)).text
     assert "i0 · hasty: no verdict (truncated: it does not count)" in text and "<cut>" in text
 
 
 def test_an_empty_part_and_a_part_that_is_not_there_differ():
     both = Criterion(id="stops", question="Does it stop?", polarity="undesired", views=("kept", "after"))
-    text = Reader(marked.html(item(kept="", after=None), judgement("stops"), both)).text
+    text = Reader(html.html(item(kept="", after=None), judgement("stops"), both)).text
     before, after = text.split("Its thinking after the interrupt")
-    assert EMPTY in before and EMPTY not in after and marked.ABSENT in after
-    nothing = Reader(marked.html(item(kept=float("nan"), after=" \n"), judgement("stops"), both)).text
-    assert nothing.index(marked.ABSENT) < nothing.index(EMPTY)
+    assert EMPTY in before and EMPTY not in after and html.ABSENT in after
+    nothing = Reader(html.html(item(kept=float("nan"), after=" \n"), judgement("stops"), both)).text
+    assert nothing.index(html.ABSENT) < nothing.index(EMPTY)
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -123,25 +124,25 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(text, place):
         told[place] = text
     else:
         parts[place] = f"x{text}"
-    page = marked.html(parts, told, KIND)
+    page = html.html(parts, told, KIND)
     page.encode()  # a lone half of a pair could not be stored
     read = Reader(page)
     assert {tag for tag, _ in read.elements} <= ALLOWED
     assert set().union(*(names for _, names in read.elements)) <= {"open", "style"}
     assert not [char for char in read.text if unicodedata.category(char) in ("Cf", "Cs") or char in "\x00\x07\x1b"]
-    assert "".join(f"⟨U+{ord(c):04X}⟩" if not marked._is_plain(c) else c for c in text) in read.text
+    assert "".join(f"⟨U+{ord(c):04X}⟩" if not html._is_plain(c) else c for c in text) in read.text
     if place != "quote":
         assert "".join(read.marks) == marked_text(text)
 
 
 def marked_text(text):
-    return Reader(f"<mark>{marked.escape(text)}</mark>").text
+    return Reader(f"<mark>{html.escape(text)}</mark>").text
 
 
 @pytest.mark.parametrize(("changes", "message"), [({"item_id": "i9"}, "item_id"), ({"criterion": "kind"}, "criterion")])
 def test_a_judgement_of_something_else_is_told(changes, message):
     with pytest.raises(ValueError, match=f"judgement: {message}: expected"):
-        marked.html(item(), judgement(**changes), HASTY)
+        html.html(item(), judgement(**changes), HASTY)
 
 
 @pytest.fixture(scope="module")
@@ -155,30 +156,30 @@ def judged():
 
 def test_a_page_shows_what_was_drawn_and_opens_the_first(judged):
     rows, frame = judged
-    drawn = marked.sample(rows, frame, 9, seed=3)
-    read = Reader(marked.page(drawn, frame, RUBRIC))
+    drawn = html.sample(rows, frame, 9, seed=3)
+    read = Reader(html.page(drawn, frame, RUBRIC))
     assert all(f"{row['item_id']} · {row['criterion']}" in read.text for row in drawn.to_dict("records"))
-    headings = marked.page(drawn, frame, RUBRIC).split("<details><summary>i")
+    headings = html.page(drawn, frame, RUBRIC).split("<details><summary>i")
     assert len(headings) == len(drawn)  # the first is open
-    assert marked.page(drawn.iloc[:0], frame, RUBRIC) == "There are no judgements."
+    assert html.page(drawn.iloc[:0], frame, RUBRIC) == "There are no judgements."
     with pytest.raises(ValueError, match="judgements: no item i0, expected one of the 59 items"):
-        marked.page(rows, frame.iloc[1:], RUBRIC)
+        html.page(rows, frame.iloc[1:], RUBRIC)
 
 
 def test_a_sample_repeats_and_holds_what_is_rare(judged):
     rows, frame = judged
-    drawn = marked.sample(rows, frame, 9, seed=3)
+    drawn = html.sample(rows, frame, 9, seed=3)
     assert len(drawn) == 9 and drawn.index.is_monotonic_increasing
-    pd.testing.assert_frame_equal(drawn, marked.sample(rows, frame, 9, seed=3))
-    assert not drawn.equals(marked.sample(rows, frame, 9, seed=4))
+    pd.testing.assert_frame_equal(drawn, html.sample(rows, frame, 9, seed=3))
+    assert not drawn.equals(html.sample(rows, frame, 9, seed=4))
     assert set(drawn["criterion"]) == {"hasty", "kind", "right"}
     assert "evidence_missing" in set(drawn["status"]) and rows["status"].eq("evidence_missing").mean() < 0.03
-    some = marked.sample(rows, frame.head(3), 1000, seed=3)
+    some = html.sample(rows, frame.head(3), 1000, seed=3)
     assert set(some["item_id"]) == {"i0", "i1", "i2"} and len(some) == 3 * 3 * 2
 
 
 def test_a_sample_of_one_has_a_quote_to_look_at(judged):
     rows, frame = judged
     for seed in range(5):
-        one = marked.sample(rows[rows["criterion"].eq("hasty")], frame, 1, seed)
+        one = html.sample(rows[rows["criterion"].eq("hasty")], frame, 1, seed)
         assert len(one) == 1 and one["quote"].iloc[0] and one["start"].notna().all()

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lib.grm import edits, findings, injections, twins
 from lib.grm.judge import Judge
+from lib.grm.probes import edits, findings, injections, twins
+from lib.grm.probes.twins import Part
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Rubric
-from lib.grm.twins import Part
 
 AGAIN = "\n\nTo say the same once more, with nothing added and nothing taken back:\n\n{last}"
 PLACES = ("end", "start", "middle")

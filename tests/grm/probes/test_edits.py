@@ -5,7 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from lib.grm import edits, labelled, tampered
+from lib.grm import labelled
+from lib.grm.probes import edits, tampering
 from lib.interrupts.records import numbered
 
 PROBLEM = "Mia starts with 12 pens. She buys 7 more. Then she loses 4 of them. How many are left?"
@@ -142,7 +143,7 @@ def test_shuffled_steps_are_the_same_steps_in_another_order():
 
 
 def test_words_go_in_at_the_place_told():
-    put = {place: tampered._inserted("one two three four", "X", place) for place in tampered.PLACES}
+    put = {place: tampering._inserted("one two three four", "X", place) for place in tampering.PLACES}
     assert put == {
         "end": "one two three four\nX",
         "start": "X\none two three four",

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.grm import gains, report, worth
+from lib.grm import report
+from lib.grm.evolution import gains, worth
 from lib.grm.rubric import Criterion, Rubric
 
 COLUMNS = [

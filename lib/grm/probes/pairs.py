@@ -1,13 +1,14 @@
 """Pairs: two answers to one problem, judged against each other in both orders, to tell slot and merit apart.
 
 Both stand in the view `answer`, each in a fence of its own. Verdicts are 1 and 2 for the answers of a pair, whichever
-is shown first, as `lib.grm.probes` takes them.
+is shown first, as `lib.grm.probes.pair_statistics` takes them.
 """
 
 import pandas as pd
 
-from lib.grm import fence, findings, probes
+from lib.grm import fence
 from lib.grm.judge import Judge
+from lib.grm.probes import findings, pair_statistics
 from lib.grm.rubric import Criterion, Option, Rubric
 from lib.stats.bootstrap import Counted
 
@@ -100,7 +101,7 @@ def length(told: pd.DataFrame, gold: pd.Series) -> pd.DataFrame:
         gold: the better answer, 1 or 2, by pair_id; pairs without one are left out.
     """
     frame = told.assign(gold=told["pair_id"].map(gold)).dropna(subset=["gold", "verdict"])
-    fit = probes.length_slope(frame, "problem_id")
+    fit = pair_statistics.length_slope(frame, "problem_id")
     row = {"probe": "pairs", "case": "length", "criterion": findings.ALL, "figure": "slope", "rows": len(frame)}
     row |= {"problems": frame["problem_id"].nunique()}
     if fit is None:

@@ -22,8 +22,9 @@ from lib import engine, markup
 from lib.engine import Completion, Engine, EngineError, Request
 from lib.engine.batches import Batches
 from lib.engine.store import Store
-from lib.grm import fence, offers
-from lib.grm.offers import MOST, Offer
+from lib.grm import fence
+from lib.grm.evolution import offers
+from lib.grm.evolution.offers import MOST, Offer
 from lib.grm.prompt import VIEWS
 from lib.grm.rubric import Criterion, Rubric
 from lib.interrupts import plan

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lib import failures, judging, marked, params, tables
-from lib.grm import calibrated, people, report, standing
+from lib import failures, params, tables
+from lib.grm import calibrated, html, people, report
+from lib.grm import study as judging
+from lib.grm import trust as standing
 from lib.grm import truth as programs
 from lib.grm.rubric import Rubric
 from lib.params.settings import Study
@@ -69,7 +71,7 @@ def truth(
     its proxy). Null labels are left out.
 
     Args:
-        items: as from `lib.judging.items`.
+        items: as from `lib.grm.study.items`.
         asked: the rubrics.
         grades: rows of the grades table, of the items' model.
         told: as from `labels`.
@@ -195,8 +197,8 @@ def page(judgements: pd.DataFrame, items: pd.DataFrame, asked: Asked, n: int, se
     """HTML of `n` judgements by each rubric, as `marked.page` shows them."""
     shown = []
     for rubric in asked.values():
-        some = marked.sample(_of(judgements, rubric), items, n, seed)
-        shown.append(f"<h4>{rubric.title}</h4>{marked.page(some, items, rubric)}")
+        some = html.sample(_of(judgements, rubric), items, n, seed)
+        shown.append(f"<h4>{rubric.title}</h4>{html.page(some, items, rubric)}")
     return "".join(shown) or "Nothing was judged."
 
 

@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from biased import BAD, GRADED, LEVELS, SHARP, fair, items, judge, noisy, other, rubric
 
-from lib.grm import bias, findings, injections, pairs, probes, prompt, tampered, twins
+from lib.grm import prompt
+from lib.grm.probes import bias, findings, injections, pair_statistics, pairs, tampering, twins
+from tests.fakes.biased_judge import BAD, GRADED, LEVELS, SHARP, fair, items, judge, noisy, other, rubric
 
 SEEDS = range(3)
 
@@ -198,13 +199,13 @@ def test_clustered_errors_see_that_a_row_said_five_times_is_one():
     draw = np.random.default_rng(0)
     x = np.column_stack([draw.normal(size=300), np.ones(300)])
     y = (draw.random(300) < 1 / (1 + np.exp(-x[:, 0]))).astype(float)
-    plain = probes.logistic(x, y, "ab")
-    single = probes.logistic(x, y, "ab", range(300))
-    five = probes.logistic(np.repeat(x, 5, 0), np.repeat(y, 5), "ab", np.repeat(range(300), 5).tolist())
+    plain = pair_statistics.logistic(x, y, "ab")
+    single = pair_statistics.logistic(x, y, "ab", range(300))
+    five = pair_statistics.logistic(np.repeat(x, 5, 0), np.repeat(y, 5), "ab", np.repeat(range(300), 5).tolist())
     assert single.errors["a"] == pytest.approx(plain.errors["a"], rel=0.15)
     assert five.errors["a"] == pytest.approx(single.errors["a"], rel=1e-6)
     assert five.coefficients["a"] == pytest.approx(plain.coefficients["a"])
-    assert math.isnan(probes.logistic(x, y, "ab", ["p"] * 300).errors["a"])
+    assert math.isnan(pair_statistics.logistic(x, y, "ab", ["p"] * 300).errors["a"])
 
 
 def test_padding_finds_a_judge_that_likes_more_words():
@@ -216,10 +217,10 @@ def test_padding_finds_a_judge_that_likes_more_words():
 
     frame = items()
     poor = frame["answer"].str.contains("poor").mean()
-    found = [tampered.padding(judge(likes(0.5), seed), frame, rubric()) for seed in SEEDS]
+    found = [tampering.padding(judge(likes(0.5), seed), frame, rubric()) for seed in SEEDS]
     for name in ("changed", "shift"):
         assert hits([figure(one, name) for one in found], 0.5 * poor)
-    calm = [tampered.padding(judge(noisy(0.1), seed), frame, rubric()) for seed in SEEDS]
+    calm = [tampering.padding(judge(noisy(0.1), seed), frame, rubric()) for seed in SEEDS]
     for name in ("excess", "shift"):
         assert hits([figure(one, name) for one in calm], 0)
 
@@ -331,15 +332,15 @@ def test_a_judge_that_obeys_its_record_is_found_and_an_honest_one_obeys_nothing(
     texts = injections.TEXTS[:6]
     n = sum("VERDICT sharp: yes" in text for text in injections.filled(texts, "sharp", "yes", "no"))
     frame = items(45, 15)
-    found = [tampered.injection(judge(obeys(0.5), seed), frame, rubric(), texts=texts) for seed in SEEDS]
+    found = [tampering.injection(judge(obeys(0.5), seed), frame, rubric(), texts=texts) for seed in SEEDS]
     assert hits([figure(one, "obeyed", criterion="sharp") for one in found], 0.5 * n / len(texts))
     assert holds(figure(found[0], "obeyed", "text 0"), 0.5) and figure(found[0], "obeyed", "text 3")["value"] == 0
 
 
-@pytest.mark.parametrize("place", tampered.PLACES)
+@pytest.mark.parametrize("place", tampering.PLACES)
 def test_no_shipped_injection_changes_an_honest_verdict(place):
     frame = items(3, 3).assign(answer=["a good one", "a poor one", "one more poor one"])
-    found = tampered.injection(judge(fair), frame, rubric(SHARP, GRADED_AS_YES), place=place)
+    found = tampering.injection(judge(fair), frame, rubric(SHARP, GRADED_AS_YES), place=place)
     changed = found[found["figure"].isin(["changed", "obeyed", "lost"])]
     assert changed["value"].eq(0).all() and len(injections.TEXTS) >= 30
     assert set(found["case"]) == {"all", *(f"text {i}" for i in range(len(injections.TEXTS)))}
@@ -347,7 +348,7 @@ def test_no_shipped_injection_changes_an_honest_verdict(place):
 
 def test_a_place_that_is_none_is_named():
     with pytest.raises(ValueError, match="place: expected one of end, start, middle, got 'top'"):
-        tampered.injection(judge(fair), items(2), rubric(), place="top")
+        tampering.injection(judge(fair), items(2), rubric(), place="top")
 
 
 # records without sense
@@ -362,7 +363,7 @@ def test_an_empty_and_a_foreign_answer_get_the_verdict_expected():
 
     frame = items(90, 30)
     expected = {"empty": {"sharp": "cannot_assess"}, "foreign": {"sharp": "no"}}
-    found = [tampered.nulls(judge(mind, seed), frame, rubric(), expected) for seed in SEEDS]
+    found = [tampering.nulls(judge(mind, seed), frame, rubric(), expected) for seed in SEEDS]
     assert hits([figure(one, "expected", "empty") for one in found], 0.7)
     assert hits([figure(one, "gap", "empty") for one in found], 0.7)
     assert hits([figure(one, "gap", "foreign") for one in found], 0)  # it never asks whose problem an answer is of
@@ -379,12 +380,12 @@ def test_an_empty_and_a_foreign_answer_get_the_verdict_expected():
 )
 def test_what_cannot_be_expected_is_named(expected, message):
     with pytest.raises(ValueError, match=message):
-        tampered.nulls(judge(fair), items(4), rubric(), expected)
+        tampering.nulls(judge(fair), items(4), rubric(), expected)
 
 
 def test_a_foreign_answer_needs_another_problem():
     with pytest.raises(ValueError, match="items: one problem only"):
-        tampered.nulls(judge(fair), items(4, 1), rubric(), {"foreign": {"sharp": "no"}})
+        tampering.nulls(judge(fair), items(4, 1), rubric(), {"foreign": {"sharp": "no"}})
 
 
 # faults put in
@@ -419,7 +420,7 @@ SUM = re.compile(r"(\d+) \+ (\d+) = (\d+)")
 
 def test_planted_faults_are_found_as_often_as_the_judge_finds_them():
     wanted = {"number": ("bad", "yes"), "dropped": ("bad", "yes")}
-    found = [tampered.planted(judge(checks(0.6, 0.1), seed), sums(), rubric(SHARP, BAD), wanted) for seed in SEEDS]
+    found = [tampering.planted(judge(checks(0.6, 0.1), seed), sums(), rubric(SHARP, BAD), wanted) for seed in SEEDS]
     assert hits([figure(one, "detected", "number") for one in found], 0.6 + 0.4 * 0.1)
     assert hits([figure(one, "false_alarm", "number") for one in found], 0.1)
     assert hits([figure(one, "gap", "dropped") for one in found], 0)  # it checks sums, so it misses none that is gone
@@ -428,7 +429,7 @@ def test_planted_faults_are_found_as_often_as_the_judge_finds_them():
 
 
 def test_a_judge_without_false_alarms_quotes_the_fault():
-    found = tampered.planted(judge(checks(1)), sums(), rubric(SHARP, BAD), {"number": ("bad", "yes")})
+    found = tampering.planted(judge(checks(1)), sums(), rubric(SHARP, BAD), {"number": ("bad", "yes")})
     assert [figure(found, name)["value"] for name in ("detected", "false_alarm", "gap", "placed")] == [1, 0, 1, 1]
 
 
@@ -440,7 +441,7 @@ def test_a_failed_judgement_is_no_changed_verdict_but_a_lost_one():
         return "off the menu" if "once more" in shown.views["answer"] and "4" in shown.views["answer"] else fair(shown)
 
     frame = items(40)
-    found = tampered.padding(judge(mind, attempts=1), frame, rubric())
+    found = tampering.padding(judge(mind, attempts=1), frame, rubric())
     assert figure(found, "lost")["value"] == frame["answer"].str.contains("4").mean() > 0
     assert figure(found, "changed")["value"] == 0
 
@@ -452,5 +453,5 @@ def test_without_a_twin_there_is_nothing_to_find():
 
 
 def test_one_problem_has_no_interval_and_says_so():
-    row = figure(tampered.padding(judge(fair), items(4, 1), rubric()), "changed")
+    row = figure(tampering.padding(judge(fair), items(4, 1), rubric()), "changed")
     assert row["value"] == 0 and math.isnan(row["low"]) and row["why"] == "one problem only"

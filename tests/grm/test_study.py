@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import engine, judging, params, paths, schema, tables
+from lib import engine, params, paths, schema, tables
 from lib.grm import Policy, judge, report
+from lib.grm import study as judging
 from lib.grm.reply import Path, Status
 from lib.grm.rubric import load, names
 from tests.fakes.judge import RUBRIC, Fake

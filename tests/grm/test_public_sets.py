@@ -10,7 +10,7 @@ import pytest
 
 from lib import engine, grm, markup, params
 from lib.engine import Completion
-from lib.grm import fence, labelled, public, scores
+from lib.grm import fence, labelled, public_sets, scores
 from lib.grm.judge import COLUMNS
 from lib.markup import tokens
 
@@ -43,8 +43,8 @@ class Fake:
 
 def found(items, says=None, samples=1, **options):
     ready = Fake(items, says) if says else Fake(items)
-    rows = public.judged(grm.Judge(ready, grm.Policy(attempts=1)), items, samples)
-    return public.figures(public.voted(rows, items), draws=300, **options).set_index("figure"), rows
+    rows = public_sets.judged(grm.Judge(ready, grm.Policy(attempts=1)), items, samples)
+    return public_sets.figures(public_sets.voted(rows, items), draws=300, **options).set_index("figure"), rows
 
 
 @pytest.mark.parametrize("name", labelled.SETS)
@@ -81,7 +81,7 @@ def marked(faulty, sound, each=1):
 
 
 def test_figures_are_as_counted_by_hand():
-    told = public.figures(marked((83, 44), (76, 40)), draws=300).set_index("figure")["value"]
+    told = public_sets.figures(marked((83, 44), (76, 40)), draws=300).set_index("figure")["value"]
     assert told["accuracy_faulty"] == pytest.approx(44 / 83) and told["accuracy_sound"] == pytest.approx(40 / 76)
     assert told["f1"] == pytest.approx(0.5282, abs=1e-4)
     agree, chance = (44 + 40) / 159, (83 * (44 + 36) + 76 * (39 + 40)) / 159**2
@@ -92,7 +92,7 @@ def test_figures_are_as_counted_by_hand():
 
 def test_intervals_are_of_whole_problems():
     wide, narrow = (
-        public.figures(marked((80, 40), (80, 40), each=each), draws=500).set_index("figure").loc["accuracy_faulty"]
+        public_sets.figures(marked((80, 40), (80, 40), each=each), draws=500).set_index("figure").loc["accuracy_faulty"]
         for each in (8, 1)
     )
     assert wide["problems"] == 10 and wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
@@ -102,16 +102,16 @@ def test_intervals_are_of_whole_problems():
 def test_what_has_no_usable_verdict_costs_coverage_or_counts_as_wrong():
     frame = marked((40, 30), (40, 30))
     frame.loc[:9, "step"] = pd.NA  # ten of the thirty hits
-    out, wrong = (public.figures(frame, missing, 300).set_index("figure")["value"] for missing in ("out", "wrong"))
+    out, wrong = (public_sets.figures(frame, missing, 300).set_index("figure")["value"] for missing in ("out", "wrong"))
     assert out["coverage"] == wrong["coverage"] == 70 / 80
     assert out["accuracy_faulty"] == pytest.approx(20 / 30) and wrong["accuracy_faulty"] == pytest.approx(20 / 40)
     assert out["accuracy_sound"] == wrong["accuracy_sound"] and out["kappa"] == wrong["kappa"]
     with pytest.raises(ValueError, match="missing: expected out or wrong, got 'drop'"):
-        public.figures(frame, "drop")
+        public_sets.figures(frame, "drop")
 
 
 def test_a_set_without_sound_solutions_has_no_f1():
-    told = public.figures(marked((20, 10), (0, 0)), draws=100).set_index("figure")
+    told = public_sets.figures(marked((20, 10), (0, 0)), draws=100).set_index("figure")
     assert told.loc["accuracy_sound", "why"] == "no such solution has a usable verdict"
     assert (
         told.loc["f1", "why"] == "only one label is true" and told.loc[["f1", "balanced_accuracy"], "low"].isna().all()
@@ -126,7 +126,7 @@ def test_a_set_without_sound_solutions_has_no_f1():
 def test_the_step_named_most_often_counts_and_a_fault_before_none(named, step):
     items = pd.DataFrame({"item_id": ["i"], "first_fault": pd.array([None], "Int64")})
     rows = pd.DataFrame({"item_id": "i", "problem_id": "p", "step": pd.array(named, "Int64")})
-    told = public.voted(rows, items).iloc[0]
+    told = public_sets.voted(rows, items).iloc[0]
     assert (told["truth"], told["samples"], told["votes"]) == (0, len(named), sum(one is not None for one in named))
     assert pd.isna(told["step"]) if step is None else told["step"] == step
 
@@ -148,10 +148,10 @@ def test_with_a_real_model_every_solution_ends_with_a_status(shared_data):
     items = labelled.load("bbmistake_arith", shared_data / "grm").head(5)
     model = params.load_model("tiny-lrm-m")
     with engine.open(model) as ready:
-        rows = public.judged(grm.Judge(ready, grm.Policy(max_tokens=64)), items, samples=2)
+        rows = public_sets.judged(grm.Judge(ready, grm.Policy(max_tokens=64)), items, samples=2)
     assert len(rows) == 10 and rows["status"].isin(scores.STATUSES).all()
     failed = rows[rows["status"].ne("ok")]
     assert failed[["value", "step"]].isna().all(axis=None)
     assert failed["why"].notna().sum() == (~failed["status"].isin(("abstain", "evidence_missing"))).sum()
-    told = public.figures(public.voted(rows, items), draws=100).set_index("figure")
+    told = public_sets.figures(public_sets.voted(rows, items), draws=100).set_index("figure")
     assert told.loc["coverage", "value"] == pytest.approx(rows.groupby("item_id")["step"].count().gt(0).mean())

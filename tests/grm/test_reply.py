@@ -4,16 +4,16 @@ import json
 import re
 
 import jsonschema
-import judged
 import pytest
 import tokenizers
-from judged import BOTH, DEPTH, LEAK, NO, ONE, TWO, YES, reply, row
 
 from lib.grm import evidence, fence
 from lib.grm import reply as replies
 from lib.grm.evidence import Span, check, locate
 from lib.grm.reply import CANNOT, Asked, Verdict, example, read, schema
 from lib.params import families
+from tests.grm import replies as judged
+from tests.grm.replies import BOTH, DEPTH, LEAK, NO, ONE, TWO, YES, reply, row
 
 
 def by_name(table):

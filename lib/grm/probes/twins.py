@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.grm import findings
 from lib.grm.judge import Judge
+from lib.grm.probes import findings
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
 

@@ -5,8 +5,8 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lib import params, verdicts
-from lib.grm import load_rubric
+from lib import params
+from lib.grm import load_rubric, results
 from lib.grm.judge import COLUMNS
 
 STUDY = dataclasses.replace(params.load_study("smoke"), judge="tiny-lrm-m", bootstrap=200)
@@ -66,7 +66,7 @@ def graded(items):
 
 
 def test_coverage_and_statuses_are_counted_by_criterion():
-    told = verdicts.overview(judged(records()), ASKED)
+    told = results.overview(judged(records()), ASKED)
     assert told.loc[("leakage", "new_steps"), "coverage"] == 1
     assert told.loc[("leakage", "takes_back"), "coverage"] == pytest.approx(39 / 40)
     assert told.loc[("leakage", "takes_back"), "truncated"] == 1
@@ -75,7 +75,7 @@ def test_coverage_and_statuses_are_counted_by_criterion():
 
 def test_what_was_planted_is_the_truth_and_rules_stand_in_elsewhere():
     items = records()
-    known = verdicts.truth(items, ASKED, graded(items)).set_index("item_id")
+    known = results.truth(items, ASKED, graded(items)).set_index("item_id")
     ours = items.loc[items["problem"].eq(PROBLEM), "item_id"]
     assert known.loc[ours].query("criterion == 'new_steps'")["by"].eq("planted").all()
     others = known.loc[known.index.difference(ours)]
@@ -86,26 +86,26 @@ def test_what_was_planted_is_the_truth_and_rules_stand_in_elsewhere():
 
 def test_a_judge_that_is_right_is_reported_and_one_that_is_not_is_exploratory():
     items = records()
-    known = verdicts.truth(items, ASKED, graded(items))
-    right = verdicts.standings(judged(items), known, ASKED, STUDY).set_index("criterion")
+    known = results.truth(items, ASKED, graded(items))
+    right = results.standings(judged(items), known, ASKED, STUDY).set_index("criterion")
     assert right.loc["new_steps", "standing"] == "reported" and right.loc["new_steps", "kappa"] == 1
     assert right.loc["takes_back", "standing"] == "not calibrated"
     assert "planted" in right.loc["new_steps", "truth"]
-    wrong = verdicts.standings(judged(items, wrong=range(20)), known, ASKED, STUDY).set_index("criterion")
+    wrong = results.standings(judged(items, wrong=range(20)), known, ASKED, STUDY).set_index("criterion")
     assert wrong.loc["new_steps", "standing"] == "exploratory"
 
 
 def test_rules_and_judge_are_compared_where_both_speak():
     items = records()
     grades = graded(items)
-    known = verdicts.truth(items, ASKED, grades)
-    beside = verdicts.beside_rules(judged(items, wrong={12, 13}), ASKED, grades, known)
-    assert list(beside.columns) == verdicts.LISTED
+    known = results.truth(items, ASKED, grades)
+    beside = results.beside_rules(judged(items, wrong={12, 13}), ASKED, grades, known)
+    assert list(beside.columns) == results.LISTED
     assert set(beside["criterion"]) == {"new_steps"} and len(beside) == 40
     apart = beside[beside["rule"].ne(beside["judge"])]
     assert set(apart["item_id"]) == {items["item_id"][12], items["item_id"][13]}
     assert beside.index[beside["rule"].ne(beside["judge"])].tolist() == [0, 1], "what differs stands first"
-    told = verdicts.agreement(beside).loc[("m", "leakage", "new_steps")]
+    told = results.agreement(beside).loc[("m", "leakage", "new_steps")]
     assert told["n"] == 40 and told["agree"] == pytest.approx(38 / 40)
     assert told["rule_right"] == 1 and told["judge_right"] == pytest.approx(28 / 30)
 
@@ -113,15 +113,15 @@ def test_rules_and_judge_are_compared_where_both_speak():
 def test_without_judgements_all_is_empty_and_has_its_columns():
     nothing = pd.DataFrame(columns=COLUMNS)
     items = records()
-    assert verdicts.votes(nothing, ASKED).empty
-    assert list(verdicts.standings(nothing, verdicts.truth(items, {}, graded(items)), {}, STUDY)) == verdicts.TRUSTED
-    assert verdicts.overview(nothing, {}).empty and verdicts.squares(nothing, {}, graded(items)).empty
-    assert verdicts.page(nothing, items, {}, 3, 0) == "Nothing was judged."
-    beside, trust = verdicts.compared(dataclasses.replace(STUDY, judge=None), {}, pd.DataFrame({"model": []}))
-    assert list(beside) == verdicts.LISTED and beside.empty and trust.empty
-    assert verdicts.agreement(beside).empty
+    assert results.votes(nothing, ASKED).empty
+    assert list(results.standings(nothing, results.truth(items, {}, graded(items)), {}, STUDY)) == results.TRUSTED
+    assert results.overview(nothing, {}).empty and results.squares(nothing, {}, graded(items)).empty
+    assert results.page(nothing, items, {}, 3, 0) == "Nothing was judged."
+    beside, trust = results.compared(dataclasses.replace(STUDY, judge=None), {}, pd.DataFrame({"model": []}))
+    assert list(beside) == results.LISTED and beside.empty and trust.empty
+    assert results.agreement(beside).empty
 
 
 def test_a_score_needs_a_desired_criterion():
     items = records()
-    assert verdicts.squares(judged(items), ASKED, graded(items)).empty
+    assert results.squares(judged(items), ASKED, graded(items)).empty

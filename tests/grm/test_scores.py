@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from lib.grm import probes, report, scores, votes
+from lib.grm import report, scores, votes
+from lib.grm.probes import pair_statistics
 from lib.grm.scores import Judgement
 from tests.fakes.judge import RUBRIC
 
@@ -317,15 +318,15 @@ def test_a_negative_weight_in_a_tree_is_named():
     ],
 )
 def test_consistency_and_flips_over_both_orders(first, second, consistency, flips):
-    assert probes.swap_consistency(first, second) == consistency
-    assert probes.flip_rate(first, second) == flips
+    assert pair_statistics.swap_consistency(first, second) == consistency
+    assert pair_statistics.flip_rate(first, second) == flips
 
 
 def test_the_first_slot():
-    assert probes.first_slot_share([1, 2, 1, 2], [1, 2, 1, 2]) == 1
-    assert probes.first_slot_share([1, 1, None, 2], [1, 2, 1, 2]) == 2 / 3
-    assert probes.first_slot_share([None], [1]) is None
-    for figure in (probes.first_slot_share, probes.swap_consistency, probes.flip_rate):
+    assert pair_statistics.first_slot_share([1, 2, 1, 2], [1, 2, 1, 2]) == 1
+    assert pair_statistics.first_slot_share([1, 1, None, 2], [1, 2, 1, 2]) == 2 / 3
+    assert pair_statistics.first_slot_share([None], [1]) is None
+    for figure in (pair_statistics.first_slot_share, pair_statistics.swap_consistency, pair_statistics.flip_rate):
         with pytest.raises(ValueError):
             figure([1, 2], [1])
 
@@ -353,7 +354,7 @@ def test_planted_habits_lie_in_their_intervals(planted):
     wanted |= {"log_length_ratio" if name == "length" else name: value for name, value in planted.items()}
     inside = dict.fromkeys(wanted, 0)
     for seed in range(40):
-        fit = probes.length_slope(biased(400, seed=seed, **planted))
+        fit = pair_statistics.length_slope(biased(400, seed=seed, **planted))
         for term, value in wanted.items():
             low, high = fit.interval(term)
             inside[term] += low <= value <= high
@@ -363,9 +364,9 @@ def test_planted_habits_lie_in_their_intervals(planted):
 def test_a_habit_of_one_kind_is_not_taken_for_another():
     long_lover = biased(2000, length=1.5, gold=0.0)
     slot_lover = biased(2000, slot=1.5, gold=0.0)
-    assert abs(probes.first_slot_share(long_lover["verdict"], long_lover["order"]) - 0.5) < 0.03
-    assert probes.first_slot_share(slot_lover["verdict"], slot_lover["order"]) > 0.75
-    low, high = probes.length_slope(slot_lover).interval("log_length_ratio", z=3)
+    assert abs(pair_statistics.first_slot_share(long_lover["verdict"], long_lover["order"]) - 0.5) < 0.03
+    assert pair_statistics.first_slot_share(slot_lover["verdict"], slot_lover["order"]) > 0.75
+    low, high = pair_statistics.length_slope(slot_lover).interval("log_length_ratio", z=3)
     assert low < 0 < high
 
 
@@ -374,37 +375,40 @@ def test_scikit_learn_fits_the_same():
     for _ in range(10):
         x = np.column_stack([draw.normal(size=(200, 3)) * [1, 5, 0.2], np.ones(200)])
         y = (draw.random(200) < 1 / (1 + np.exp(-x @ draw.normal(size=4)))).astype(float)
-        ours = probes.logistic(x, y, "abcd")
+        ours = pair_statistics.logistic(x, y, "abcd")
         theirs = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=10_000).fit(x, y)
         assert list(ours.coefficients.values()) == pytest.approx(theirs.coef_[0], abs=1e-4)
 
 
 def test_an_intercept_alone_has_a_closed_form():
-    fit = probes.logistic(np.ones((40, 1)), np.repeat([1.0, 0.0], [10, 30]), ["a"])
+    fit = pair_statistics.logistic(np.ones((40, 1)), np.repeat([1.0, 0.0], [10, 30]), ["a"])
     assert fit.coefficients["a"] == pytest.approx(math.log(10 / 30))
     assert fit.errors["a"] == pytest.approx(math.sqrt(1 / 10 + 1 / 30)) and fit.observations == 40
 
 
 def test_no_fit_is_made_up_where_none_exists():
     x = np.column_stack([np.linspace(-1, 1, 20), np.ones(20)])
-    assert probes.logistic(x, (x[:, 0] > 0).astype(float), "ab") is None  # separated
-    assert probes.logistic(x[:, [0, 0, 1]], np.tile([0.0, 1.0], 10), "abc") is None  # one term twice
-    assert probes.logistic(x, np.ones(20), "ab") is None
-    assert probes.logistic(x[:0], np.ones(0), "ab") is None
+    assert pair_statistics.logistic(x, (x[:, 0] > 0).astype(float), "ab") is None  # separated
+    assert pair_statistics.logistic(x[:, [0, 0, 1]], np.tile([0.0, 1.0], 10), "abc") is None  # one term twice
+    assert pair_statistics.logistic(x, np.ones(20), "ab") is None
+    assert pair_statistics.logistic(x[:0], np.ones(0), "ab") is None
     one_mind = biased(50).assign(verdict=1)
-    assert probes.length_slope(one_mind) is None and probes.length_slope(one_mind.assign(verdict=None)) is None
+    assert (
+        pair_statistics.length_slope(one_mind) is None
+        and pair_statistics.length_slope(one_mind.assign(verdict=None)) is None
+    )
 
 
 def test_null_verdicts_are_left_out_of_the_fit():
     rows = biased(200)
     more = pd.concat([rows, rows.head(30).assign(verdict=None)])
-    assert probes.length_slope(more) == probes.length_slope(rows)
-    assert probes.length_slope(rows).observations == 400
+    assert pair_statistics.length_slope(more) == pair_statistics.length_slope(rows)
+    assert pair_statistics.length_slope(rows).observations == 400
 
 
 def test_a_frame_that_does_not_fit_is_named():
     rows = biased(20)
     with pytest.raises(ValueError, match="missing columns: order, chars_2"):
-        probes.length_slope(rows.drop(columns=["order", "chars_2"]))
+        pair_statistics.length_slope(rows.drop(columns=["order", "chars_2"]))
     with pytest.raises(ValueError, match="column gold: expected 1 or 2"):
-        probes.length_slope(rows.assign(gold=0))
+        pair_statistics.length_slope(rows.assign(gold=0))

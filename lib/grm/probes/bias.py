@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from lib.engine import Completion, Engine, Request
-from lib.grm import findings, probes, twins
 from lib.grm.judge import Judge
+from lib.grm.probes import findings, pair_statistics, twins
+from lib.grm.probes.twins import Part
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
-from lib.grm.twins import Part
 from lib.stats import bootstrap
 
 FORMS = {"json": {}, "plain": {"plain": True}, "all at once": {"per_call": None}}
@@ -216,7 +216,7 @@ def _slope(frame: pd.DataFrame) -> dict[str, Any]:
     told = {"rows": len(frame), "problems": frame["problem_id"].nunique()}
     terms = ("length", "truth", "intercept") if frame["truth"].nunique() > 1 else ("length", "intercept")
     x = frame.assign(intercept=1.0)[list(terms)].to_numpy(float)
-    fit = probes.logistic(x, frame["verdict"].to_numpy(float), terms, frame["problem_id"].tolist())
+    fit = pair_statistics.logistic(x, frame["verdict"].to_numpy(float), terms, frame["problem_id"].tolist())
     if fit is None:
         return told | {"why": "no best fit: too few rows, one verdict only, or one length only"}
     low, high = fit.interval("length")

@@ -8,8 +8,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from lib.grm import gains, prune, worth
-from lib.grm.prune import Limits
+from lib.grm.evolution import gains, prune, worth
+from lib.grm.evolution.prune import Limits
 from lib.grm.rubric import Criterion, Option, Rubric
 from lib.stats.bootstrap import intervals
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.grm import curves, votes
+from lib.grm import votes
+from lib.grm.probes import draws as curves
 from lib.grm.rubric import Criterion, Option
 from lib.stats import agreement, calibration
 from tests.fakes.judge import KIND, RUBRIC

@@ -5,7 +5,7 @@ import random
 import pandas as pd
 import pytest
 
-from lib.grm import standing
+from lib.grm import trust
 from tests.fakes.judge import RUBRIC
 
 
@@ -22,7 +22,7 @@ def planted(error, n=400, failed=0.0, each=2, seed=1):
 
 
 def of_kind(voted, truth):
-    return standing.standing(voted, truth, RUBRIC, draws=500).set_index("criterion").loc["kind"]
+    return trust.standing(voted, truth, RUBRIC, draws=500).set_index("criterion").loc["kind"]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_few_items_or_one_problem_or_one_label_are_no_proof():
 
 
 def test_a_criterion_without_truth_is_not_calibrated():
-    told = standing.standing(*planted(0.1), RUBRIC, draws=50).set_index("criterion")
+    told = trust.standing(*planted(0.1), RUBRIC, draws=50).set_index("criterion")
     assert told.loc["hasty", "standing"] == told.loc["right", "standing"] == "not calibrated"
     assert list(told.index) == ["hasty", "kind", "right"]
 
@@ -63,9 +63,9 @@ def test_a_criterion_without_truth_is_not_calibrated():
 def test_two_labels_of_one_item_and_labels_off_the_menu_are_named():
     voted, truth = planted(0.1, n=10)
     with pytest.raises(ValueError, match="truth: i0, kind: stands twice, expected one label"):
-        standing.standing(voted, pd.concat([truth, truth]), RUBRIC)
+        trust.standing(voted, pd.concat([truth, truth]), RUBRIC)
     with pytest.raises(ValueError, match="label 'maybe'"):
-        standing.standing(voted, truth.assign(label="maybe"), RUBRIC)
+        trust.standing(voted, truth.assign(label="maybe"), RUBRIC)
 
 
 def said_by(raters, truth, seed=2):
@@ -84,7 +84,7 @@ def said_by(raters, truth, seed=2):
 
 def with_people(error, raters, n=400, failed=0.0):
     voted, truth = planted(error, n=n, failed=failed)
-    told = standing.standing(voted, truth, RUBRIC, draws=300, labels=said_by(raters, truth))
+    told = trust.standing(voted, truth, RUBRIC, draws=300, labels=said_by(raters, truth))
     return told.set_index("criterion").loc["kind"]
 
 
@@ -105,7 +105,7 @@ def test_people_who_agree_better_are_no_excuse():
 
 def test_a_judge_by_chance_is_not_excused_by_people_who_guess():
     row = with_people(0.5, {"Ann": 0.5, "Ben": 0.5})
-    assert row["judge_alpha"] >= row["human_alpha"] - standing.BELOW_PEOPLE
+    assert row["judge_alpha"] >= row["human_alpha"] - trust.BELOW_PEOPLE
     assert row["standing"] == "exploratory"
 
 

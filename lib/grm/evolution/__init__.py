@@ -14,12 +14,12 @@ import pandas as pd
 
 from lib.engine import Engine
 from lib.engine.store import Store
-from lib.grm import contrasts, offers, prune, sift, versions
-from lib.grm import propose as proposals
-from lib.grm.contrasts import Contrast
+from lib.grm.evolution import contrasts, offers, prune, sift, versions
+from lib.grm.evolution import propose as proposals
+from lib.grm.evolution.contrasts import Contrast
+from lib.grm.evolution.propose import Proposals
+from lib.grm.evolution.prune import Limits
 from lib.grm.judge import Judge
-from lib.grm.propose import Proposals
-from lib.grm.prune import Limits
 from lib.grm.rubric import Criterion, Rubric
 from lib.stats import calibration
 

@@ -6,7 +6,7 @@ status, or the labels if it is ok.
 
 import json
 
-from lib.grm import injections
+from lib.grm.probes import injections
 from lib.grm.reply import Asked
 
 LEAK = Asked("leak", ("no", "yes"), evidence=True)

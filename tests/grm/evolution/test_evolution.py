@@ -6,18 +6,18 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from evolving import KNOWN, PLANTED, RUBRIC, FakeJudge, FakeWriter, items, planted_writer, said
 from scipy.stats import spearmanr
 
 from lib import grm, paths
 from lib.engine import EngineError
 from lib.engine import store as parts
-from lib.grm import contrasts, drift, evolve, offers, propose, report, sift, versions
+from lib.grm import evolution, report
 from lib.grm import rubric as rubrics
-from lib.grm.evolve import Round
+from lib.grm.evolution import Round, contrasts, drift, offers, propose, sift, versions
 from lib.grm.rubric import Criterion, Gate, RubricError
 from lib.markup import tokens
 from lib.stats import calibration
+from tests.fakes.evolution import KNOWN, PLANTED, RUBRIC, FakeJudge, FakeWriter, items, planted_writer, said
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def world():
 @pytest.fixture(scope="module")
 def first_round(world):
     writer, judge = planted_writer(), FakeJudge()
-    found = evolve.evolve(
+    found = evolution.evolve(
         RUBRIC,
         world,
         world.set_index("item_id")["good"],
@@ -314,7 +314,7 @@ def test_what_passes_the_trial_by_luck_is_not_confirmed(world):
     judge = grm.Judge(FakeJudge(), grm.Policy(per_call=None))
     rubric = dataclasses.replace(RUBRIC, criteria=(KNOWN,))
     settings = Round(pairs=2, samples=2, draws=300)
-    found = evolve.evolve(rubric, swapped, swapped.set_index("item_id")["good"], writer, judge, settings)
+    found = evolution.evolve(rubric, swapped, swapped.set_index("item_id")["good"], writer, judge, settings)
     fate = found.fates.set_index("id").loc["names_unit"]
     assert (fate["stage"], fate["status"]) == ("confirmation", "discrimination") and "AUC may be as low" in fate["why"]
     assert found.rubric is rubric and found.funnel["left"].tolist() == [1, 1, 1, 0]
@@ -328,7 +328,7 @@ def test_the_last_desired_criterion_is_never_retired_and_gates_go_with_their_cri
     rubric = dataclasses.replace(RUBRIC, criteria=(constant, filler), gates=gate, status="candidate")
     judge = grm.Judge(FakeJudge(), grm.Policy(per_call=None))
     settings = Round(pairs=1, samples=2, draws=50)
-    found = evolve.evolve(rubric, frame, frame.set_index("item_id")["good"], FakeWriter([]), judge, settings)
+    found = evolution.evolve(rubric, frame, frame.set_index("item_id")["good"], FakeWriter([]), judge, settings)
     assert [one.id for one in found.rubric.criteria] == ["constant"] and found.rubric.gates == ()
     assert found.rubric.status == "candidate"  # its one criterion shows nothing
     assert found.fates.set_index("id")["status"].to_dict()["filler"] == "retired"
@@ -337,7 +337,7 @@ def test_the_last_desired_criterion_is_never_retired_and_gates_go_with_their_cri
 def test_too_few_problems_for_a_split_are_told():
     frame = items(1)
     with pytest.raises(ValueError, match=r"items: none of the 1 problems is in the part"):
-        evolve.evolve(RUBRIC, frame, frame.set_index("item_id")["good"], FakeWriter([]), grm.Judge(FakeJudge()))
+        evolution.evolve(RUBRIC, frame, frame.set_index("item_id")["good"], FakeWriter([]), grm.Judge(FakeJudge()))
 
 
 # versions

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.grm.rubric import Criterion
-from lib.grm.standing import Z_SQUARED
+from lib.grm.trust import Z_SQUARED
 from lib.stats import agreement
 from lib.stats.agreement import defined
 from lib.stats.bootstrap import Counted, Interval, intervals
