@@ -92,7 +92,7 @@ ifneq ($(shell [[ '$(JOBS)' =~ ^[1-9][0-9]*$$ ]] && echo sound),sound)
 $(error JOBS is a count, not `$(JOBS)`)
 endif
 export MIDTHOUGHT_GPUS := $(GPUS)
-export MIDTHOUGHT_BESIDE := $(or $(words $(wordlist 1,$(JOBS),$(MODELS))),1)
+export MIDTHOUGHT_CONCURRENT_RUNS := $(or $(words $(wordlist 1,$(JOBS),$(MODELS))),1)
 STORE :=
 PULL :=
 PUSH :=
@@ -165,26 +165,22 @@ $(foreach 1,interrupts positions models,$(eval $(call LAST,$1)))
 FORCE:
 
 RUN = @$(PY) -m lib.pipeline.notebook $(basename $(notdir $<)) --study $(STUDY)
-lib = $(patsubst %,lib/%.py,paths schema families settings params tables $1)
-GRADING = $(call lib,answers/notation answers/units answers/latex answers/extract answers/equality answers/authors_rules answers/__init__ grade/math_workers cluster grade/cluster problems/code_tests grade/__init__) \
-    $(wildcard lib/sandbox/*.py lib/confined/*.py)
+# The modules of rooms of lib/: files lib/name.py and folders lib/name/.
+room = $(foreach r,$1,$(wildcard lib/$r.py lib/$r/*.py))
+GROUND = $(call room,paths schema tables params)
+PROBLEM = $(GROUND) $(call room,problems problems/tiny_math problems/tiny_code)
+ENGINE = $(GROUND) $(call room,machine cluster markup engine interrupts)
+GRADING = $(GROUND) $(call room,cluster problems answers confined sandbox grade)
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
-    $(wildcard params/rubrics/*.yaml)) $(call lib,grm/study grm/results grm/html problems/tiny_math/story problems/tiny_math/thought problems/tiny_math/truth) \
-    $(call lib,failures/__init__ failures/measures failures/text_counts params/thresholds stats/confusion) $(wildcard lib/grm/*.py) $(ENGINE)
-FIGURES = $(call lib,stats/significance stats/clusters stats/curves figures/style figures/by_position paper/numbers) $(wildcard lib/charts/*.py lib/captions/*.py) \
-    lib/paper.mplstyle
-REPORTED = $(call lib,stats/anytime figures/latex failures/planted stats/paired) $(wildcard lib/claims/*.py lib/explorer/*.py params/published/*)
-ENGINE = $(call lib,machine engine/gpus cluster markup/tokens markup/prompts markup/harmony markup/boundaries markup/__init__ interrupts/__init__ interrupts/plan engine/store interrupts/run) \
-    $(wildcard lib/engine/*.py)
+    $(wildcard params/rubrics/*.yaml)) $(call room,problems/tiny_math failures stats grm) $(ENGINE)
+FIGURES = $(GROUND) $(call room,stats paper figures) lib/figures/paper.mplstyle
 
-$(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(call lib,problems/__init__ problems/livecodebench problems/own problems/update_benchmark problems/jsonl problems/code_tests problems/tiny_math/story) \
-    $(wildcard lib/tiny_code/*.py) | $(STAMP)
+$(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(PROBLEM) | $(STAMP)
 	$(RUN)
 
-$(UPDATES): export MIDTHOUGHT_BESIDE := 1
-$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call lib,updates/__init__ problems/update_benchmark problems/livecodebench problems/jsonl problems/code_tests problems/tiny_math/story \
-    updates/writing updates/controls updates/decisions engine/replies updates/review updates/solving) $(wildcard lib/tiny_code/*.py) $(ENGINE) $(GRADING) \
+$(UPDATES): export MIDTHOUGHT_CONCURRENT_RUNS := 1
+$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call room,updates) $(ENGINE) $(GRADING) \
     $(wildcard params/augment/*.yaml) | $(STAMP)
 	$(RUN)
 
@@ -195,17 +191,17 @@ $(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $T/.interrupts $(
     $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts)
 
-$(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions $(call lib,interrupts/__init__) | $(STAMP)
+$(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
 $(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) $(FIGURES) \
-    $(call lib,updates/decisions updates/review stats/__init__ failures/uptake) | $(STAMP)
+    $(call room,updates) | $(STAMP)
 	$$(RUN) --model $1
 endef
 $(foreach 1,$(MODELS),$(eval $(CHAIN)))
 
 $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
-    $(JUDGING) $(FIGURES) $(REPORTED) $(call lib,stats/__init__) params/failure_modes.yaml | $(STAMP)
+    $(JUDGING) $(FIGURES) $(call room,report/explorer) $(wildcard params/published/*) params/failure_modes.yaml | $(STAMP)
 	$(RUN) $(CAST)
 
 .PHONY: plan status scale report archive verify pull push
@@ -246,6 +242,7 @@ CODE := lib models tests notebooks
 lint: $(STAMP)  ## Check style, of the notebooks too
 	@$(PY) -m ruff check $(CODE)
 	$(PY) -m ruff format --check $(CODE)
+	$(VENV)/bin/lint-imports --no-cache >/dev/null || $(VENV)/bin/lint-imports --no-cache
 
 test: lint  ## Check style, then the stored outputs of 01 and 02, then run the tests
 	@fresh=$$(mktemp -d)

@@ -19,7 +19,7 @@ def described() -> dict[str, Any]:
 
     Its name and its user are no part of it.
     """
-    gpus = said("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
+    gpus = run_command("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
@@ -39,7 +39,7 @@ def version(name: str) -> str:
     return "none"
 
 
-def said(*command: str) -> str | None:
+def run_command(*command: str) -> str | None:
     """What a command prints in the repository; null if it is not there, fails, or takes more than ten seconds."""
     if not shutil.which(command[0]):
         return None
@@ -55,7 +55,7 @@ def process() -> str:
     return f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%F %T')}"
 
 
-def alive(told: str) -> bool | None:
+def is_running(told: str) -> bool | None:
     """Whether a process, as `process` told it, is still there; None if it is on another machine, or cannot be read."""
     found = re.match(r"process (\d+) on (\S+) since ", told)
     if not found or found[2] != socket.gethostname():

@@ -26,7 +26,8 @@ def outputs() -> Path:
     """Folder of all results: the variable `MIDTHOUGHT_OUTPUTS` if set, else `outputs/` of the project.
 
     Of an object store it is the working copy on this disk: the folder `MIDTHOUGHT_WORKING_COPY` if that is set, else
-    one below the user's cache that has the URL's name. The Makefile names it alike. `lib.pipeline.sync` keeps both equal.
+    one below the user's cache that has the URL's name. The Makefile names it alike. `lib.pipeline.sync` keeps both
+    equal.
 
     Raises:
         PathError: an unsound URL.

@@ -1,6 +1,7 @@
 """Scale: what a hundred models on the whole benchmark would take, on paper: `python -m lib.scale`.
 
-Requests are counted as `lib.pipeline.forecast` counts those of a study. Tokens, GPU hours, storage and cost follow from them and
+Requests are counted as `lib.pipeline.forecast` counts those of a study. Tokens, GPU hours, storage and cost follow
+from them and
 from `params/scale.yaml`, where every parameter has its unit and its source. Reading a prompt is bound by arithmetic,
 decoding by memory traffic: each step reads the weights once and the cache of all sequences.
 """
@@ -202,7 +203,7 @@ def main() -> None:
         print(found := computed())
         if args.write:
             text = written(DOCUMENT.read_text(), found)
-            with tables.atomic(DOCUMENT) as file:
+            with tables.atomic_write(DOCUMENT) as file:
                 file.write(text.encode())
     except (params.ParamsError, problems.ProblemError, tables.TableError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")

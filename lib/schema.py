@@ -19,7 +19,15 @@ ARROW = {
 
 STATUSES = ("correct", "incorrect", "no_answer", "censored", "ungradable")  # of a grade
 MODES = ("leakage", "panic", "self_doubt")  # of failure
-JUDGED = ("ok", "abstain", "parse_error", "truncated", "refused", "infra_error", "evidence_missing")  # of a judgement
+JUDGEMENT_STATUSES = (
+    "ok",
+    "abstain",
+    "parse_error",
+    "truncated",
+    "refused",
+    "infra_error",
+    "evidence_missing",
+)  # of a judgement
 
 
 @dataclass(frozen=True)
@@ -233,7 +241,7 @@ JUDGEMENTS = _table(
     ("model", "string", "model that is judged"),
     ("problem_id", "string", "problem that was answered; rows of one problem form one cluster"),
     ("judge", "string", "model that judges, by the name of its file in params/models"),
-    ("status", "string", "ok, or why there is no value: " + ", ".join(JUDGED[1:])),
+    ("status", "string", "ok, or why there is no value: " + ", ".join(JUDGEMENT_STATUSES[1:])),
     ("verdict", "string", "label that the judge gave; one without its evidence stands here too, but has no value"),
     ("value", "float", "how far what is asked about is so, 0 to 1; null unless the status is ok"),
     ("reason", "string", "why, in the judge's words"),

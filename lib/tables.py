@@ -51,11 +51,11 @@ def write(
     rows = _checked(frame, schema.TABLES[name], paths.show(path))
     beside = path.with_suffix(".json")
     if params is None:
-        with atomic(path) as file:
+        with atomic_write(path) as file:
             pq.write_table(rows, file, compression="zstd")
         beside.unlink(missing_ok=True)
         return
-    with atomic(beside) as notes, atomic(path) as file:
+    with atomic_write(beside) as notes, atomic_write(path) as file:
         notes.write((json.dumps(params, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
         notes.flush()
         pq.write_table(rows, file, compression="zstd")
@@ -92,12 +92,12 @@ def write_summary(frame: pd.DataFrame, slug: str, study: str) -> None:
         TableError: a failed write.
     """
     text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    with atomic(paths.summary(study) / f"{slug}.csv") as file:
+    with atomic_write(paths.summary(study) / f"{slug}.csv") as file:
         file.write(text.encode())
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A file to write in place of `path`, which is replaced only when the block ends well.
 
     Raises:

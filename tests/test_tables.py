@@ -246,7 +246,7 @@ def test_a_killed_process_leaves_no_table(outputs):
     code = (
         "import os, signal\n"
         "from lib import paths, tables\n"
-        "with tables.atomic(paths.tables('tiny') / 'traces.parquet') as file:\n"
+        "with tables.atomic_write(paths.tables('tiny') / 'traces.parquet') as file:\n"
         "    file.write(b'half')\n"
         "    file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -258,7 +258,7 @@ def test_a_killed_process_leaves_no_table(outputs):
 
 
 def test_an_error_in_the_block_leaves_nothing(outputs):
-    with pytest.raises(RuntimeError, match="midway"), tables.atomic(outputs / "a" / "file") as file:
+    with pytest.raises(RuntimeError, match="midway"), tables.atomic_write(outputs / "a" / "file") as file:
         file.write(b"half")
         raise RuntimeError("midway")
     assert list((outputs / "a").iterdir()) == []

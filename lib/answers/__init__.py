@@ -15,8 +15,7 @@ The profile `published` grades by the looser rules of the published study instea
 
 from dataclasses import dataclass
 
-from lib.answers import authors_rules, notation
-from lib.answers import extract as stated
+from lib.answers import authors_rules, extract, notation
 from lib.answers.notation import MAX_CHARS, number, tidy
 
 PROFILES = ("exact", "published")
@@ -35,17 +34,17 @@ class Grade:
     reason: str | None = None
 
 
-def extract(text: str | None, source: str, profile: str = "exact") -> str | None:
+def final_answer(text: str | None, source: str, profile: str = "exact") -> str | None:
     """The final answer stated in an answer text; None if it states none, "" for an empty box."""
     if profile == "published":
-        return authors_rules.find(text or "", stated.last_box(text or ""))
-    found = stated.find(text or "", source)
+        return authors_rules.find(text or "", extract.last_box(text or ""))
+    found = extract.find(text or "", source)
     return found[0] if found else None
 
 
 def complete(text: str | None, source: str) -> bool:
     """Whether the stated answer was written to its end, so that a cut after it did not shorten it."""
-    found = stated.find(text or "", source)
+    found = extract.find(text or "", source)
     return found is not None and found[1]
 
 
@@ -56,7 +55,7 @@ def grade(text: str | None, gold: str | None, source: str, profile: str = "exact
         ValueError: an unknown profile.
     """
     verdict = settle(text, gold, source, profile)
-    return verdict or compare(extract(text, source, profile), wanted(gold, source), profile)
+    return verdict or compare(final_answer(text, source, profile), wanted(gold, source), profile)
 
 
 def settle(text: str | None, gold: str | None, source: str, profile: str = "exact") -> Grade | None:
@@ -70,7 +69,7 @@ def settle(text: str | None, gold: str | None, source: str, profile: str = "exac
     asked = wanted(gold, source)
     if not asked:
         return Grade("ungradable", None, "no gold answer")
-    answer = extract(text, source, profile)
+    answer = final_answer(text, source, profile)
     if not answer:
         return Grade("no_answer", None, "no final answer stated" if answer is None else "empty answer")
     if len(answer) > MAX_CHARS:
@@ -81,12 +80,12 @@ def settle(text: str | None, gold: str | None, source: str, profile: str = "exac
 
 def wanted(gold: str | None, source: str) -> str:
     """The gold answer itself, where a text states it; else all of the text."""
-    found = stated.find(gold or "", source)
+    found = extract.find(gold or "", source)
     return found[0] if found else tidy(gold or "")
 
 
 def compare(answer: str, gold: str, profile: str = "exact") -> Grade:
-    """Parse two answers, as `extract` and `wanted` give them, and compare them as expressions. May take very long.
+    """Parse two answers, as `final_answer` and `wanted` give them, and compare them as expressions. May take very long.
 
     Raises:
         MemoryError: there is too little of it to tell.

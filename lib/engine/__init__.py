@@ -136,13 +136,13 @@ def _class(model: Model) -> type:
 
         return Replay
     if model.engine == "ray":
-        from lib.engine.ray import Remote
+        from lib.engine.ray import RayEngine
 
-        return Remote
+        return RayEngine
     from lib.engine.data_parallel import Copies
-    from lib.engine.vllm import Offline
+    from lib.engine.vllm import VLLMEngine
 
-    return Copies if gpus.shared() or model.options.get("data_parallel_size", 1) != 1 else Offline
+    return Copies if gpus.shared() or model.options.get("data_parallel_size", 1) != 1 else VLLMEngine
 
 
 def check(request: Request, model: Model, running: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from lib.engine import Completion, EngineError, Request, gpus, served
 from lib.engine.gpus import DevicesError
-from lib.engine.scheduler import Crew
+from lib.engine.scheduler import Scheduler
 from lib.params.settings import Model
 
 WINDOW = 512  # requests that a copy holds at most
@@ -51,7 +51,7 @@ class Copies:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """As `Engine.generate` says; what a copy owed that has died is done again."""
-        crew = Crew(self.model, requests)
+        crew = Scheduler(self.model, requests)
         for i in sorted(self._ready):
             crew.join(i, WINDOW)
         try:
@@ -86,7 +86,7 @@ class Copies:
         theirs.close()
         return process, ours
 
-    def _finished(self, crew: Crew) -> Iterator[Completion]:
+    def _finished(self, crew: Scheduler) -> Iterator[Completion]:
         """Wait until a copy says something: a completion, that it is ready, or that it has ended."""
         ready = wait([pipe for _, pipe in self._copies])
         for i in [i for i, (_, pipe) in enumerate(self._copies) if pipe in ready]:
@@ -102,7 +102,7 @@ class Copies:
                 self._deaths[i] = 0
                 yield said
 
-    def _replace(self, i: int, ended: _EndedError, crew: Crew) -> None:
+    def _replace(self, i: int, ended: _EndedError, crew: Scheduler) -> None:
         """Start a copy again; raises `ended` if it has died too often without answers."""
         self._deaths[i] += 1
         self._ready.discard(i)

@@ -1,6 +1,7 @@
 """Devices: which GPUs of this machine a model gets, when several runs share them.
 
-The variable MIDTHOUGHT_GPUS (`GPUS=0,1,2,3` of make) names them as CUDA_VISIBLE_DEVICES would, MIDTHOUGHT_BESIDE says
+The variable MIDTHOUGHT_GPUS (`GPUS=0,1,2,3` of make) names them as CUDA_VISIBLE_DEVICES would,
+MIDTHOUGHT_CONCURRENT_RUNS says
 how many runs go side by side. Each run takes what its model needs when it loads it, waits where too few are free, and
 gives them back when it is done. What is taken is a lock of the operating system, which goes with the process however
 that ends. Without the variable nothing is shared out, and a model sees what CUDA_VISIBLE_DEVICES says.
@@ -22,7 +23,7 @@ from filelock import FileLock, Timeout
 from lib import machine, params
 from lib.params.settings import Model
 
-GPUS, BESIDE, LOCKS = "MIDTHOUGHT_GPUS", "MIDTHOUGHT_BESIDE", "MIDTHOUGHT_LOCKS"
+GPUS, BESIDE, LOCKS = "MIDTHOUGHT_GPUS", "MIDTHOUGHT_CONCURRENT_RUNS", "MIDTHOUGHT_LOCKS"
 WAIT = 0.2  # seconds between two looks at devices that others have
 TOGETHER = ("tensor_parallel_size", "pipeline_parallel_size")  # options that spread one copy over several devices
 
@@ -51,7 +52,7 @@ def named() -> list[str]:
 
 
 def beside() -> int:
-    """How many runs share the devices at a time; raises DevicesError if MIDTHOUGHT_BESIDE is no count."""
+    """How many runs share the devices at a time; raises DevicesError if MIDTHOUGHT_CONCURRENT_RUNS is no count."""
     text = os.environ.get(BESIDE) or "1"
     if not re.fullmatch(r"[1-9]\d*", text):
         raise DevicesError(f"{BESIDE}: expected how many runs go side by side, got {text!r}")
@@ -153,7 +154,7 @@ def _folder() -> Path:
 
 def present() -> set[str]:
     """Numbers and ids of the NVIDIA GPUs of this machine; none where `nvidia-smi` finds none."""
-    said = machine.said("nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader") or ""
+    said = machine.run_command("nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader") or ""
     return {word.strip() for line in said.splitlines() for word in line.split(",")}
 
 

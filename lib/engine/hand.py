@@ -31,14 +31,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Turn:
+class StepResult:
     """What came of a turn: completions, and what ended it before its time, if anything did."""
 
     done: list[Completion]
     refused: EngineError | None = None
 
 
-class Hand:
+class RayWorker:
     """One worker. What it is told comes in order; errors of the engine are values, as they are nobody's death."""
 
     def __init__(self) -> None:
@@ -51,15 +51,15 @@ class Hand:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        from lib.engine.vllm import Offline
+        from lib.engine.vllm import VLLMEngine
 
         try:
-            self._engine = Offline(model)
+            self._engine = VLLMEngine(model)
         except EngineError as error:
             return error
         return Ready(self._engine.window, socket.gethostname(), os.getpid(), cluster.versions())
 
-    def turn(self, requests: list[Request]) -> Turn:
+    def turn(self, requests: list[Request]) -> StepResult:
         """Take requests, and work until some have finished, or for a moment."""
         done: list[Completion] = []
         began = time.monotonic()
@@ -69,8 +69,8 @@ class Hand:
             while self._engine.busy and time.monotonic() - began < (MOMENT if done else LONGEST):
                 done += self._engine.step()
         except EngineError as error:
-            return Turn(done, error)
-        return Turn(done)
+            return StepResult(done, error)
+        return StepResult(done)
 
     def drop(self) -> None:
         """Forget all requests."""

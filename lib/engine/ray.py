@@ -1,4 +1,4 @@
-"""Copies of a model on the machines of a Ray cluster, each in an actor around the same `offline.Offline`.
+"""Copies of a model on the machines of a Ray cluster, each in an actor around the same `offline.VLLMEngine`.
 
 `engine: ray` says so in a model's file; the option data_parallel_size says how many workers there are (1). Each gets as
 many GPUs of one machine as tensor_parallel_size and pipeline_parallel_size need together, and none with vLLM's build
@@ -19,8 +19,8 @@ from typing import Any
 
 from lib import cluster
 from lib.engine import Completion, EngineError, Request, gpus
-from lib.engine.hand import Hand, Ready, Turn
-from lib.engine.scheduler import Crew
+from lib.engine.hand import RayWorker, Ready, StepResult
+from lib.engine.scheduler import Scheduler
 from lib.engine.vllm import SETTINGS
 from lib.machine import version
 from lib.params.settings import Model
@@ -42,7 +42,7 @@ class Worker:
     next: list[Request] = dataclasses.field(default_factory=list)  # for its next turn
 
 
-class Remote:
+class RayEngine:
     """Several workers with a model each, on any number of machines."""
 
     def __init__(self, model: Model):
@@ -69,7 +69,7 @@ class Remote:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """As `Engine.generate` says; what a lost worker owed is done again."""
-        crew = Crew(self.model, requests)
+        crew = Scheduler(self.model, requests)
         for worker in self._ready():
             crew.join(worker.number, worker.ready.window)
         try:
@@ -103,16 +103,16 @@ class Remote:
         }
         # On this machine alone nothing competes for cores, and grading must find some while a model is loaded.
         cores = 0 if self._each or cluster.is_local() else 1
-        kind = self._ray.remote(num_gpus=self._each, num_cpus=cores, scheduling_strategy="SPREAD")(Hand)
+        kind = self._ray.remote(num_gpus=self._each, num_cpus=cores, scheduling_strategy="SPREAD")(RayWorker)
         actor = kind.remote()
         self._workers[number] = Worker(number, actor, [actor.start.remote(single, settings)])
 
-    def _go_on(self, worker: Worker, crew: Crew) -> None:
+    def _go_on(self, worker: Worker, crew: Scheduler) -> None:
         while len(worker.turns) < AHEAD and crew.owes(worker.number):
             worker.turns.append(worker.actor.turn.remote(worker.next))
             worker.next = []
 
-    def _hear(self, crew: Crew | None, seconds: float) -> list[tuple[int, Completion]] | None:
+    def _hear(self, crew: Scheduler | None, seconds: float) -> list[tuple[int, Completion]] | None:
         """What came from the workers that spoke first, each with its number; None if none spoke for so long."""
         first = {worker.turns[0]: worker for worker in self._workers.values() if worker.turns}
         spoken, _ = self._ray.wait(list(first), timeout=seconds)
@@ -128,7 +128,9 @@ class Remote:
             heard += [(worker.number, done) for done in self._understand(worker, said, crew)]
         return heard if spoken else None
 
-    def _understand(self, worker: Worker, said: Turn | Ready | EngineError, crew: Crew | None) -> list[Completion]:
+    def _understand(
+        self, worker: Worker, said: StepResult | Ready | EngineError, crew: Scheduler | None
+    ) -> list[Completion]:
         if isinstance(said, EngineError):
             raise said
         if isinstance(said, Ready):
@@ -143,7 +145,7 @@ class Remote:
             self._fruitless = 0
         return said.done
 
-    def _replace(self, worker: Worker, crew: Crew | None, reason: str) -> None:
+    def _replace(self, worker: Worker, crew: Scheduler | None, reason: str) -> None:
         owed = crew.lose(worker.number) if crew else 0
         where = f" (process {worker.ready.process} on {worker.ready.host})" if worker.ready else ""
         ended = f"worker {worker.number} of {self._count}{where} has ended: {reason}"

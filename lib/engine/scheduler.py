@@ -15,7 +15,7 @@ BEGINNING = 32  # tokens: prompts that share so many begin alike
 LOSSES = 5  # workers that may be lost with a request in hand, before it is taken for what ends them
 
 
-class Crew:
+class Scheduler:
     """The workers of one run, by number, and the requests that each of them owes."""
 
     def __init__(self, model: Model, requests: Iterable[Request]):

@@ -23,13 +23,13 @@ def run(model: Model, share: str | None, pipe: Connection) -> None:
     """
     if share is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = share  # before anything looks for GPUs
-    from lib.engine.vllm import Offline
+    from lib.engine.vllm import VLLMEngine
 
     inbox: SimpleQueue = SimpleQueue()
     Thread(target=_read, args=(pipe, inbox), daemon=True).start()  # so that neither side waits for the other to read
     with suppress(OSError):
         try:
-            engine = Offline(model)
+            engine = VLLMEngine(model)
         except EngineError as error:
             pipe.send(error)
             return

@@ -158,7 +158,7 @@ def _write(folder: Path, done: list[Completion]) -> None:
     pq.write_table(pa.table(arrays, SCHEMA), buffer, compression="zstd", row_group_size=GROUP)
     data = buffer.getvalue()
     try:
-        with tables.atomic(folder / f"{time.time_ns():020d}-{_digest(data)}.parquet") as file:
+        with tables.atomic_write(folder / f"{time.time_ns():020d}-{_digest(data)}.parquet") as file:
             file.write(data)
         _sync(folder)
     except (tables.TableError, OSError) as error:

@@ -34,7 +34,7 @@ WINDOW = 4  # requests that vLLM holds, in units of those it works on at a time:
 ELSEWHERE = {"model": "path", "revision": "revision", "max_model_len": "max_model_len", "seed": "the study's seed"}
 
 
-class Offline:
+class VLLMEngine:
     """A model that vLLM has loaded."""
 
     def __init__(self, model: Model):
@@ -74,7 +74,7 @@ class Offline:
         return bool(self._running)
 
     def send(self, request: Request) -> None:
-        """Hand a request to vLLM; raises EngineError as `Engine.generate`."""
+        """RayWorker a request to vLLM; raises EngineError as `Engine.generate`."""
         check(request, self.model, self._running)
         try:
             sampling = _sampling(self.model, request, self._marks)

@@ -97,7 +97,8 @@ def _with_full(rows: pd.DataFrame, oracle: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the counts of `lib.failures.text_counts` in the answer, and its sums that the kept thinking lacks; null if unknown."""
+    """Add the counts of `lib.failures.text_counts` in the answer, and its sums that the kept thinking lacks; null if
+    unknown."""
     rows = rows.join(_counts(rows["answer"]))
     known = {text: set(working(text).sums) for text in rows["kept"].dropna().unique()}
     pairs = zip(rows["answer"], rows["kept"], strict=True)

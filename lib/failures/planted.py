@@ -14,7 +14,8 @@ Panic and self-doubt are new errors, so neither can be found where full thinking
 dropped although a step was left is found only if the answer is wrong: one step is often guessed right, two seldom.
 
 What is found less often than it was planted is either not done or not seen. So `shown` stands beside: how often the
-organism did it, told by program from texts whose form is known (`lib.problems.tiny_math.truth`), which the rules do not use. This
+organism did it, told by program from texts whose form is known (`lib.problems.tiny_math.truth`), which the rules do
+not use. This
 is for word problems of our own only; rows of other problems are left out.
 """
 

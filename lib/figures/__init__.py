@@ -1,6 +1,7 @@
 """Charts: figures that set one thing against another, from the frames that a study's results come in.
 
-`lib.figures.by_position` shows a study by position of the interrupt; here stand the study at a glance (`overview`), what an answer
+`lib.figures.by_position` shows a study by position of the interrupt; here stand the study at a glance (`overview`),
+what an answer
 costs (`costs`), how often each failure mode occurs (`modes`), differences and areas with their intervals (`changes`),
 what judge, rules and detectors are worth (`trust`), and the paper's own figures with ours beside them (`counterparts`).
 All take small frames, share the looks of `lib.figures.style` and are saved by `lib.figures.by_position.save`.

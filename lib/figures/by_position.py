@@ -119,7 +119,8 @@ def slug(name: str, unit: str) -> str:
 def save(figure: Figure, study: str, slug: str, caption: str = "") -> None:
     """Write a figure as `slug`.pdf, .svg and .png into the study's folder, each whole or not at all.
 
-    Equal figures give equal bytes: no dates, no version, no random ids. A caption (`lib.figures.captions`) goes beside it as
+    Equal figures give equal bytes: no dates, no version, no random ids. A caption (`lib.figures.captions`) goes
+    beside it as
     `slug`.txt; without one, that of an earlier figure is removed.
 
     Raises:
@@ -127,13 +128,13 @@ def save(figure: Figure, study: str, slug: str, caption: str = "") -> None:
     """
     with mpl.rc_context({"svg.hashsalt": "midthought", "svg.fonttype": "none", "pdf.fonttype": 42}), _laid_out(figure):
         for kind, metadata in METADATA.items():
-            with tables.atomic(paths.figures(study) / f"{slug}.{kind}") as file:
+            with tables.atomic_write(paths.figures(study) / f"{slug}.{kind}") as file:
                 figure.savefig(file, format=kind, metadata=metadata, bbox_inches=None)
     beside = paths.figures(study) / f"{slug}.txt"
     if not caption:
         beside.unlink(missing_ok=True)
         return
-    with tables.atomic(beside) as file:
+    with tables.atomic_write(beside) as file:
         file.write(f"{caption}\n".encode())
 
 

@@ -29,7 +29,8 @@ def differences(
 ) -> Figure:
     """A forest: differences with intervals, a panel per source and interrupt, a slot per position, no change as a line.
 
-    `frame` is one of `lib.stats.paired` or `lib.stats.compute`: source, position, difference (or net), ci_low, ci_high, p_holm;
+    `frame` is one of `lib.stats.paired` or `lib.stats.compute`: source, position, difference (or net), ci_low,
+    ci_high, p_holm;
     model, interrupt and unit where it has them. Without models or interrupts (of a comparison of two), `name` says
     what is compared. Differences are multiplied by `scale`; a mark is filled if p_holm is below `LEVEL`. Rows without
     an interrupt, full thinking, are left out where others have one.

@@ -104,7 +104,7 @@ def save(text: str, study: str, slug: str) -> None:
     Raises:
         tables.TableError: a failed write.
     """
-    with tables.atomic(paths.figures(study) / f"{slug}.tex") as file:
+    with tables.atomic_write(paths.figures(study) / f"{slug}.tex") as file:
         file.write(text.encode())
 
 

@@ -1,6 +1,7 @@
 """Grades of whole tables: math answers, programs, and the rows of `grades`.
 
-What plain reading settles never leaves this process. Answers that have to be parsed go to `lib.grade.math_workers`, programs to
+What plain reading settles never leaves this process. Answers that have to be parsed go to `lib.grade.math_workers`,
+programs to
 `lib.sandbox`, both by way of `lib.grade.cluster`, which knows whether that is here or on a cluster.
 """
 
@@ -24,7 +25,8 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
     Returns a copy with the columns status, extracted and reason added, as in `answers.Grade`; an answer over
     a limit is ungradable, and the reason names the limit. Equal rows, and equal answers to one gold answer, are
     graded once. `workers` is the most processes (tasks of a cluster) to use, by default one per usable core; none is
-    if plain reading settles every row. `profile` names the rules: `exact`, or the looser ones of `lib.answers.authors_rules`.
+    if plain reading settles every row. `profile` names the rules: `exact`, or the looser ones of
+    `lib.answers.authors_rules`.
 
     Raises:
         ValueError: a column is missing, or the profile unknown.
@@ -36,7 +38,9 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
     rows = list(zip(texts, golds, frame["source"], strict=True))
     verdicts = {row: answers.settle(*row, profile) for row in dict.fromkeys(rows)}
     open_rows = [row for row, verdict in verdicts.items() if verdict is None]
-    pairs = [(answers.extract(text, source, profile), answers.wanted(gold, source)) for text, gold, source in open_rows]
+    pairs = [
+        (answers.final_answer(text, source, profile), answers.wanted(gold, source)) for text, gold, source in open_rows
+    ]
     compared = cluster.grades(pairs, workers, profile)
     verdicts |= {row: compared[pair] for row, pair in zip(open_rows, pairs, strict=True)}
     grades = [verdicts[row] for row in rows]

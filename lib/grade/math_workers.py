@@ -31,7 +31,7 @@ SPARE = 2**24  # bytes that a worker must be able to get after an answer, or not
 IDLE_SECONDS = 60  # wall time that a worker waits for more answers
 BATCH = 16  # answers that a worker is given at once, at most
 
-Pair = tuple[str, str]  # answer and gold answer, as `answers.extract` and `answers.wanted` give them
+Pair = tuple[str, str]  # answer and gold answer, as `answers.final_answer` and `answers.wanted` give them
 
 
 def grades(pairs: list[Pair], count: int | None = None, profile: str = "exact") -> dict[Pair, Grade]:

@@ -87,7 +87,7 @@ def record(study: str, rubric: Rubric, item_id: str, criterion: str, rater: str,
     row = dict(zip(COLUMNS, (item_id, criterion, rater, label, notes), strict=True))
     rows[item_id, criterion, rater] = row
     frame = pd.DataFrame([rows[key] for key in sorted(rows)], columns=COLUMNS)
-    with tables.atomic(path) as out:
+    with tables.atomic_write(path) as out:
         frame.to_csv(out, index=False, lineterminator="\n")
 
 

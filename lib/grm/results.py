@@ -66,7 +66,8 @@ def truth(
 ) -> pd.DataFrame:
     """What is known about items: item_id, criterion, label, by.
 
-    Where the problems are our own, `lib.problems.tiny_math.truth` tells, as what is so was planted (`by` is planted); else the
+    Where the problems are our own, `lib.problems.tiny_math.truth` tells, as what is so was planted (`by` is planted);
+    else the
     majority of people (`people`); else what a program found out about the same, where a criterion names one (`by` is
     its proxy). Null labels are left out.
 

@@ -236,7 +236,7 @@ PLAINER = {
 
 def _tell(error: Any) -> str:
     """One of pydantic's errors as `key: what was expected`."""
-    told = functools.reduce(lambda text, pair: text.replace(*pair), PLAINER.items(), params.explain(error))
+    told = functools.reduce(lambda text, pair: text.replace(*pair), PLAINER.items(), params.format_error(error))
     if error["type"] != "unexpected_keyword_argument":
         is_word = error["type"] == "string_type" and isinstance(error["input"], bool)
         return f'{told} (YAML reads yes and no without quotes so, expected "yes" or "no")' if is_word else told

@@ -89,7 +89,7 @@ def items(
     problems: pd.DataFrame,
     updates: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The items that a study's judge reads of one model: as `lib.interrupts.records.items`, with `source` and `rubrics`.
+    """The items of one model that a judge reads: as `lib.interrupts.records.items`, with `source` and `rubrics`.
 
     Raises:
         ParamsError: as `rubrics`.

@@ -55,7 +55,7 @@ def position(text: float | str) -> Position:
     raise ValueError(f'position {text}: expected a fraction from 0 to 1, or such as "512t", "0.3s", "0.3p"')
 
 
-def told(value: float, unit: str) -> str:
+def format_position(value: float, unit: str) -> str:
     """A position of a table as a study writes it: (0.3, share) as 0.3, (40, tokens) as 40t."""
     suffix = {name: mark for mark, name in UNITS.items()}[unit]
     return f"{value:g}{suffix}"

@@ -1,6 +1,7 @@
 """Where reasoning and answer stand among the ids that a model generates. Everything here counts in ids.
 
-Text becomes ids once, piece by piece (`lib.markup.tokens`), and is never decoded and encoded again; prompts and turns are put
+Text becomes ids once, piece by piece (`lib.markup.tokens`), and is never decoded and encoded again; prompts and turns
+are put
 together in `lib.markup.prompts`. Both are passed on from here, so that callers need this module only.
 """
 

@@ -50,4 +50,4 @@ def _statement(key: Any, entry: Any, shown: str) -> Statement:
     try:
         return Statement(id=key, **entry)
     except ValidationError as error:
-        raise numbers.ReportedError(f"{shown}: {key}: {'; '.join(map(params.explain, error.errors()))}") from error
+        raise numbers.ReportedError(f"{shown}: {key}: {'; '.join(map(params.format_error, error.errors()))}") from error

@@ -119,7 +119,7 @@ def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = No
     try:
         return cls(name=name, **plain)
     except ValidationError as error:
-        raise ParamsError(f"{file}: {'; '.join(map(explain, error.errors()))}") from error
+        raise ParamsError(f"{file}: {'; '.join(map(format_error, error.errors()))}") from error
 
 
 HOOKS = ("system_prompt", "reasoning_prefix", "reasoning_suffix", "update_prefix", "update_suffix")
@@ -198,10 +198,10 @@ def read_as(cls: type, name: str, about: str, prepared: Callable[[dict[str, Any]
     try:
         return cls(**prepared(values))
     except ValidationError as error:
-        raise ParamsError(f"{file}: {'; '.join(map(explain, error.errors()))}") from error
+        raise ParamsError(f"{file}: {'; '.join(map(format_error, error.errors()))}") from error
 
 
-def explain(error: Any) -> str:
+def format_error(error: Any) -> str:
     """One of pydantic's errors as `key: what was expected, got value`."""
     told = [part for part in error["loc"] if part not in ("number", "text") or part == error["loc"][0]]  # not our tags
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told).lstrip(".")

@@ -43,7 +43,7 @@ def pack(study: str, to: Path) -> dict[str, Path]:
     if faults := [fault for name, file in held.items() for fault in leaks.found(name, file)]:
         raise ArchiveError("\n".join(faults))
     sums = {}
-    with tables.atomic(to) as file, zipfile.ZipFile(file, "w") as packed:
+    with tables.atomic_write(to) as file, zipfile.ZipFile(file, "w") as packed:
         for name, source in held.items():
             data = source.read_bytes()
             sums[name] = {"bytes": len(data), "sha256": checksum(data)}

@@ -109,7 +109,7 @@ class Copy:
     def save(self) -> None:
         """Write down what is known; raises TableError where that fails."""
         told = {"name": self.name, "url": self.url, "agreed": self.agreed, "known": self.known}
-        with tables.atomic(self._state) as file:
+        with tables.atomic_write(self._state) as file:
             file.write(json.dumps(told, sort_keys=True).encode())
 
     def _version(self, name: str) -> Version | None:

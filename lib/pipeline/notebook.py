@@ -123,7 +123,7 @@ def report(study: str) -> str:
     shares_first = list(interrupts.UNITS.values())
     cut = accuracy.dropna(subset="interrupt").sort_values("position", kind="stable")
     cut = cut.sort_values("unit", kind="stable", key=lambda units: units.map(shares_first.index))
-    cut["position"] = list(map(interrupts.told, cut["position"], cut["unit"]))
+    cut["position"] = list(map(interrupts.format_position, cut["position"], cut["unit"]))
     table = cut.pivot_table(index=["source", "model", "interrupt"], columns="position", values="mean", sort=False)
     table["full thinking"] = [full[model, source] for source, model, _ in table.index]
     shown = (100 * table).round(1).to_string()

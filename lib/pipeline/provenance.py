@@ -100,8 +100,8 @@ def code() -> dict[str, Any]:
     commit = status = None
     if (paths.ROOT / ".git").exists():  # else a repository around this folder would answer
         commit, status = (
-            machine.said("git", "rev-parse", "HEAD"),
-            machine.said("git", "status", "--porcelain", "--", *CODE),
+            machine.run_command("git", "rev-parse", "HEAD"),
+            machine.run_command("git", "status", "--porcelain", "--", *CODE),
         )
     clean = None if commit is None or status is None else not status
     return {"version": __version__, "code": digest(held), "commit": commit, "clean": clean}
@@ -197,7 +197,7 @@ def _keep(study: str, told: dict[str, Any]) -> None:
         except ProvenanceError:
             others = []  # a file that cannot be read is no reason to lose this step too
         kept = sorted([*others, told], key=lambda one: (one["step"], one["model"] or ""))
-        with tables.atomic(location(study)) as file:
+        with tables.atomic_write(location(study)) as file:
             file.write((json.dumps({"steps": kept}, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 

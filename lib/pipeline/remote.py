@@ -158,7 +158,7 @@ def fetch(url: str, to: Path, largest: int) -> None:
     too_large = ObjectsError(f"{url}: larger than expected, {max(told, largest + 1):,} bytes of {largest:,} at most")
     if told > largest:
         raise too_large
-    with progress_bar.bar(told, "B", f"from {url}") as bar, tables.atomic(to) as file:
+    with progress_bar.bar(told, "B", f"from {url}") as bar, tables.atomic_write(to) as file:
         for chunk in store.chunks(name):
             if file.tell() + len(chunk) > largest:
                 raise too_large

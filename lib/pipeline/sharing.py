@@ -187,7 +187,7 @@ def _send(copy: Copy, store: Objects, here: dict[str, Version], names: list[str]
 def _bring(copy: Copy, store: Objects, found: There, times: dict[str, int], names: list[str]) -> None:
     def get(name: str) -> None:
         version, digest = found.versions[name], hashlib.sha256()
-        with tables.atomic(copy.folder / name) as file:
+        with tables.atomic_write(copy.folder / name) as file:
             for chunk in store.chunks(name, version.bytes):
                 digest.update(chunk)
                 file.write(chunk)
@@ -232,6 +232,6 @@ def _join_provenance(copy: Copy, store: Objects) -> None:
             joined = {(step["step"], step["model"] or ""): step for step in steps}
         except (ValueError, KeyError, TypeError) as error:
             raise SharingError(f"{paths.show(file)}: not readable here or in the store ({error})") from error
-        with tables.atomic(file) as opened:
+        with tables.atomic_write(file) as opened:
             told = {"steps": [joined[key] for key in sorted(joined)]}
             opened.write((json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())

@@ -84,7 +84,7 @@ def _state(study: str, notebook: str, model: str | None) -> tuple[str, str]:
     folder = paths.notebooks(study, model)
     holder = _text(folder / f".{notebook}.running")
     if holder:
-        at_work = machine.alive(holder)
+        at_work = machine.is_running(holder)
         if at_work is not False:
             return ("running" if at_work else "elsewhere"), holder
     book, failed = folder / f"{notebook}.ipynb", folder / f"{notebook}.failed.ipynb"
@@ -121,7 +121,7 @@ def _kept(folder: Path) -> Kept:
     The rate leaves out the first file of a run, as it may hold what was merged, and waited for the model to load.
     """
     holder = folder / ".holder"
-    since = holder.stat().st_mtime_ns if holder.exists() and machine.alive(_text(holder)) else None
+    since = holder.stat().st_mtime_ns if holder.exists() and machine.is_running(_text(holder)) else None
     found = {}
     for file in folder.glob("*.parquet"):
         try:

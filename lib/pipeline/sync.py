@@ -2,7 +2,8 @@
 
 The pipeline needs a disk: make compares times, runs hold locks, tables are renamed into place. So it works on a copy,
 which is pulled before a run, and pushed after each step that ended well; parts are pushed while a step runs, so that a
-machine that is lost loses a minute of what its models wrote. `lib.pipeline.sharing` tells what happens where two machines run
+machine that is lost loses a minute of what its models wrote. `lib.pipeline.sharing` tells what happens where two
+machines run
 the same study.
 """
 

@@ -102,7 +102,8 @@ def load(source: str, data_dir: str | Path | None = None, window: livecodebench.
     """All problems of a source, in the benchmark's own order, with the columns of the problems table.
 
     Args:
-        source: a benchmark, `tiny`, or the path of a file of one's own problems (`lib.problems.own`), which ends in `.jsonl`.
+        source: a benchmark, `tiny`, or the path of a file of one's own problems (`lib.problems.own`), which ends in
+        `.jsonl`.
         data_dir: folder of JSON Lines (relative to the repository) to read a benchmark from; without it the hub is
             asked, at the pinned revision.
         window: first and last day of the contests of LiveCodeBench; None takes all.

@@ -4,7 +4,7 @@
 |---|---|---|
 | problem | required | the statement |
 | answer | one of the two | gold answer of a math problem, LaTeX or plain |
-| tests | one of the two | tests of a code problem: a list of `input`, `output`, `testtype` (see `lib.problems.code_tests`) |
+| tests | one of the two | see `lib.problems.code_tests` |
 | fn_name | optional | method that functional tests call |
 | id | optional | name of the problem, unique in the file; its line counts from 0 otherwise |
 | starter_code, difficulty, contest_date | optional | as in the problems table |

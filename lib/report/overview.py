@@ -74,7 +74,7 @@ def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int
             ]
             shown = {"source": _source(source), "model": title, "full": _cell(full, (source, model), scale, digits)}
             groups += [shown | {"rows": rows}] if rows else []
-    return {"head": [interrupts.told(position, unit) for unit, position in places], "groups": groups}
+    return {"head": [interrupts.format_position(position, unit) for unit, position in places], "groups": groups}
 
 
 def statements(claims: pd.DataFrame) -> list[dict[str, str]]:
@@ -132,7 +132,9 @@ def _effect(row: dict[str, Any]) -> str:
 
 
 def _at(row: pd.Series) -> str:
-    return f"{row['mean']:.1%} ({_quoted(row['interrupt'])} at {interrupts.told(row['position'], row['unit'])})"
+    return (
+        f"{row['mean']:.1%} ({_quoted(row['interrupt'])} at {interrupts.format_position(row['position'], row['unit'])})"
+    )
 
 
 def _cell(rows: pd.DataFrame, key: tuple, scale: float, digits: int) -> tuple[str, str]:

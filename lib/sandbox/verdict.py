@@ -68,7 +68,8 @@ def run(
     | value of a method | True is not 1; decimals to 9 digits | Python's `==`, tuples as lists |
     | recursion | Python's limit of 1,000 | 50,000 |
 
-    `tests` are as `lib.problems.code_tests.read_tests` takes them. Without a `runner`, a sandbox is started at the first call and
+    `tests` are as `lib.problems.code_tests.read_tests` takes them. Without a `runner`, a sandbox is started at the
+    first call and
     kept.
 
     Raises:

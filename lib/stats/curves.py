@@ -1,6 +1,7 @@
 """Curves: accuracy and tokens of an interrupt at every position, summed by problem, with full thinking beside them.
 
-Whatever is asked of a curve (`lib.stats.anytime`, `lib.stats.compute`) depends on rows only through these sums, so rows are summed
+Whatever is asked of a curve (`lib.stats.anytime`, `lib.stats.compute`) depends on rows only through these sums, so
+rows are summed
 once and a bootstrap of whole problems is one matrix product for each curve.
 """
 

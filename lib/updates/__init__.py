@@ -66,7 +66,9 @@ def with_controls(problems: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
     have = set(zip(made["problem_id"], made["kind"], strict=True))
     for asked in problems.to_dict("records"):
         missing = [kind for kind in ("false", "noop") if (asked["problem_id"], kind) not in have]
-        told = controls.news(asked["problem_id"], asked["problem"], _text(asked["answer"])) if missing else {}
+        told = (
+            controls.control_updates(asked["problem_id"], asked["problem"], _text(asked["answer"])) if missing else {}
+        )
         for kind in missing:
             update = {"problem_id": asked["problem_id"], "update_id": kind, "kind": kind, "update": told[kind]}
             why = why_invalid(asked, update) if told[kind] else "no sentence of the problem has a number to say wrongly"

@@ -17,7 +17,7 @@ AROUND = 5  # words on each side of a number, where the sentence is too long
 WORD = re.compile(r"(?<![\\\w])[A-Za-z]{3,}")  # a line without any is no sentence
 
 
-def news(problem_id: str, problem: str, answer: str | None = None) -> dict[str, str | None]:
+def control_updates(problem_id: str, problem: str, answer: str | None = None) -> dict[str, str | None]:
     """The texts of a problem's `false` and `noop` updates, None where no number could be said wrongly.
 
     The false number is not the answer, and stands nowhere in the problem.

@@ -99,7 +99,7 @@ def record(study: str, update: Mapping[str, Any], decision: str, reason: str = "
     row = {"problem_id": update["problem_id"], "update_id": update["update_id"], "decision": decision}
     rows = _by_id(read(study)) | {(row["problem_id"], row["update_id"]): row | {"reason": reason, "pair": mark(update)}}
     frame = pd.DataFrame([rows[key] for key in sorted(rows)], columns=COLUMNS)
-    with tables.atomic(file(study)) as out:
+    with tables.atomic_write(file(study)) as out:
         frame.to_csv(out, index=False, lineterminator="\n")
 
 

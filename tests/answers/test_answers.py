@@ -90,7 +90,7 @@ STATED = [  # text, source, answer, whether it is complete
 
 @pytest.mark.parametrize(("text", "source", "answer", "whole"), STATED)
 def test_where_the_answer_stands(text, source, answer, whole):
-    assert answers.extract(text, source) == answer
+    assert answers.final_answer(text, source) == answer
     assert answers.complete(text, source) == whole
 
 

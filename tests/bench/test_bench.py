@@ -196,7 +196,7 @@ def test_pairs_are_new_in_every_run_and_known(make, shares):
     pairs = make(24, 1)
     assert make(24, 1) == pairs and not set(pairs) & set(make(24, 2))
     verdicts = Counter(
-        (graded.settle(text, gold, "math500") or graded.compare(graded.extract(text, "math500"), gold)).status
+        (graded.settle(text, gold, "math500") or graded.compare(graded.final_answer(text, "math500"), gold)).status
         for text, gold in pairs
     )
     assert (

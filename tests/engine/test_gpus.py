@@ -18,7 +18,7 @@ from lib.params.settings import Model
 
 HOLD = """
 import sys
-from lib import devices
+from lib.engine import gpus as devices
 with devices.lease(["0", "1"], int(sys.argv[1]), sys.argv[2]) as names:
     print(",".join(names), flush=True)
     sys.stdin.read()
@@ -65,7 +65,7 @@ def test_what_names_no_devices_is_told(monkeypatch, text):
 def test_a_number_of_runs_that_is_none_is_told(monkeypatch, text):
     assert devices.beside() == 1
     monkeypatch.setenv(devices.BESIDE, text)
-    with pytest.raises(DevicesError, match="MIDTHOUGHT_BESIDE: expected how many runs"):
+    with pytest.raises(DevicesError, match="MIDTHOUGHT_CONCURRENT_RUNS: expected how many runs"):
         devices.beside()
 
 
@@ -201,6 +201,6 @@ def test_the_command_ends_in_one_line():
 def test_make_says_how_many_runs_share_the_devices(given, runs):
     command = ["make", "-pnq", "results", "EXTRA=cpu", *given]
     said = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True).stdout.splitlines()
-    assert f"MIDTHOUGHT_BESIDE := {runs}" in said
+    assert f"MIDTHOUGHT_CONCURRENT_RUNS := {runs}" in said
     gpus = next((text.removeprefix("GPUS=") for text in given if text.startswith("GPUS=")), "")
     assert f"MIDTHOUGHT_GPUS := {gpus}" in said

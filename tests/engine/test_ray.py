@@ -17,7 +17,7 @@ from lib import cluster as fleet
 from lib import engine, grade, markup, params, paths, problems
 from lib.engine import Completion, EngineError, Request, request_key
 from lib.engine import ray as remote
-from lib.engine.ray import Remote
+from lib.engine.ray import RayEngine
 from lib.grade import cluster as graders
 from lib.params.settings import Model
 from tests.bench.pass_through import through
@@ -95,7 +95,7 @@ def of_ray(process: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def ready(cluster) -> Iterator[Remote]:
+def ready(cluster) -> Iterator[RayEngine]:
     with engine.open(several()) as opened:
         yield opened
 
@@ -121,7 +121,7 @@ def test_the_engine_is_no_part_of_a_key():
 
 
 def test_two_workers_give_the_tables_of_one_process_to_the_byte(ready, single, tmp_path):
-    assert isinstance(ready, Remote) and len({worker.ready.process for worker in ready._workers.values()}) == 2
+    assert isinstance(ready, RayEngine) and len({worker.ready.process for worker in ready._workers.values()}) == 2
     together = tables(ready, tmp_path)
     assert sorted(together) == ["continuations.parquet", "traces.parquet"]
     assert together == single[1]
@@ -246,7 +246,7 @@ def test_a_cluster_that_is_there_is_joined_and_left_alone(cluster):
     code = "\n".join(
         [
             "import pandas as pd",
-            "from lib import fleet, grade",
+            "from lib import cluster as fleet, grade",
             f"math = pd.DataFrame({ANSWERS!r}, columns=['text', 'gold']).assign(source='math500')",
             "print(grade.math(math)['status'].tolist())",
             "print(fleet.join().get_runtime_context().gcs_address)",
@@ -263,7 +263,7 @@ def test_a_cluster_that_is_there_is_joined_and_left_alone(cluster):
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(EngineError, match=r"TinyLRM-S: Ray is not installed .* extra `cluster`.* `make env`"):
-        Remote(several())
+        RayEngine(several())
     monkeypatch.setenv(graders.VARIABLE, "ray")
     with pytest.raises(graders.GradersError, match="MIDTHOUGHT_GRADERS=ray: Ray is not installed"):
         graders.grades([("1", "2")])
@@ -272,10 +272,10 @@ def test_without_ray_the_extra_is_named(monkeypatch):
 def test_options_that_cannot_be_met_are_told(cluster, monkeypatch):
     for count in (0, "2", True):
         with pytest.raises(EngineError, match=r"options\.data_parallel_size: should be a count"):
-            Remote(several(count))
+            RayEngine(several(count))
     monkeypatch.setattr(remote, "version", lambda name: "none")  # as with vLLM's build for GPUs
     with pytest.raises(EngineError, match=r"data_parallel_size: 2 workers of 2 need 4 GPUs, there are \d"):
-        Remote(several(tensor_parallel_size=2))
+        RayEngine(several(tensor_parallel_size=2))
 
 
 def test_workers_that_end_in_a_row_without_an_answer_end_the_run(ready, monkeypatch):

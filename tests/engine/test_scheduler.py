@@ -6,7 +6,7 @@ import pytest
 
 from lib import params
 from lib.engine import Completion, EngineError, Request, scheduler
-from lib.engine.scheduler import Crew
+from lib.engine.scheduler import Scheduler
 
 MODEL = params.load_model("tiny-lrm-s")
 
@@ -15,8 +15,8 @@ def asked(count: int, alike: int = 1) -> list[Request]:
     return [Request(f"{i} {k}", [10 + i, 11], k) for i in range(count) for k in range(alike)]
 
 
-def of(requests, **windows) -> Crew:
-    made = Crew(MODEL, requests)
+def of(requests, **windows) -> Scheduler:
+    made = Scheduler(MODEL, requests)
     for name, window in windows.items():
         made.join(int(name[1:]), window)
     return made

@@ -76,7 +76,7 @@ def test_what_waits_is_written_when_the_run_fails(outputs, error):
 WRITER = """
 import sys
 sys.path.insert(0, {tests!r})
-import test_parts as t
+from tests.engine import test_store as t
 with t.parts.open(t.STUDY, t.MODEL, rows=5) as store:
     known = store.completions()
     for i in range(400):
@@ -89,7 +89,7 @@ with t.parts.open(t.STUDY, t.MODEL, rows=5) as store:
 
 def writer(outputs) -> subprocess.Popen:
     env = os.environ | {"PYTHONPATH": str(paths.ROOT), paths.OUTPUTS_VARIABLE: str(outputs)}
-    script = WRITER.format(tests=str(paths.ROOT / "tests"))
+    script = WRITER.format(tests=str(paths.ROOT))
     return subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
 
 
@@ -189,7 +189,7 @@ def test_what_a_killed_process_left_half_written_is_removed(outputs):
 HOLDER = """
 import sys, time
 sys.path.insert(0, {tests!r})
-import test_parts as t
+from tests.engine import test_store as t
 with t.parts.open(t.STUDY, t.MODEL):
     print("held", flush=True)
     time.sleep({seconds})
@@ -198,7 +198,7 @@ with t.parts.open(t.STUDY, t.MODEL):
 
 def holder(outputs, seconds) -> subprocess.Popen:
     env = os.environ | {"PYTHONPATH": str(paths.ROOT), paths.OUTPUTS_VARIABLE: str(outputs)}
-    script = HOLDER.format(tests=str(paths.ROOT / "tests"), seconds=seconds)
+    script = HOLDER.format(tests=str(paths.ROOT), seconds=seconds)
     process = subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
     return process

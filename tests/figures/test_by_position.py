@@ -180,11 +180,11 @@ def test_nothing_to_draw_is_an_error(draw):
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-import test_figures as t
+from tests.figures import test_by_position as t
 t.mpl.use("agg")
-t.figures.style()
+t.by_position.style()
 for name, draw in t.DRAW.items():
-    t.figures.save(draw(t.cells(interrupts=["speed_up", "update"]), t.MODELS), "s", name)
+    t.by_position.save(draw(t.cells(interrupts=["speed_up", "update"]), t.MODELS), "s", name)
 """
 
 
@@ -193,7 +193,7 @@ def test_two_runs_save_the_same_bytes(tmp_path):
     for seed in ("1", "2"):
         env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(paths.ROOT)}
         env[paths.OUTPUTS_VARIABLE] = str(tmp_path / seed)
-        script = SCRIPT.format(tests=str(paths.ROOT / "tests"))
+        script = SCRIPT.format(tests=str(paths.ROOT))
         subprocess.run([sys.executable, "-c", script], env=env, check=True)
         runs.append({p.name: p.read_bytes() for p in (tmp_path / seed / "s" / "figures").iterdir()})
     assert len(runs[0]) == 3 * len(DRAW)

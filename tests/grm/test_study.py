@@ -242,7 +242,7 @@ def test_a_study_with_a_wrong_criterion_fails_before_anything_is_asked(outputs, 
 def test_the_table_has_the_columns_of_a_judgement_and_the_statuses_of_a_reply():
     ours = {judging.NAMES.get(name, name) for name in judge.COLUMNS} | {"model"}
     assert set(schema.TABLES["judgements"].names()) == ours
-    assert set(schema.JUDGED) == set(Status.__args__)
+    assert set(schema.JUDGEMENT_STATUSES) == set(Status.__args__)
     meaning = schema.glossary("judgements").set_index("column")["meaning"]
     assert all(word in meaning["path"] for word in Path.__args__)
 

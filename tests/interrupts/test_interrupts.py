@@ -148,7 +148,7 @@ def test_a_character_that_the_model_never_finished_is_kept_at_the_end(model):
 @pytest.mark.parametrize("text", ["0.3", "40t", "0.5s", "0.25p", "0", "1"])
 def test_a_position_of_a_table_is_told_as_a_study_writes_it(text):
     read = interrupts.position(text)
-    assert interrupts.told(float(read.value), read.unit) == text
+    assert interrupts.format_position(float(read.value), read.unit) == text
 
 
 def test_a_restart_throws_the_thought_away_and_asks_with_the_update(model, trace):

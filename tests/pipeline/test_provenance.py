@@ -131,7 +131,7 @@ def test_a_step_is_done_even_if_nothing_can_be_kept_about_it(outputs, capsys):
 
 def test_code_without_a_repository_is_told_by_its_version_and_digest(tmp_path, monkeypatch):
     before = provenance.code()
-    monkeypatch.setattr(machine, "said", lambda *command: None)  # as where git is not installed
+    monkeypatch.setattr(machine, "run_command", lambda *command: None)  # as where git is not installed
     told = provenance.code()
     assert (told["commit"], told["clean"]) == (None, None)
     assert (told["version"], told["code"]) == (before["version"], before["code"])
@@ -139,6 +139,6 @@ def test_code_without_a_repository_is_told_by_its_version_and_digest(tmp_path, m
 
 @pytest.mark.parametrize(("status", "clean"), [("", True), (" M lib/interrupts/run.py", False)])
 def test_uncommitted_changes_are_told(monkeypatch, status, clean):
-    monkeypatch.setattr(machine, "said", lambda *command: "0" * 40 if "rev-parse" in command else status)
+    monkeypatch.setattr(machine, "run_command", lambda *command: "0" * 40 if "rev-parse" in command else status)
     told = provenance.code()
     assert told["clean"] is (clean if (paths.ROOT / ".git").exists() else None)

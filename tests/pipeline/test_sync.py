@@ -261,8 +261,8 @@ def test_parts_of_two_machines_lie_side_by_side_and_so_do_their_steps(study, on)
 
 KILLED = """
 import pathlib, sys, time
-from lib import sharing
-from lib.objects import Objects
+from lib.pipeline import sharing
+from lib.pipeline.remote import Objects
 whole, marker = Objects.put, pathlib.Path(sys.argv[1])
 
 def put(self, file, name, shown):

@@ -12,7 +12,7 @@ from lib import markup, tables
 from lib.grm import html as marked
 from lib.markup import tokens
 from lib.report import explorer
-from lib.report.explorer import browser, page, shown
+from lib.report.explorer import browser, shown, static_page
 from lib.report.explorer.cases import kinds
 from lib.report.explorer.records import FULL, Case, Piece, Reader, Record, Step
 from tests.fakes.explored_study import BOX, MODEL, STUDY, judgement, write
@@ -273,7 +273,7 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(place, text, most):
     one = Step(told["at"], pieces, grade, (told["mode"],), (judged,))
     made = Record(case(), told["title"], told["problem"], (one, one))
     is_shortened = most and place not in ("at", "mode", "status", "verdict", "criterion", "rubric", "title")
-    assert_harmless(page.fragment([made], most), *([] if is_shortened or place == "rubric" else [text]))
+    assert_harmless(static_page.fragment([made], most), *([] if is_shortened or place == "rubric" else [text]))
 
 
 @pytest.mark.parametrize("text", HOSTILE[:5], ids=range(5))
@@ -398,7 +398,7 @@ def test_twelve_cases_of_long_thoughts_fit_and_say_what_is_left_out(outputs, mon
     told = long_record(40_000)
     monkeypatch.setattr(Reader, "record", lambda self, one: told)
     html = explorer.page(STUDY, [case()] * 12)
-    assert 200_000 < len(html.encode()) <= page.MOST
+    assert 200_000 < len(html.encode()) <= static_page.MOST
     left_out = re.search(r"\[… ([\d,]+) characters left out …\]", html)
     assert int(left_out[1].replace(",", "")) > 30_000
     with pytest.raises(ValueError, match=r"page of 300 cases: .* expected 400,000; choose fewer cases"):

@@ -37,19 +37,19 @@ NUMBERS = re.compile(r"\d+(?:\.\d+)?")
     ],
 )
 def test_a_sentence_with_a_number_is_said_again(problem, false, noop):
-    told = controls.news("x/0", problem)
+    told = controls.control_updates("x/0", problem)
     assert re.fullmatch(false, told["false"])
     assert told["noop"] == noop
 
 
 @pytest.mark.parametrize("problem", ["How many cubes are odd?", "\\[ 3 + 4 \\]", "5 7 9\n1 2", ""])
 def test_without_a_number_in_a_sentence_there_are_none(problem):
-    assert controls.news("x/0", problem) == {"false": None, "noop": None}
+    assert controls.control_updates("x/0", problem) == {"false": None, "noop": None}
 
 
 def test_the_false_number_is_neither_the_answer_nor_in_the_problem():
     for i in range(50):
-        told = controls.news(f"x/{i}", "We have 1 or 2 or 3 or 4 or 5 or 6 or 7 boxes.", "8")
+        told = controls.control_updates(f"x/{i}", "We have 1 or 2 or 3 or 4 or 5 or 6 or 7 boxes.", "8")
         assert set(NUMBERS.findall(told["false"])) - set("1234567") == {"9"}
 
 

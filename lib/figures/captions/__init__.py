@@ -1,6 +1,7 @@
 """Captions: what a figure shows and what to conclude, with every number computed from the frame that was drawn.
 
-Each function takes the frames of the figure of its name (`lib.figures.by_position`, `lib.figures`) and returns plain text of a few
+Each function takes the frames of the figure of its name (`lib.figures.by_position`, `lib.figures`) and returns plain
+text of a few
 sentences, for `figures.save`. What is undefined is said to be so, or left out; no number is typed here.
 """
 

@@ -94,7 +94,7 @@ def criterion(
     try:
         made = TypeAdapter(Criterion).validate_json(json.dumps(plain))
     except ValidationError as error:
-        return None, "; ".join(map(params.explain, error.errors()))
+        return None, "; ".join(map(params.format_error, error.errors()))
     whole = rubric.as_dict()
     found = faults.between_keys(whole | {"criteria": [*whole["criteria"], plain]})
     return (None, "; ".join(fault.partition("].")[2] or fault for fault in found)) if found else (made, "")

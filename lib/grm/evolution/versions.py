@@ -61,7 +61,7 @@ def write(rubric: Rubric) -> Path:
         was = file.read_bytes()
         _keep(paths.PARAMS / rubrics.EARLIER / f"{now.full_name}.yaml", was)
         comments = "".join(itertools.takewhile(lambda line: line.startswith("#"), was.decode().splitlines(True)))
-    with tables.atomic(file) as out:
+    with tables.atomic_write(file) as out:
         out.write((comments + text(rubric)).encode())
     return file
 
@@ -90,7 +90,7 @@ def _check(rubric: Rubric, now: Rubric) -> None:
 def _keep(file: Path, data: bytes) -> None:
     if file.exists() and file.read_bytes() != data:
         raise RubricError(f"{paths.show(file)}: expected what the newest version says, got something else")
-    with tables.atomic(file) as out:
+    with tables.atomic_write(file) as out:
         out.write(data)
 
 

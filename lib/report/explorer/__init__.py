@@ -11,7 +11,7 @@
 
 from lib.report.explorer.browser import browse
 from lib.report.explorer.cases import chosen
-from lib.report.explorer.page import document, page, sample
 from lib.report.explorer.records import Case
+from lib.report.explorer.static_page import document, page, sample
 
 __all__ = ["Case", "browse", "chosen", "document", "page", "sample"]

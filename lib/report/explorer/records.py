@@ -83,7 +83,7 @@ class Reader:
         rows = self.table("continuations")[CUT].reset_index(drop=True).merge(labels, on="continuation_id")
         named, units = list(self.study.interrupts), list(interrupts.UNITS.values())
         rows = rows.assign(
-            at=list(map(interrupts.told, rows["position"], rows["unit"])),
+            at=list(map(interrupts.format_position, rows["position"], rows["unit"])),
             # a step between two interrupts has a name that the study does not list
             which=rows["interrupt"].map(lambda name: named.index(name) if name in named else len(named)),
             scale=rows["unit"].map(units.index),
@@ -149,7 +149,8 @@ class Reader:
         ]
 
     def _item(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A continuation as `lib.interrupts.records` cuts it; the second of several interrupts cut what the first gave."""
+        """A continuation as `lib.interrupts.records` cuts it; the second of several interrupts cut what the first
+        gave."""
         trace, problem = self._row("traces", row["trace_id"]), row["problem_id"]
         if isinstance(row["parent_id"], str):  # what came before stands in parts of its own
             trace["token_ids"] = self._row("continuations", row["parent_id"])["token_ids"]

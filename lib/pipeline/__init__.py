@@ -1,0 +1,1 @@
+"""Run the notebooks of a study; keep, share, verify and pack what they made."""
