@@ -12,7 +12,7 @@ import pandas as pd
 
 from lib import answers, sandbox, schema
 from lib.grade import cluster
-from lib.problems import code_tests
+from lib.sandbox import programs
 
 # What a study's `grading` means: the profile for math answers and that for programs.
 PROFILES = {"exact": ("exact", "exact"), "published": ("published", "lcb")}
@@ -96,8 +96,8 @@ def code(
 
 
 def extract_code(text: str | None) -> str | None:
-    """The code that an answer gives, None if it gives none: see `lib.problems.code_tests.extract_code`."""
-    return code_tests.extract_code(text)
+    """The code that an answer gives, None if it gives none: see `lib.sandbox.programs.extract_code`."""
+    return programs.extract_code(text)
 
 
 def _with_name(tests: object, name: object) -> object:
@@ -152,7 +152,7 @@ def _complete(frame: pd.DataFrame, is_code: np.ndarray) -> np.ndarray:
 
 
 def _is_closed(text: str | None) -> bool:
-    return code_tests.extract_code(text) is not None and code_tests.is_closed(text)
+    return programs.extract_code(text) is not None and programs.is_closed(text)
 
 
 def _grade_math(frame: pd.DataFrame, graded: pd.DataFrame, profile: str) -> None:
@@ -169,7 +169,7 @@ def _grade_math(frame: pd.DataFrame, graded: pd.DataFrame, profile: str) -> None
 
 def _grade_code(frame: pd.DataFrame, graded: pd.DataFrame, profile: str, allow_unsafe: bool) -> None:
     """Write the verdicts on programs into `frame`, and whether a program passes the tests of the revised problem."""
-    extract = code_tests.between_last_fences if profile == "lcb" else code_tests.extract_code
+    extract = programs.between_last_fences if profile == "lcb" else programs.extract_code
     graded = graded.assign(code=[extract(text) for text in graded["answer"]])[["code", "tests", "revised_tests"]]
     by_revised = graded.assign(tests=graded["revised_tests"]).dropna(subset="tests")
     verdicts = code(pd.concat([graded, by_revised]), profile=profile, allow_unsafe=allow_unsafe)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from lib.problems import code_tests
 from lib.problems.code_tests import Tests, TestsError
+from lib.sandbox import programs
 from lib.sandbox.box import Box, DiedError, Limits, Outcome
 from lib.sandbox.walls import best
 
@@ -169,12 +170,12 @@ def _difference(output: bytes, wanted: str, is_method: bool, is_lcb: bool) -> st
     if is_method:
         return _other_value(output, wanted, is_lcb)
     got = output.decode("utf-8", "replace")
-    if code_tests.same_output(got, wanted):
+    if programs.same_output(got, wanted):
         return None
     ours, theirs = (text.strip().split("\n") for text in (got, wanted))
     if len(ours) != len(theirs):
         return f"wrong answer: expected {len(theirs)} lines, got {len(ours)}: {_short(got.strip())!r}"
-    number = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if not code_tests.same_output(*pair))
+    number = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if not programs.same_output(*pair))
     place = f"line {number + 1}: " if len(ours) > 1 else ""
     return f"wrong answer: {place}expected {_short(theirs[number])!r}, got {_short(ours[number])!r}"
 
@@ -188,7 +189,7 @@ def _other_value(output: bytes, wanted: str, is_lcb: bool) -> str | None:
         value = json.loads(output)
     except (ValueError, RecursionError):  # the program wrote to the result itself
         return "runtime error: no value was returned"
-    if value == expected if is_lcb else code_tests.same_value(value, expected):
+    if value == expected if is_lcb else programs.same_value(value, expected):
         return None
     return f"wrong answer: expected {_short(wanted)}, got {_short(output.decode('utf-8', 'replace'))}"
 

@@ -20,6 +20,7 @@ from lib.interrupts import plan, run
 from lib.params.settings import Model, Study
 from lib.problems import code_tests
 from lib.problems.code_tests import Tests, TestsError
+from lib.sandbox import programs
 
 TESTS = 24  # of a problem, on whose inputs programs are compared, and which become those of the revised problem
 SIZE = 1 << 20  # characters of their inputs
@@ -157,7 +158,7 @@ def _program(row: pd.Series, texts: list[str], n: int) -> Found:
         return {"why": f"tests: {error}"}
     name = code_tests.method(starter) if isinstance(starter, str) else None
     asked = Tests(tests.cases, (name or tests.function) if tests.function else None)
-    return _agreed([code_tests.extract_code(text) for text in texts], asked, tests, n)
+    return _agreed([programs.extract_code(text) for text in texts], asked, tests, n)
 
 
 def _agreed(codes: Sequence[str | None], asked: Tests, tests: Tests, n: int) -> Found:
@@ -189,13 +190,13 @@ def _few(cases: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 
 def _alike(ours: Sequence[str], theirs: Sequence[str], is_method: bool) -> bool:
-    same = _same_value if is_method else code_tests.same_output
+    same = _same_value if is_method else programs.same_output
     return all(map(same, ours, theirs))
 
 
 def _same_value(one: str, other: str) -> bool:
     try:
-        return code_tests.same_value(json.loads(one), json.loads(other))
+        return programs.same_value(json.loads(one), json.loads(other))
     except (ValueError, RecursionError):  # the program wrote to the result itself
         return False
 

@@ -13,8 +13,9 @@ from safetensors import safe_open
 
 from lib import markup, params, paths
 from lib.markup import prompts
-from lib.problems import code_tests, tiny_code
+from lib.problems import tiny_code
 from lib.problems.tiny_math import story
+from lib.sandbox import programs
 from models.tiny_lrm import evaluate, mixture, mixture_code, tokenizer, train
 
 NAMES = ["tiny-lrm-s", "tiny-lrm-m"]
@@ -114,7 +115,7 @@ def test_a_text_of_every_kind_ends_in_a_program(kind):
         assert not parts[0][1] and parts[-1][1]
         assert whole.count("<think>") == whole.count("</think>") >= 1
         assert whole.endswith("\n```<|im_end|>")
-        code = code_tests.extract_code(whole.removesuffix("<|im_end|>"))
+        code = programs.extract_code(whole.removesuffix("<|im_end|>"))
         assert compile(code, "answer", "exec")
         assert code.count("items = ") >= 2
 

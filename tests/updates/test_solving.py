@@ -9,6 +9,7 @@ from lib import markup, params, sandbox, schema, tables, updates
 from lib.engine import Completion
 from lib.markup import tokens
 from lib.problems import code_tests
+from lib.sandbox import programs
 from lib.updates import solving
 
 ADD = json.dumps([{"input": str(i), "output": str(i + 1), "testtype": "stdin"} for i in range(30)])
@@ -104,11 +105,11 @@ def test_a_revised_code_problem_gets_the_tests_that_most_programs_pass(problem, 
         assert pd.isna(row["revised_tests"]) and pd.isna(row["revised_by"])
         return
     assert row["revised_by"] == f"tiny-lrm-m, {votes} of 5"
-    code = code_tests.extract_code(answers[0])
+    code = programs.extract_code(answers[0])
     assert sandbox.run(code, row["revised_tests"]).passed
     assert sandbox.run(code, problem["tests"]).passed == (failing is None)
     if failing:
-        assert not sandbox.run(code_tests.extract_code(program(failing)), row["revised_tests"]).passed
+        assert not sandbox.run(programs.extract_code(program(failing)), row["revised_tests"]).passed
 
 
 def test_a_method_that_the_revision_renames_is_called_by_its_own_name():

@@ -1,0 +1,263 @@
+"""Programs as answers: extraction of code, comparison of outputs, verdicts, tables of verdicts."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from lib import grade, sandbox
+from lib.sandbox import Limits, Outcome, programs
+
+ONE = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
+CALL = [{"input": "1\n[2]", "output": "3", "testtype": "functional"}]
+
+
+def fenced(code, language="python"):
+    return f"```{language}\n{code}\n```"
+
+
+# code in an answer
+
+EXTRACTED = {
+    "python": (fenced("x = 1"), "x = 1"),
+    "capital letters": (fenced("x = 1", "Python"), "x = 1"),
+    "py": (fenced("x = 1", "py"), "x = 1"),
+    "python3": (fenced("x = 1", "python3"), "x = 1"),
+    "bare": (fenced("x = 1", ""), "x = 1"),
+    "tildes": ("~~~python\nx = 1\n~~~", "x = 1"),
+    "a longer fence holds a shorter one": ("````python\nx = '''\n```\n'''\n````", "x = '''\n```\n'''"),
+    "cut off by the limit": ("Here:\n```python\nx = 1\ny =", "x = 1\ny ="),
+    "the last of several": (fenced("x = 1") + "\nBetter:\n" + fenced("x = 2"), "x = 2"),
+    "an example of its output follows": (fenced("print(1)") + "\nThis prints\n" + fenced("1", "") + "\n", "print(1)"),
+    "an example in another language follows": (fenced("x = 1") + "\n" + fenced("python x.py", "bash"), "x = 1"),
+    "an opener written for the model": ("```python\n" + "x = 1\n```\nDone.", "x = 1"),
+    "an opener without a language": ("```\nx = 1\n```", "x = 1"),
+    "a block in the thinking does not count": ("<think>\n" + fenced("x = 1") + "\n</think>\nNo code.", None),
+    "no fence": ("x = 1", None),
+    "an empty block": (fenced(""), None),
+    "nothing": ("", None),
+    "null": (None, None),
+    "fences that do not pair up": ("```python\n```python\nx = 1\n```\n```", None),
+    "in a list": ("1. Code:\n   ```python\n   x = 1\n   ```", "   x = 1"),
+    "only another language": (fenced("int x;", "cpp"), None),
+}
+
+
+@pytest.mark.parametrize("name", EXTRACTED)
+def test_code_is_found(name):
+    text, code = EXTRACTED[name]
+    assert programs.extract_code(text) == code == grade.extract_code(text)
+
+
+def test_a_cut_is_seen_by_the_open_block():
+    assert programs.is_closed(fenced("x = 1"))
+    assert not programs.is_closed("```python\nx =")
+
+
+def test_livecodebench_takes_the_lines_between_the_last_two_fences():
+    assert programs.between_last_fences(fenced("print(1)") + "\n" + fenced("1", "")) == "1"
+    assert programs.between_last_fences("```python\nx = 1") is None
+    assert programs.between_last_fences(None) is None
+
+
+def test_the_published_cases_of_extraction(shared_data):
+    rows = [json.loads(line) for line in (shared_data / "code_extraction_cases.jsonl").open()]
+    wrong = [row["id"] for row in rows if (programs.extract_code(row["raw"]) or "") != row["expected_code"]]
+    assert rows and not wrong
+
+
+# comparison
+
+OUTPUTS = [
+    ("1\n2\n", "1\n2", True),
+    ("  1 \n 2\t", "1\n2", True),
+    ("\n\n1\n", "1", True),
+    ("1\n\n2", "1\n2", False),
+    ("1 2", "1 3", False),
+    ("1.0", "1", True),
+    ("1e3", "1000", True),
+    ("0.1000", ".1", True),
+    ("0.30000000000000004", "0.3", False),
+    ("1 2", "1  2", True),
+    ("a b", "a  b", False),
+    ("YES", "Yes", False),
+    ("nan", "nan", True),
+    ("1", "", False),
+    ("", "", True),
+    ("True", "1", False),
+    ("1e999999999", "1", False),
+]
+
+
+@pytest.mark.parametrize(("got", "wanted", "same"), OUTPUTS)
+def test_outputs_are_compared_by_line(got, wanted, same):
+    assert programs.same_output(got, wanted) is same
+
+
+VALUES = [
+    (1, 1, True),
+    (True, 1, False),
+    (1, True, False),
+    (True, True, True),
+    (0.1 + 0.2, 0.3, True),
+    (1.0, 1, True),
+    (1.00001, 1, False),
+    ("1", 1, False),
+    ([1, [2.0]], [1, [2]], True),
+    ([1, 2], [2, 1], False),
+    ([], None, False),
+    (None, None, True),
+    ({"a": [1]}, {"a": [1.0]}, True),
+    ({"a": 1}, {"b": 1}, False),
+    (10**400, 1.5, False),
+    (float("nan"), float("nan"), False),
+]
+
+
+@pytest.mark.parametrize(("got", "wanted", "same"), VALUES)
+def test_values_are_compared_by_value_and_kind(got, wanted, same):
+    assert programs.same_value(got, wanted) is same
+
+
+# verdicts
+
+SOLUTION = "class Solution:\n    def f(self, a: List[int], k: int = 0):\n        return {}"
+VERDICTS = {
+    "right": ("print(int(input()) + 1)", ONE, "correct", None, None),
+    "wrong": ("print(3)", ONE, "incorrect", 0, "wrong answer: expected '2', got '3'"),
+    "wrong in a later line": ("print(1)\nprint(3)", [{"input": "", "output": "1\n2"}], "incorrect", 0, "line 2: expected '2'"),
+    "too few lines": ("print(1)", [{"input": "", "output": "1\n2"}], "incorrect", 0, "expected 2 lines, got 1"),
+    "the second test": ("print(2)", [*ONE, {"input": "", "output": "3"}], "incorrect", 1, "wrong answer"),
+    "no code": ("", ONE, "no_answer", None, "no code"),
+    "null": (None, ONE, "no_answer", None, "no code"),
+    "does not compile": ("x = = 1", ONE, "incorrect", 0, "compile error: SyntaxError: invalid syntax (line 1)"),
+    "return at the top": ("print(2)\nreturn", ONE, "incorrect", 0, "compile error"),
+    "a null byte": ("print(2)\0", ONE, "incorrect", 0, "compile error"),
+    "brackets without end": ("(" * 10**5, ONE, "incorrect", 0, "compile error"),
+    "an error": ("1 / 0", ONE, "incorrect", 0, "runtime error: ZeroDivisionError: division by zero"),
+    "a missing import": ("print(math.floor(2))", ONE, "incorrect", 0, "runtime error: NameError"),
+    "an exit status": ("print(2)\nexit(3)", ONE, "incorrect", 0, "runtime error: exit status 3"),
+    "an exit with words": ("print(2)\nexit('oh')", ONE, "incorrect", 0, "runtime error: oh"),
+    "killed by a signal without a name": ("import os\nos.kill(os.getpid(), 40)", ONE, "incorrect", 0, "killed (signal 40)"),
+    "killed": ("import os\nos.kill(os.getpid(), 9)", ONE, "incorrect", 0, "killed (SIGKILL)"),
+    "cut short": ("print('x' * 500)", ONE, "incorrect", 0, "got '" + "x" * 97 + "...'"),
+    "a method": (SOLUTION.format("sum(a) + k"), [CALL[0] | {"input": "[2]\n1"}], "correct", None, None),
+    "a method's wrong value": (SOLUTION.format("sum(a)"), [CALL[0] | {"input": "[2]\n1"}], "incorrect", 0, "expected 3, got 2"),
+    "True for 1": (SOLUTION.format("True"), [{"input": "[]", "output": "1", "testtype": "functional"}], "incorrect", 0, "got true"),
+    "a tuple": (SOLUTION.format("(1, (2, 3))"), [{"input": "[]", "output": "[1, [2, 3]]", "testtype": "functional"}], "correct", None, None),
+    "a deque": (SOLUTION.format("deque(a)"), [{"input": "[1]", "output": "[1]", "testtype": "functional"}], "correct", None, None),
+    "an array": ("import numpy\n" + SOLUTION.format("numpy.array(a) * 1.5"), [{"input": "[1]", "output": "[1.5]", "testtype": "functional"}], "correct", None, None),
+    "a set": (SOLUTION.format("set(a)"), [{"input": "[1]", "output": "[1]", "testtype": "functional"}], "incorrect", 0, "runtime error: TypeError: the result is a set"),
+    "it prints too": (SOLUTION.format("print(9) or 3"), [{"input": "[]", "output": "3", "testtype": "functional"}], "correct", None, None),
+    "no such method": ("class Solution: pass", [CALL[0] | {"fn_name": "f"}], "incorrect", 0, "runtime error: AttributeError"),
+    "a function": ("def f(a, b): return a + b[0]", [CALL[0] | {"fn_name": "f"}], "correct", None, None),
+    "a demonstration": (SOLUTION.format("3") + "\nif __name__ == '__main__':\n    1 / 0", [{"input": "[]", "output": "3", "testtype": "functional"}], "correct", None, None),
+    "state in a class": ("class Solution:\n    t = []\n    def f(self, a):\n        self.t.append(a)\n        return len(self.t)", [{"input": "1", "output": "1", "testtype": "functional"}] * 2, "correct", None, None),
+    "tests that cannot be read": ("print(1)", "[{", "ungradable", None, "tests: not JSON"),
+    "an expected value that is no JSON": (SOLUTION.format("3"), [{"input": "[]", "output": "x", "testtype": "functional"}], "ungradable", 0, "tests: the output 'x' is not JSON"),
+    "three arguments of pow": (SOLUTION.format("pow(3, 2, 5)"), [{"input": "[]", "output": "4", "testtype": "functional"}], "correct", None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_verdicts_say_what_failed_where_and_how(name):
+    code, tests, status, failed, reason = VERDICTS[name]
+    verdict = sandbox.run(code, tests)
+    assert (verdict.status, verdict.failed_test) == (status, failed), verdict.reason
+    assert verdict.reason == reason if reason is None else reason in verdict.reason
+
+
+LENIENT = {
+    "a missing import": ("print(math.floor(float(input())) + 1)", ONE),
+    "an exit status": ("print(2)\nexit(3)", ONE),
+    "True for 1": (SOLUTION.format("True"), [{"input": "[]", "output": "1", "testtype": "functional"}]),
+    "deep recursion": ("def f(n): return 0 if n == 0 else 1 + f(n - 1)\nprint(f(20000) - 19998)", ONE),
+}
+
+
+@pytest.mark.parametrize("name", LENIENT)
+def test_the_profile_of_livecodebench_passes_what_the_exact_one_fails(name):
+    code, tests = LENIENT[name]
+    assert sandbox.run(code, tests, profile="lcb").passed
+    assert not sandbox.run(code, tests).passed
+
+
+def test_an_unknown_profile_is_told():
+    with pytest.raises(ValueError, match="expected one of exact, lcb, got 'strict'"):
+        sandbox.run("1", ONE, profile="strict")
+
+
+# tables
+
+
+def test_a_table_is_graded_in_its_order_and_equal_programs_once():
+    seen = []
+
+    class Runner:  # in place of a sandbox, as a container would be
+        walls = ("a container",)
+
+        def outcomes(self, code, inputs, limits, **task):
+            seen.append(code)
+            for given in inputs:
+                yield Outcome(0, None, False, 0.0, f"{int(given) + int(code)}".encode(), "")
+
+        def close(self):
+            seen.append("closed")
+
+    frame = pd.DataFrame({"code": ["1", "2", "1", None], "tests": [ONE] * 4}, index=list("dcba"))
+    graded = grade.code(frame, workers=1, open_runner=Runner)
+    assert graded["status"].tolist() == ["correct", "incorrect", "correct", "no_answer"]
+    assert graded["passed"].tolist() == [True, False, True, False]
+    assert graded["failed_test"].isna().tolist() == [True, False, True, True]
+    assert graded["failed_test"].iloc[1] == 0
+    assert graded["sandbox"].tolist()[0] == "a container"
+    assert graded.index.tolist() == list("dcba")
+    assert sorted(seen) == ["1", "2", "closed"]
+
+
+def test_names_of_methods_may_stand_in_a_column():
+    frame = pd.DataFrame({"code": ["def f(a, b): return 3", "print(2)"], "tests": [CALL, ONE], "fn_name": ["f", None]})
+    assert grade.code(frame)["passed"].tolist() == [True, True]
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match="missing columns: tests"):
+        grade.code(pd.DataFrame({"code": []}))
+
+
+def test_an_empty_table_starts_nothing():
+    assert grade.code(pd.DataFrame({"code": [], "tests": []}))["status"].tolist() == []
+
+
+def test_one_program_that_kills_its_sandbox_costs_only_its_own_row():
+    codes = [f"print({n})" for n in range(6)]
+    codes[2] = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+    frame = pd.DataFrame({"code": codes, "tests": [[{"input": "", "output": str(n)}] for n in range(6)]})
+    for workers in (1, 2, 3):
+        assert grade.code(frame, workers)["passed"].tolist() == [True, True, False, True, True, True]
+
+
+# material written elsewhere
+
+
+def test_published_verdicts_are_reproduced(shared_data):
+    rows = pd.read_json(shared_data / "lcb_code_verdicts.jsonl", lines=True).rename(columns={"func_name": "fn_name"})
+    graded = grade.code(rows[["code", "tests", "fn_name"]])
+    same = graded["passed"].eq(rows["expected_pass"])
+    assert same.mean() >= 0.995, rows.loc[~same, "id"].tolist()
+
+
+def test_canonical_solutions_pass(shared_data):
+    rows = pd.read_json(shared_data / "code_canonical.jsonl", lines=True)
+    nothing = json.dumps([{"input": "", "output": "", "testtype": "stdin"}])
+    frame = pd.DataFrame({"code": rows["code"] + "\n" + rows["test"], "tests": nothing})
+    graded = grade.code(frame, limits=Limits(seconds=60))  # one of them takes 5.8 s of processor time
+    assert graded["passed"].all(), graded.loc[~graded["passed"], "reason"].tolist()
+
+
+def test_published_hostile_programs_do_not_pass(shared_data):
+    rows = pd.read_json(shared_data / "sandbox_hostile_cases.jsonl", lines=True)
+    never = json.dumps([{"input": "", "output": "never", "testtype": "stdin"}])
+    graded = grade.code(pd.DataFrame({"code": rows["code"], "tests": never}), limits=Limits(seconds=2, wall_seconds=20))
+    assert not graded["passed"].any()
+    assert graded["status"].eq("incorrect").all()
