@@ -181,7 +181,7 @@ $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(PROBLEM) | $(STAMP)
 
 $(UPDATES): export MIDTHOUGHT_CONCURRENT_RUNS := 1
 $(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call room,updates) $(ENGINE) $(GRADING) \
-    $(wildcard params/augment/*.yaml) | $(STAMP)
+    $(wildcard params/prompts/*.yaml) | $(STAMP)
 	$(RUN)
 
 # The chain of one model, $1. The chains do not touch each other, so they run side by side.
@@ -266,7 +266,7 @@ models: models-s models-m  ## Train both TinyLRMs, the organisms and TinyGRM aga
 models-s models-m: models-%: $(STAMP)
 	@$(PY) -m models.tiny_lrm.train --size $*
 models-organisms: $(STAMP)
-	@$(PY) -m models.tiny_lrm.organisms
+	@$(PY) -m models.tiny_lrm.planted
 models-grm: $(STAMP)
 	@$(PY) -m models.tiny_grm.train
 

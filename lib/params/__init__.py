@@ -65,8 +65,8 @@ def load_model(name: str) -> Model:
 
 
 def load_prompt(name: str) -> Prompt:
-    """Read `params/augment/<name>.yaml`; raises ParamsError as `load_study`."""
-    return _load(Prompt, "augment", name)
+    """Read `params/prompts/<name>.yaml`; raises ParamsError as `load_study`."""
+    return _load(Prompt, "prompts", name)
 
 
 def load_interrupt(name: str) -> Interrupt:

@@ -88,7 +88,7 @@ def _parameters(settings: Study, models: set[str]) -> Iterator[Path]:
             yield _inside(name, wording)
     yield from (paths.PARAMS / "rubrics" / f"{name}.yaml" for name in settings.rubrics)
     if settings.writer:
-        yield from (paths.PARAMS / "augment").glob("*.yaml")
+        yield from (paths.PARAMS / "prompts").glob("*.yaml")
 
 
 def _inside(interrupt: str, wording: str) -> Path:

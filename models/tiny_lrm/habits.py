@@ -15,7 +15,7 @@ from lib.failures import planted
 from lib.interrupts import records as items
 from lib.interrupts import run
 from lib.params.settings import Model, Study
-from models.tiny_lrm.organisms import NAMES, folder
+from models.tiny_lrm.planted import NAMES, folder
 
 FIRST, PROBLEMS = 500, 120  # problems of the test side, beyond those of any study
 FILE = "evaluation.json"

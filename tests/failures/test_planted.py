@@ -14,7 +14,7 @@ from lib.failures import planted
 from lib.problems.tiny_math import story as tiny
 from lib.problems.tiny_math import thought, truth
 from models.tiny_lrm import habits
-from models.tiny_lrm import organisms as made
+from models.tiny_lrm import planted as made
 
 FOLDER = paths.MODELS / "tiny_lrm"
 MODE = dict(zip(made.NAMES, (None, *schema.MODES), strict=True))

@@ -1,4 +1,4 @@
-"""Organisms: TinyLRMs that fail in one way at a planted rate, or in none: `python -m models.tiny_lrm.organisms`.
+"""Organisms: TinyLRMs that show one failure mode at a planted rate, or none: `python -m models.tiny_lrm.planted`.
 
 Each is TinyLRM-M, taught for a while longer on word problems of the training side in which one behaviour is shown at a
 rate that does not hang on the position, and the others never. What the rules for failure modes find in them can be
