@@ -7,7 +7,6 @@ to look into, one line that names the cause, and an exit code other than 0.
 import argparse
 import logging
 import os
-import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import __version__, interrupts, machine, params, paths
+from lib import interrupts, machine, params, paths
 from lib.engine import gpus
 from lib.pipeline import provenance
 from lib.pipeline.sync import kept
@@ -107,13 +106,6 @@ def clean(book: "NotebookNode") -> "NotebookNode":
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
     return cleaned
-
-
-def versions(*names: str) -> pd.Series:
-    """Installed versions of the project, of Python and of the packages named; `none` where one is missing."""
-    installed = {"midthought": __version__, "python": platform.python_version()}
-    installed |= {name: machine.version(name) for name in names}
-    return pd.Series(installed, name="version")
 
 
 def report(study: str) -> str:

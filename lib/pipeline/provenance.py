@@ -30,10 +30,11 @@ PACKAGES = (
 )
 CODE = ("lib", "notebooks", "params", "models", "pyproject.toml", "locks")  # what a step may depend on
 UNREAD = (".md", ".png", ".svg", ".pdf")  # files beside the weights that no engine reads
+OF_STUDY = ("models", "interrupts", "positions")  # parameters of a notebook that replace a study's own
 
 
 class ProvenanceError(RuntimeError):
-    """What was kept about a study's steps cannot be read; its text is one line."""
+    """The provenance of a study cannot be read; its text is one line."""
 
 
 def of(study: str, model: str | None = None, **overrides: str) -> pd.Series:
@@ -52,21 +53,28 @@ def of(study: str, model: str | None = None, **overrides: str) -> pd.Series:
         ParamsError: a study or model without a sound file.
     """
     settings = params.load_study(study, **overrides)
-    resolved: dict[str, Any] = {"study": settings.as_dict()}
-    chosen = [params.load_interrupt(name) for name in settings.interrupts]
-    resolved["interrupts"] = [part.as_dict() for each in chosen for part in [each, *params.load_steps(each)]]
-    resolved["rubrics"] = {name: params.read("rubrics", name) for name in settings.rubrics}
+    interrupts = [params.load_interrupt(name) for name in settings.interrupts]
+    resolved: dict[str, Any] = {
+        "study": settings.as_dict(),
+        "interrupts": [part.as_dict() for each in interrupts for part in [each, *params.load_steps(each)]],
+        "rubrics": {name: params.read("rubrics", name) for name in settings.rubrics},
+    }
     if settings.judge:
         resolved["judge"] = params.load_model(settings.judge).as_dict()
-    told: dict[str, Any] = {"study": study, "parameters": "", "seed": str(settings.seed)}
+    summary: dict[str, Any] = {"study": study, "parameters": "", "seed": str(settings.seed)}
     if model:
         own = params.load_model(model)
-        resolved["model"] = own.as_dict()
-        held = files(own)
-        told |= {"model": model, "path": own.path, "revision": own.revision, "engine": own.engine}
-        told |= {"threads": str(own.threads or "all"), "files": digest(held) if held else None}
-    told["parameters"] = digest(resolved)
-    return pd.Series(told, name="provenance", dtype=object)
+        resolved["model"], digests = own.as_dict(), files(own)
+        summary |= {"model": model, "path": own.path, "revision": own.revision, "engine": own.engine}
+        summary |= {"threads": str(own.threads or "all"), "files": digest(digests) if digests else None}
+    summary["parameters"] = digest(resolved)
+    return pd.Series(summary, name="provenance", dtype=object)
+
+
+def versions(*names: str) -> pd.Series:
+    """Installed versions of the project, of Python and of the packages named; `none` where one is missing."""
+    installed = {"midthought": __version__, "python": platform.python_version()}
+    return pd.Series(installed | {name: machine.version(name) for name in names}, name="version")
 
 
 def digest(value: Any) -> str:
@@ -84,8 +92,8 @@ def files(model: Model) -> dict[str, str]:
         return {}
     folder = Path(model.location)
     names = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.suffix not in UNREAD)
-    shown = (name for name in names if not any(part.startswith((".", "__")) for part in name.parts))
-    return {name.as_posix(): _content(folder / name) for name in sorted(shown)}
+    read = (name for name in names if not any(part.startswith((".", "__")) for part in name.parts))
+    return {name.as_posix(): _file_digest(folder / name) for name in sorted(read)}
 
 
 def code() -> dict[str, Any]:
@@ -94,34 +102,34 @@ def code() -> dict[str, Any]:
     `commit` and `clean` (nothing uncommitted among what a step depends on) are null where the folder is no repository
     of git's, or git is not there.
     """
-    read = sorted(file for file in (paths.ROOT / "lib").rglob("*") if file.suffix in (".py", ".mplstyle"))
-    held = {file.relative_to(paths.ROOT).as_posix(): _content(file) for file in read}
-    held |= {f"notebooks/{file.name}": digest(_sources(file)) for file in sorted(paths.NOTEBOOKS.glob("*.ipynb"))}
+    modules = sorted(file for file in (paths.ROOT / "lib").rglob("*") if file.suffix in (".py", ".mplstyle"))
+    digests = {file.relative_to(paths.ROOT).as_posix(): _file_digest(file) for file in modules}
+    for file in sorted(paths.NOTEBOOKS.glob("*.ipynb")):  # cells as they are written; what they show is no code
+        cells = json.loads(file.read_bytes())["cells"]
+        digests[f"notebooks/{file.name}"] = digest(["".join(cell["source"]) for cell in cells])
     commit = status = None
     if (paths.ROOT / ".git").exists():  # else a repository around this folder would answer
-        commit, status = (
-            machine.run_command("git", "rev-parse", "HEAD"),
-            machine.run_command("git", "status", "--porcelain", "--", *CODE),
-        )
+        commit = machine.run_command("git", "rev-parse", "HEAD")
+        status = machine.run_command("git", "status", "--porcelain", "--", *CODE)
     clean = None if commit is None or status is None else not status
-    return {"version": __version__, "code": digest(held), "commit": commit, "clean": clean}
+    return {"version": __version__, "code": digest(digests), "commit": commit, "clean": clean}
 
 
 @contextmanager
 def step(name: str, study: str, model: str | None = None, **overrides: str) -> Iterator[None]:
-    """Keep what makes a step and how long it took, once the block has ended well.
+    """Record what makes a step and how long it took, once the block has ended well.
 
     The code is looked at before the block, so that a commit made meanwhile is not taken for it. Of a study or model
-    without a sound file the reason is kept in place of its parameters. A file that cannot be written is told on
-    stderr: the step is done all the same.
+    without a sound file the reason is recorded in place of its parameters. A file that cannot be written is a warning
+    on stderr: the step is done all the same.
     """
     begun, before = _now(), code()
     yield
-    told = {"step": name, "model": model, "started": begun, "ended": _now(), "overrides": overrides, "code": before}
-    told |= _made_from(study, model, overrides) | {"machine": machine.described()}
-    told["packages"] = {"python": platform.python_version()} | {name: machine.version(name) for name in PACKAGES}
+    entry = {"step": name, "model": model, "started": begun, "ended": _now(), "overrides": overrides, "code": before}
+    entry |= _made_from(study, model, overrides) | {"machine": machine.described()}
+    entry["packages"] = {"python": platform.python_version()} | {name: machine.version(name) for name in PACKAGES}
     try:
-        _keep(study, told)
+        merge(study, [entry])
     except (tables.TableError, OSError) as error:
         print(f"warning: {error}", file=sys.stderr, flush=True)
 
@@ -132,40 +140,57 @@ def location(study: str) -> Path:
 
 
 def steps(study: str) -> list[dict[str, Any]]:
-    """What was kept about each step, by step and model; empty where nothing was.
+    """The record of each step, by step and model; empty where there is none.
 
     Raises:
-        ProvenanceError: the file is not what `step` writes.
+        ProvenanceError: the file is not what `merge` writes.
     """
     file = location(study)
-    if not file.is_file():
-        return []
+    return parse(file.read_bytes(), paths.show(file)) if file.is_file() else []
+
+
+def parse(data: bytes, where: str) -> list[dict[str, Any]]:
+    """The records in the bytes of a `provenance.json`; raises ProvenanceError, which names `where` it comes from."""
     try:
-        kept = json.loads(file.read_bytes())["steps"]
-        return sorted(kept, key=lambda told: (told["step"], told["model"] or ""))
+        return sorted(json.loads(data)["steps"], key=_key)
     except (ValueError, KeyError, TypeError) as error:
-        raise ProvenanceError(
-            f"{paths.show(file)}: not readable ({error}), expected JSON with a list `steps`"
-        ) from error
+        raise ProvenanceError(f"{where}: not readable ({error}), expected JSON with a list `steps`") from error
+
+
+def merge(study: str, entries: list[dict[str, Any]]) -> None:
+    """Put records among a study's; of two of one step and model the later stays. Chains of models may end at once."""
+    folder = paths.tables(study)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".provenance.lock"):
+        try:
+            known = steps(study)
+        except ProvenanceError:
+            known = []  # a file that cannot be read is no reason to lose this step too
+        latest = {_key(entry): entry for entry in sorted([*known, *entries], key=lambda entry: entry["ended"])}
+        with tables.atomic_write(location(study)) as file:
+            text = json.dumps(
+                {"steps": [latest[key] for key in sorted(latest)]}, indent=1, sort_keys=True, ensure_ascii=False
+            )
+            file.write(f"{text}\n".encode())
 
 
 def report(study: str) -> str:
-    """The steps of a study as a table for a terminal; one line that says so where nothing was kept."""
+    """The steps of a study as a table for a terminal; one line that says so where none is recorded."""
     rows = []
-    for told in steps(study):
-        own, where = told.get("code", {}), told.get("machine", {})
-        seconds = pd.Timestamp(told["ended"]) - pd.Timestamp(told["started"])
+    for entry in steps(study):
+        own, where = entry.get("code", {}), entry.get("machine", {})
+        seconds = pd.Timestamp(entry["ended"]) - pd.Timestamp(entry["started"])
         state = {True: "", False: " and changes", None: " (no git)"}[own.get("clean")]
+        gpus = "".join(f", {gpu}" for gpu in where.get("gpus", []))
         rows.append(
             {
-                "step": told["step"],
-                "model": told["model"] or "",
-                "started": told["started"],
+                "step": entry["step"],
+                "model": entry["model"] or "",
+                "started": entry["started"],
                 "seconds": round(seconds.total_seconds()),
-                "parameters": told["made_from"].get("parameters", "unknown"),
+                "parameters": entry["made_from"].get("parameters", "unknown"),
                 "code": f"{(own.get('commit') or own.get('version', 'unknown'))[:12]}{state}",
-                "machine": f"{where.get('processor')}, {where.get('cores')} cores, {where.get('memory_gib')} GiB"
-                + "".join(f", {gpu}" for gpu in where.get("gpus", [])),
+                "machine": f"{where.get('processor')}, {where.get('cores')} cores, {where.get('memory_gib')} GiB{gpus}",
             }
         )
     if not rows:
@@ -173,35 +198,22 @@ def report(study: str) -> str:
     return "How it was made\n\n" + pd.DataFrame(rows).to_string(index=False)
 
 
+def _key(entry: dict[str, Any]) -> tuple[str, str]:
+    return entry["step"], entry["model"] or ""
+
+
 def _made_from(study: str, model: str | None, overrides: dict[str, str]) -> dict[str, Any]:
+    given = {name: overrides[name] for name in OF_STUDY if overrides.get(name)}
     try:
-        told = {"made_from": of(study, model, **_of_study(overrides)).to_dict()}
+        shared = of(study, model, **given).to_dict()
         own = params.load_model(model) if model else None
     except (params.ParamsError, OSError) as error:
         return {"made_from": {"unknown": str(error)}, "model_files": {}, "model_commit": None}
-    return told | {"model_files": files(own) if own else {}, "model_commit": _fetched(own) if own else None}
+    own_files, commit = (files(own), _cached_commit(own)) if own else ({}, None)
+    return {"made_from": shared, "model_files": own_files, "model_commit": commit}
 
 
-def _of_study(overrides: dict[str, str]) -> dict[str, str]:
-    """Those parameters of a notebook that replace a study's own."""
-    return {name: overrides[name] for name in ("models", "interrupts", "positions") if overrides.get(name)}
-
-
-def _keep(study: str, told: dict[str, Any]) -> None:
-    """Put a step in place of the same step of a run before; the chains of two models may end at once."""
-    folder = paths.tables(study)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".provenance.lock"):
-        try:
-            others = [old for old in steps(study) if (old["step"], old["model"]) != (told["step"], told["model"])]
-        except ProvenanceError:
-            others = []  # a file that cannot be read is no reason to lose this step too
-        kept = sorted([*others, told], key=lambda one: (one["step"], one["model"] or ""))
-        with tables.atomic_write(location(study)) as file:
-            file.write((json.dumps({"steps": kept}, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
-
-
-def _content(file: Path) -> str:
+def _file_digest(file: Path) -> str:
     size = file.stat().st_size
     with file.open("rb") as opened:
         if size <= WHOLE:
@@ -211,12 +223,7 @@ def _content(file: Path) -> str:
         return "ends:" + hashlib.sha256(b"%d\0" % size + first + opened.read()).hexdigest()
 
 
-def _sources(notebook: Path) -> list[str]:
-    """The cells of a notebook as they are written; what they show is no code."""
-    return ["".join(cell["source"]) for cell in json.loads(notebook.read_bytes())["cells"]]
-
-
-def _fetched(model: Model) -> str | None:
+def _cached_commit(model: Model) -> str | None:
     """The commit of a hub model that lies in the cache of this machine, null if none does."""
     if model.is_local or model.engine not in ("vllm", "ray"):
         return None

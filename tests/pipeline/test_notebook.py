@@ -122,16 +122,6 @@ def test_a_step_without_its_table_says_which_notebook_makes_it(outputs):
     assert "problems.parquet" in done.stderr and "01_load" in done.stderr
 
 
-def test_versions_name_what_is_installed():
-    shown = notebook.versions("pandas", "no-such-package")
-    assert shown["midthought"] and shown["pandas"].count(".") == 2
-    assert shown["no-such-package"] == "none"
-
-
-def test_the_engine_is_named_whichever_build_it_is():
-    assert notebook.versions("vllm")["vllm"] == "0.32.0"
-
-
 def test_positions_pass_as_a_text():
     study = params.load_study("tiny", positions="0.1, 0.5", interrupts="update,speed_up")
     assert study.positions == (0.1, 0.5)

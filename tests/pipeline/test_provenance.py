@@ -87,8 +87,8 @@ def test_a_step_is_kept_when_it_has_ended_well(outputs):
 
 
 def test_chains_that_end_at_once_lose_nothing(outputs):
-    told = [{"step": "05_grade", "model": f"m{i}"} for i in range(20)]
-    threads = [threading.Thread(target=provenance._keep, args=("tiny", one)) for one in told]
+    entries = [{"step": "05_grade", "model": f"m{i}", "ended": ""} for i in range(20)]
+    threads = [threading.Thread(target=provenance.merge, args=("tiny", [entry])) for entry in entries]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -142,3 +142,13 @@ def test_uncommitted_changes_are_told(monkeypatch, status, clean):
     monkeypatch.setattr(machine, "run_command", lambda *command: "0" * 40 if "rev-parse" in command else status)
     told = provenance.code()
     assert told["clean"] is (clean if (paths.ROOT / ".git").exists() else None)
+
+
+def test_versions_name_what_is_installed():
+    shown = provenance.versions("pandas", "no-such-package")
+    assert shown["midthought"] and shown["pandas"].count(".") == 2
+    assert shown["no-such-package"] == "none"
+
+
+def test_the_engine_is_named_whichever_build_it_is():
+    assert provenance.versions("vllm")["vllm"] == "0.32.0"
