@@ -5,17 +5,18 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from lib.html import has_no_width
+
 JOINER = "\u2060"  # word joiner: takes no room, allows no line break, and stands in no tokenizer's special token
 NONCE_CHARS = 12
 
-_UNSEEN = "\u034f\u115f\u1160\u3164\uffa0\u180b\u180c\u180d\u180f"  # without width, though no format characters
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _NONCE = re.compile(r"[0-9a-z]{8,64}")
 
 
 def visible(text: str) -> str:
     """The text without the characters that nobody sees: joiners, marks of direction, soft hyphens, selectors."""
-    return text if text.isascii() else "".join(char for char in text if not _is_unseen(char))
+    return text if text.isascii() else "".join(char for char in text if not has_no_width(char))
 
 
 def neutral(text: str, specials: Iterable[str]) -> str:
@@ -92,7 +93,3 @@ def _lines(name: str, nonce: str) -> tuple[str, str]:
 def _holds(text: str, nonce: str) -> bool:
     """Whether a nonce occurs in a text, or seems to: in capitals, wide letters, or with something unseen inside."""
     return nonce in unicodedata.normalize("NFKC", visible(text)).casefold()
-
-
-def _is_unseen(char: str) -> bool:
-    return unicodedata.category(char) == "Cf" or char in _UNSEEN or "\ufe00" <= char <= "\ufe0f"

@@ -4,28 +4,20 @@ Texts are written by models: everything is escaped and nothing of it is rendered
 shown by their number, as they may turn the order of what stands around them.
 """
 
-import unicodedata
 from collections.abc import Mapping
-from html import escape as entities
 from typing import Any
 
 import pandas as pd
 
-from lib.grm import fence
 from lib.grm.prompt import EMPTY, VIEWS
 from lib.grm.rubric import Criterion, Rubric
+from lib.html import BOX, PART, escape
 from lib.interrupts import plan
 
-BOX = (
-    "white-space:pre-wrap;overflow-wrap:anywhere;font-family:inherit;text-align:left;unicode-bidi:isolate;margin:2px 0"
-)
-PART = "border-left:3px solid rgba(128,128,128,.4);padding:0 10px"
 MARK = (  # bold and underlined too, for those who print without colours or see none
     "background:rgba(230,159,0,.35);color:inherit;font-weight:bold;text-decoration:underline;print-color-adjust:exact"
 )
 TOLD = ("reason", "status", "why")
-HIDDEN = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")  # what nobody sees beside what `fence.visible` leaves out
-PLAIN = "\n\t"  # among these, which stay
 ABSENT = "(this record has no such part)"
 
 
@@ -90,12 +82,6 @@ def sample(judgements: pd.DataFrame, items: pd.DataFrame, n: int, seed: int) -> 
     return known.loc[sorted(turns.sort_values(["turn", "again"], kind="stable").index[:n])]
 
 
-def escape(text: str) -> str:
-    """Text as HTML that shows just this text, characters that nobody sees by their number."""
-    hidden = {ord(char): f"⟨U+{ord(char):04X}⟩" for char in set(text) if not _is_plain(char)}  # long texts have few
-    return entities(text.translate(hidden) if hidden else text)
-
-
 def _part(view: str, item: Mapping[str, Any], judgement: Mapping[str, Any]) -> str:
     """A view under its heading."""
     text = item[view]
@@ -121,7 +107,3 @@ def _span(view: str, text: str, judgement: Mapping[str, Any]) -> tuple[int, int]
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""  # a table's null comes as NaN
-
-
-def _is_plain(char: str) -> bool:
-    return char in PLAIN or (fence.visible(char) == char and unicodedata.category(char) not in HIDDEN)

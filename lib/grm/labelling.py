@@ -14,7 +14,7 @@ from lib.grm import people, prompt
 from lib.grm.people import LabelError
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
-from lib.updates.review import BOX
+from lib.html import BOX
 
 COLUMNS = ["item_id", "problem_id", "criterion"]
 PART = "margin:8px 0;padding:4px 10px;border:1px solid rgba(128,128,128,.4);max-width:60em"

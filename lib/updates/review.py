@@ -4,19 +4,19 @@ Texts may be written by a model: everything is escaped, and nothing of it is ren
 """
 
 import difflib
-import html
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+from lib import html
 from lib.updates import decisions
 
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
+NO_PAIRS = "There are no pairs."
 KEPT = 160  # characters shown on each side of a difference; what is equal in between is left out
 LEFT_OUT = " […] "
-BOX = "white-space:pre-wrap;word-break:break-word;font-family:inherit;margin:0;text-align:left"
 CELL = "vertical-align:top;text-align:left;width:50%;padding:4px 10px;border:1px solid rgba(128,128,128,.4)"
 OLD = "background:rgba(213,94,0,.25);text-decoration:none;font-weight:bold"
 NEW = "background:rgba(0,114,178,.25);text-decoration:none;font-weight:bold"
@@ -41,25 +41,23 @@ def sample(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
 
 def page(rows: pd.DataFrame) -> str:
     """HTML of pairs, one below the other, the first one open; their headings open and close them, without a script."""
-    told = [one(row, is_open=i == 0) for i, row in enumerate(rows.to_dict("records"))]
-    return "".join(told) or "There are no pairs."
+    return html.stack(map(pair, rows.to_dict("records")), otherwise=NO_PAIRS)
 
 
-def one(row: Mapping[str, Any], is_open: bool = False) -> str:
-    """HTML of one pair: what is shown first, the update, what it restores, and what the checks say."""
+def pair(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Heading and table of one pair, as HTML: both problems, the update, and in the heading what the checks say."""
     verdict = "valid" if row["valid"] else row["why_invalid"]
     heading = html.escape(f"{row['problem_id']} {row['update_id']} · {verdict} · pair {decisions.mark(row)}")
-    before, after = differences(_whole(row, "revised_"), _whole(row, ""))
+    before, after = differences(_problem(row, "revised_"), _problem(row, ""))
     answers = ""
     if isinstance(row["answer"], str):
-        known = row["revised_answer"] if isinstance(row["revised_answer"], str) else "not known"
-        answers = f"<tr>{_cell(html.escape(f'Answer: {known}'))}{_cell(html.escape('Answer: ' + row['answer']))}</tr>"
-    return (
-        f"<details{' open' if is_open else ''}><summary>{heading}</summary><table style='width:100%'>"
+        revised = row["revised_answer"] if isinstance(row["revised_answer"], str) else "not known"
+        answers = f"<tr>{_cell(html.escape(f'Answer: {revised}'))}{_cell(html.escape('Answer: ' + row['answer']))}</tr>"
+    update = html.pre(f"<b>Update</b> {html.escape(str(row['update']))}")
+    return heading, (
+        "<table style='width:100%'>"
         f"<tr><th style='{CELL}'>shown first (revised)</th><th style='{CELL}'>original</th></tr>"
-        f"<tr>{_cell(before)}{_cell(after)}</tr>{answers}"
-        f"<tr><td colspan=2 style='{CELL}'><pre style='{BOX}'><b>Update</b> {html.escape(str(row['update']))}</pre>"
-        "</td></tr></table></details>"
+        f"<tr>{_cell(before)}{_cell(after)}</tr>{answers}<tr><td colspan=2 style='{CELL}'>{update}</td></tr></table>"
     )
 
 
@@ -85,15 +83,19 @@ def browse(study: str, problems: pd.DataFrame, made: pd.DataFrame) -> Any:
 
     rows = pairs(problems, made).to_dict("records")
     place = widgets.BoundedIntText(value=1, min=1, max=max(1, len(rows)), description=f"of {len(rows)}")
-    shown, told = widgets.HTML(), widgets.Label()
+    shown, status = widgets.HTML(), widgets.Label()
     reason = widgets.Text(placeholder="why, in a few words")
     buttons = {name: widgets.Button(description=name.capitalize()) for name in decisions.DECISIONS}
 
     def show(_: Any = None) -> None:
-        shown.value = one(rows[place.value - 1], is_open=True) if rows else "There are no pairs."
-        said = decisions.read(study)
-        mine = said[said["pair"].eq(decisions.mark(rows[place.value - 1]))] if rows else said
-        told.value = f"Decided: {mine['decision'].iloc[0]}" if len(mine) else "Not decided yet."
+        if not rows:
+            shown.value, status.value = NO_PAIRS, "Not decided yet."
+            return
+        row = rows[place.value - 1]
+        shown.value = html.details(*pair(row))
+        decided = decisions.read(study)
+        mine = decided.loc[decided["pair"].eq(decisions.mark(row)), "decision"]
+        status.value = f"Decided: {mine.iloc[0]}" if len(mine) else "Not decided yet."
 
     def decide(button: Any) -> None:
         decisions.record(study, rows[place.value - 1], button.description.lower(), reason.value.strip())
@@ -106,17 +108,17 @@ def browse(study: str, problems: pd.DataFrame, made: pd.DataFrame) -> Any:
         button.disabled = not rows
     place.observe(show, "value")
     show()
-    return widgets.VBox([place, shown, widgets.HBox([*buttons.values(), reason, told])])
+    return widgets.VBox([place, shown, widgets.HBox([*buttons.values(), reason, status])])
 
 
-def _whole(row: Mapping[str, Any], prefix: str) -> str:
+def _problem(row: Mapping[str, Any], prefix: str) -> str:
     """A problem's text and starter code."""
-    code = row[f"{prefix}starter_code"]
-    return f"{row[f'{prefix}problem']}" + (f"\n\n{code.rstrip()}" if isinstance(code, str) and code.strip() else "")
+    text, code = row[f"{prefix}problem"], row[f"{prefix}starter_code"]
+    return f"{text}\n\n{code.rstrip()}" if isinstance(code, str) and code.strip() else f"{text}"
 
 
 def _cell(content: str) -> str:
-    return f"<td style='{CELL}'><pre style='{BOX}'>{content}</pre></td>"
+    return f"<td style='{CELL}'>{html.pre(content)}</td>"
 
 
 def _marked(tag: str, style: str, words: list[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from lib import grm
 from lib.grm import html
 from lib.grm.prompt import EMPTY
 from lib.grm.rubric import Criterion
+from lib.html import is_invisible
 from tests.fakes.judge import HASTY, KIND, RUBRIC, Fake, items
 
 ALLOWED = {"details", "summary", "pre", "b", "i", "mark"}
@@ -130,7 +131,7 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(text, place):
     assert {tag for tag, _ in read.elements} <= ALLOWED
     assert set().union(*(names for _, names in read.elements)) <= {"open", "style"}
     assert not [char for char in read.text if unicodedata.category(char) in ("Cf", "Cs") or char in "\x00\x07\x1b"]
-    assert "".join(f"⟨U+{ord(c):04X}⟩" if not html._is_plain(c) else c for c in text) in read.text
+    assert "".join(f"⟨U+{ord(c):04X}⟩" if is_invisible(c) else c for c in text) in read.text
     if place != "quote":
         assert "".join(read.marks) == marked_text(text)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lib import markup, tables
-from lib.grm import html as marked
+from lib.html import is_invisible
 from lib.markup import tokens
 from lib.report import explorer
 from lib.report.explorer import browser, shown, static_page
@@ -233,7 +233,7 @@ def test_a_judgement_that_failed_does_not_count():
 
 
 def plain(text):
-    return "".join(char if marked._is_plain(char) else f"⟨U+{ord(char):04X}⟩" for char in text)
+    return "".join(f"⟨U+{ord(char):04X}⟩" if is_invisible(char) else char for char in text)
 
 
 def assert_harmless(html, *texts):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.grm.html import escape
+from lib.html import escape
 from lib.report.explorer.records import FULL, Piece, Record, Step
 
 # Okabe and Ito's colours, told apart with every common colour blindness; each has a contrast of 3 or more against

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from lib import params
-from lib.grm.html import escape
+from lib.html import escape
 from lib.markup import tokens
 from lib.params.settings import Study
 from lib.report.explorer import shown
