@@ -1,39 +1,73 @@
-"""Rubrics: what a judge is asked about a trace, as checked, frozen dataclasses read from `params/rubrics/`.
+"""Rubrics: the criteria that a judge is asked about a trace, as frozen dataclasses read from `params/rubrics/`.
 
-A rubric is a list of criteria. Each is one question with a closed set of answers, its labels; the value of a label, 0
-to 1, tells how far what is asked about is so. Whether that is good is told by the polarity alone, so a "yes" to an
-undesired criterion means that the bad thing is there.
+A criterion is one question with a closed set of labels. The value of a label, 0 to 1, says how far what is asked about
+is so; whether that is good is said by the polarity alone: "yes" to an undesired criterion means that the bad thing is
+there.
 """
 
 import copy
 import dataclasses
-import functools
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from lib import params, paths
-from lib.grm import faults
-from lib.grm.words import Interruptions, Parent, Proxy, Slug, Tags, Version, View, Views, some
 from lib.params.settings import STRICT, Share, Text
 
 KIND = "rubrics"  # the folder in params/
-EARLIER = "rubrics/earlier"  # the folder of versions that others have replaced, as <name>@<version>.yaml
+EARLIER = "rubrics/earlier"  # the folder of replaced versions, as <name>@<version>.yaml
+CANNOT = "cannot_assess"  # the verdict that every criterion has beside its own labels
+LEVELS = (3, 5)  # fewest and most options of an ordinal criterion
 # words that leave it to the judge where to draw the line
 VAGUE = re.compile(
     r"\b(good|appropriate|adequate|reasonable|proper|suitable|sufficient|acceptable|satisfactory|nice|high[- ]quality)"
     r"(ly)?\b|\b(suitably|reasonably|acceptably|well[- ]\w+)\b",
     re.IGNORECASE,
 )
+SLUG = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
+NUMBER = r"(0|[1-9][0-9]*)"
+VERSION = rf"{NUMBER}\.{NUMBER}\.{NUMBER}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
 
 
 class RubricError(params.ParamsError):
     """A rubric that cannot be used; its text is one line that names every fault."""
+
+
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {expected}, got {json.dumps(text)}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _not_empty(values: tuple) -> tuple:
+    if not values:  # not pydantic's own limit, which counts only the items that are sound
+        raise ValueError("expected at least one, got an empty list")
+    return values
+
+
+def _distinct(values: tuple) -> tuple:
+    if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ValueError(f"expected each value once, {repeated[0]} is repeated")
+    return values
+
+
+# parts of a trace: thinking kept before the interrupt, inserted words, thinking after them, numbered lines of thinking
+View = Literal["problem", "kept", "inserted", "after", "answer", "steps", "reference"]
+VIEWS: tuple[str, ...] = get_args(View)
+InterruptKind = Literal["none", "hard", "soft", "update", "control"]
+Slug = Annotated[str, _matching(SLUG, "small letters, digits and single _ between them, such as ends_on_old")]
+Version = Annotated[str, _matching(VERSION, 'three numbers, such as "1.0.0"')]
+Parent = Annotated[str, _matching(rf"({SLUG}@{VERSION})?", 'a name and a version, such as "leakage@1.0.0"')]
+Proxy = Annotated[str, _matching(r"([a-z]\w*\.[a-z]\w*)?", "a table and a column, such as labels.leakage")]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -41,7 +75,7 @@ class Option:
     """One answer to a criterion."""
 
     label: Slug
-    value: Share  # how far what is asked about is so, from 0 to 1
+    value: Share  # how far what is asked about is so
     description: str = ""  # what it looks like; levels of an ordinal criterion need one
 
 
@@ -55,20 +89,64 @@ class Criterion:
     id: Slug
     question: Text
     polarity: Literal["desired", "undesired"]  # whether it is good that what is asked about is so
-    views: Views  # parts of the trace that the judge is shown
+    # parts of the trace that the judge is shown
+    views: Annotated[tuple[View, ...], AfterValidator(_not_empty), AfterValidator(_distinct)]
     weight: Annotated[float, Field(ge=0)] = 1.0
     scale: Literal["binary", "ordinal"] = "binary"
-    options: tuple[Option, ...] = YES_NO  # ordinal: three to five, from worst to best
+    # ordinal: three to five, from worst to best
+    options: Annotated[tuple[Option, ...], Field(validate_default=True)] = YES_NO
     evidence: bool = False  # whether a verdict that it is so must quote the trace
-    evidence_from: Literal[View, ""] = ""  # the view in which the quote must lie
+    # the view in which the quote must lie
+    evidence_from: Annotated[Literal[View, ""], Field(validate_default=True)] = ""
     reference: bool = False  # whether it cannot be judged without a reference
     applies: str = ""  # where it does not apply; "" if it always does
-    proxy: Proxy = ""  # what a program found out about the same, as table.column; "" if none does
-    tags: Tags = ()
+    proxy: Proxy = ""  # what a program knows of the same, as table.column; "" if none does
+    tags: Annotated[tuple[Slug, ...], AfterValidator(_distinct)] = ()
+
+    @field_validator("options")
+    @classmethod
+    def _check_options(cls, options: tuple[Option, ...], info: ValidationInfo) -> tuple[Option, ...]:
+        for pair in itertools.combinations([CANNOT, *(option.label for option in options)], 2):
+            short, long = sorted(pair, key=len)
+            if short == long:
+                raise ValueError(f"expected each label once, and none called {CANNOT}, got {long} again")
+            if long.startswith(short):  # the two cannot be told apart where a reply breaks off
+                raise ValueError(f"expected no label that begins with another, got {short} and {long}")
+        values, (fewest, most) = [option.value for option in options], LEVELS
+        listed = ", ".join(f"{value:g}" for value in values) or "none"
+        if info.data.get("scale") == "binary" and sorted(values) != [0, 1]:
+            raise ValueError(f"expected two, with the values 1 and 0, as scale is binary, got {listed}")
+        if info.data.get("scale") == "ordinal":
+            if not fewest <= len(options) <= most:
+                raise ValueError(f"expected {fewest} to {most} from worst to best, as scale is ordinal, got {listed}")
+            if bare := [option.label for option in options if not option.description]:
+                raise ValueError(f"{bare[0]}: expected a description of this level, as scale is ordinal")
+            falls = info.data.get("polarity") == "undesired"
+            if "polarity" in info.data and values != sorted(set(values), reverse=falls):
+                way = "fall, from 1 for the worst, as polarity is undesired" if falls else "rise, from worst to best"
+                raise ValueError(f"expected values that {way}, got {listed}")
+        return options
+
+    @field_validator("evidence_from")
+    @classmethod
+    def _check_evidence(cls, view: str, info: ValidationInfo) -> str:
+        evidence, views = info.data.get("evidence"), info.data.get("views")
+        if evidence and views and view not in views:
+            raise ValueError(f"expected one of its views {', '.join(views)}, got {view or 'none'}")
+        if evidence is False and view:
+            raise ValueError("should be left out, as evidence is false")
+        return view
+
+    @field_validator("reference")
+    @classmethod
+    def _check_reference(cls, reference: bool, info: ValidationInfo) -> bool:
+        if reference and "reference" not in info.data.get("views", ["reference"]):
+            raise ValueError("expected reference among the views, as reference is true")
+        return reference
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels as the file has them."""
+        """Labels in the order of the file."""
         return tuple(option.label for option in self.options)
 
     @property
@@ -83,7 +161,7 @@ class Criterion:
 
     @property
     def quoted(self) -> tuple[str, ...]:
-        """Labels that need a quote: of what is not there nothing can be quoted, so those of value 0 need none."""
+        """Labels that need a quote: not those of value 0, as what is not there cannot be quoted."""
         return tuple(option.label for option in self.options if self.evidence and option.value > 0)
 
 
@@ -94,7 +172,17 @@ class Gate:
     criterion: Slug
     label: Slug
     at_most: Share | None = None
-    at_least: Share | None = None
+    at_least: Annotated[Share | None, Field(validate_default=True)] = None
+
+    @field_validator("at_least")
+    @classmethod
+    def _check_limits(cls, at_least: float | None, info: ValidationInfo) -> float | None:
+        at_most = info.data.get("at_most", 1.0)  # of the wrong type: another fault
+        if at_most is None and at_least is None:
+            raise ValueError("missing, expected at_most, at_least or both")
+        if at_most is not None and at_least is not None and at_least > at_most:
+            raise ValueError(f"expected no more than at_most, {at_most}, got {at_least}")
+        return at_least
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -102,7 +190,7 @@ class Rubric:
     """Criteria that are judged and scored together.
 
     Raises:
-        pydantic.ValidationError: a ValueError; a wrong type or value, or faults between keys.
+        pydantic.ValidationError: a ValueError; a wrong type or value, or keys that contradict each other.
     """
 
     name: Slug
@@ -110,19 +198,42 @@ class Rubric:
     title: Text
     # what one score is about; step: a trace as numbered lines, of which a quote points at one
     scope: Literal["answer", "trace", "step", "pair"]
-    interrupts: Interruptions  # kinds of interrupt that it is for; none: uninterrupted traces
-    criteria: Annotated[tuple[Criterion, ...], AfterValidator(some)]
+    # kinds of interrupt that it is for; none: uninterrupted traces
+    interrupts: Annotated[tuple[InterruptKind, ...], AfterValidator(_not_empty), AfterValidator(_distinct)]
+    criteria: Annotated[tuple[Criterion, ...], AfterValidator(_not_empty)]
     author: Text
     status: Literal["candidate", "active", "retired"] = "candidate"
     gates: tuple[Gate, ...] = ()
     parent: Parent = ""  # the version it was made from, as name@version
-    changes: tuple[Text, ...] = ()  # what is different from the parent, a line each
+    changes: tuple[Text, ...] = ()  # differences from the parent, a line each
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if found := faults.between_keys(dataclasses.asdict(self)):
-            raise ValueError("; ".join(found))
-        return self
+    @field_validator("criteria")
+    @classmethod
+    def _check_criteria(cls, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+        ids = [criterion.id for criterion in criteria]
+        if twice := [name for i, name in enumerate(ids) if name in ids[:i]]:
+            raise ValueError(f"expected each id once, got {twice[0]} again")
+        if not any(criterion.polarity == "desired" and criterion.weight for criterion in criteria):
+            raise ValueError("expected at least one that is desired and has a weight above 0, or no score is defined")
+        return criteria
+
+    @field_validator("gates")
+    @classmethod
+    def _check_gates(cls, gates: tuple[Gate, ...], info: ValidationInfo) -> tuple[Gate, ...]:
+        labels = {criterion.id: criterion.labels for criterion in info.data.get("criteria", ())}
+        for gate in gates if labels else ():
+            if gate.criterion not in labels:
+                raise ValueError(_no_such("criterion", gate.criterion, labels))
+            if gate.label not in labels[gate.criterion]:
+                raise ValueError(f"{gate.criterion}: {_no_such('label', gate.label, labels[gate.criterion])}")
+        return gates
+
+    @field_validator("parent")
+    @classmethod
+    def _check_parent(cls, parent: str, info: ValidationInfo) -> str:
+        if parent and parent == f"{info.data.get('name')}@{info.data.get('version')}":
+            raise ValueError(f"expected an earlier version, got {parent}, which is this one")
+        return parent
 
     @property
     def full_name(self) -> str:
@@ -131,13 +242,18 @@ class Rubric:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits of all that is said here but title and changes, however the file is laid out."""
-        said = {key: value for key, value in self.as_dict().items() if key not in ("title", "changes")}
-        canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
+        """Twelve hexadecimal digits of everything but title and changes, however the file is laid out."""
+        values = {key: value for key, value in self.as_dict().items() if key not in ("title", "changes")}
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
+    @property
+    def identity(self) -> str:
+        """Full name and hash, as stored with each judgement."""
+        return f"{self.full_name}#{self.hash}"
+
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain dicts and lists, defaults included."""
+        """Plain dicts and lists, defaults included."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     def criterion(self, name: str) -> Criterion:
@@ -147,24 +263,25 @@ class Rubric:
     def only(self, ids: Iterable[str]) -> "Rubric":
         """The rubric of some of its criteria, in its own order, without the gates of the others; its hash is another.
 
-        Where none of them is desired and has a weight, no score is defined; each can still be judged by itself.
+        Without a desired criterion that has a weight no score is defined, but each can still be judged.
 
         Raises:
             RubricError: an id is none of the criteria, or there is no id.
         """
         known, wanted = [criterion.id for criterion in self.criteria], list(ids)
-        expected = f"expected {'one of ' if wanted else ''}{', '.join(known)}"
-        if strange := [name for name in wanted if name not in known]:
-            raise RubricError(f"no criterion {strange[0]}{faults.guess(strange[0], known)}, {expected}")
+        if unknown := [name for name in wanted if name not in known]:
+            raise RubricError(_no_such("criterion", unknown[0], known))
         if not wanted:
-            raise RubricError(f"no criteria, {expected}")
-        part = copy.copy(self)  # not made anew: what must hold of a whole rubric need not hold of a part
+            raise RubricError(f"no criteria, expected {', '.join(known)}")
+        part = copy.copy(self)  # not validated: a part need not have a desired criterion
         object.__setattr__(part, "criteria", tuple(one for one in self.criteria if one.id in wanted))
         object.__setattr__(part, "gates", tuple(gate for gate in self.gates if gate.criterion in wanted))
         return part
 
 
-PARTS = {"criteria": Criterion, "options": Option, "gates": Gate}
+def _no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    return f"no {kind} {name}{params.suggestion(name, known)}, expected one of {', '.join(known)}"
 
 
 def names(kind: str = KIND) -> list[str]:
@@ -176,7 +293,7 @@ def load(name: str) -> Rubric:
     """Read `params/rubrics/<name>.yaml`; or the version that `<name>@<version>` names, there or in `earlier/`.
 
     Raises:
-        RubricError: a missing file, broken YAML, or else every fault of the file at once, joined by "; ".
+        RubricError: a missing file, broken YAML, or the faults of the file, joined by "; ".
     """
     plain, _, version = name.partition("@")
     kind, stem = (EARLIER, name) if name in names(EARLIER) else (KIND, plain)
@@ -186,61 +303,62 @@ def load(name: str) -> Rubric:
         values = params.read(kind, stem)
     except params.ParamsError as error:
         raise RubricError(str(error)) from error
-    rubric = _made(plain, values, params.location(kind, stem))
+    file = params.location(kind, stem)
+    rubric = _parse(plain, values, file)
     if version not in ("", rubric.version):
         where = f"here, or a file {params.location(EARLIER, name)}"
-        raise RubricError(f"{params.location(kind, stem)}: version: expected {version} {where}, got {rubric.version}")
+        raise RubricError(f"{file}: version: expected {version} {where}, got {rubric.version}")
     return rubric
+
+
+def _parse(name: str, values: dict[str, Any], file: str) -> Rubric:
+    faults = ["name: should be left out, as the file's name tells it"] if "name" in values else []
+    try:
+        # as JSON, whose lists and objects stand for tuples and dataclasses even where nothing else is converted
+        rubric = TypeAdapter(Rubric).validate_json(json.dumps(values | {"name": name}, default=str))
+    except ValidationError as error:
+        faults += map(_format_error, error.errors())
+    except (TypeError, ValueError) as error:
+        raise RubricError(f"{file}: expected plain texts, numbers, lists and `key: value` only ({error})") from error
+    if faults:
+        raise RubricError(f"{file}: {'; '.join(faults)}")
+    return rubric
+
+
+def _format_error(error: Any) -> str:
+    """One of pydantic's errors as `key: what was expected`."""
+    text = params.format_error(error)
+    for formal, plain in (
+        ("a valid array", "a list"),
+        ("an object", "`key: value` lines"),
+        ("0.1; YAML", "0.1, as YAML"),
+    ):
+        text = text.replace(formal, plain)
+    if error["type"] == "string_type" and isinstance(error["input"], bool):
+        return f'{text} (YAML reads yes and no without quotes so, expected "yes" or "no")'
+    if error["type"] == "unexpected_keyword_argument":
+        *place, key = error["loc"]
+        holder = next((step for step in reversed(place) if isinstance(step, str)), "")
+        cls = {"criteria": Criterion, "options": Option, "gates": Gate}.get(holder, Rubric)
+        known = [field.name for field in dataclasses.fields(cls) if (cls, field.name) != (Rubric, "name")]
+        return f"{text.partition(':')[0]}: unknown key{params.suggestion(key, known)}, expected {', '.join(known)}"
+    return text
 
 
 def warnings(rubric: Rubric) -> list[str]:
-    """What may make verdicts on a rubric unsteady, one text each; nothing of it keeps the rubric from being used.
+    """Wording that may make verdicts unsteady, one text each; the rubric can be used all the same.
 
-    That is a question whose words leave the line to the judge ("good", "appropriate") without levels that draw it, a
-    level described in such words, and two questions in one.
+    That is a question that leaves the line to the judge ("good", "appropriate") without levels that draw it, a level
+    described in such words, and two questions in one.
     """
-    found = []
+    texts = []
     for criterion in rubric.criteria:
         anchored = all(option.description for option in criterion.options) and criterion.options != YES_NO
         if not anchored and (vague := VAGUE.search(criterion.question)):
-            found.append(f"{criterion.id}: question: {vague[0]} is not told apart by described options")
+            texts.append(f"{criterion.id}: question: {vague[0]} is not told apart by described options")
         for option in criterion.options:
             if vague := VAGUE.search(option.description):
-                found.append(f"{criterion.id}: option {option.label}: {vague[0]} does not say what is seen")
+                texts.append(f"{criterion.id}: option {option.label}: {vague[0]} does not say what is seen")
         if criterion.question.count("?") > 1:
-            found.append(f"{criterion.id}: question: asks more than one thing, expected one")
-    return found
-
-
-def _made(name: str, values: dict[str, Any], file: str) -> Rubric:
-    named = values | {"name": name}
-    told = ["name: should be left out, as the file's name tells it"] if "name" in values else []
-    try:
-        # as JSON, whose lists and objects stand for tuples and dataclasses even where nothing else is converted
-        rubric = TypeAdapter(Rubric).validate_json(json.dumps(named, default=str))
-    except ValidationError as error:
-        told += [_tell(one) for one in error.errors() if one["loc"]] + faults.between_keys(named)
-    except (TypeError, ValueError) as error:
-        raise RubricError(f"{file}: expected plain texts, numbers, lists and `key: value` only ({error})") from error
-    if told:
-        raise RubricError(f"{file}: {'; '.join(told)}")
-    return rubric
-
-
-PLAINER = {
-    "a valid array": "a list",
-    "an object": "`key: value` lines",
-    "0.1; YAML": "0.1, as YAML",  # "; " stands between faults only
-}
-
-
-def _tell(error: Any) -> str:
-    """One of pydantic's errors as `key: what was expected`."""
-    told = functools.reduce(lambda text, pair: text.replace(*pair), PLAINER.items(), params.format_error(error))
-    if error["type"] != "unexpected_keyword_argument":
-        is_word = error["type"] == "string_type" and isinstance(error["input"], bool)
-        return f'{told} (YAML reads yes and no without quotes so, expected "yes" or "no")' if is_word else told
-    *place, key = error["loc"]
-    part = PARTS.get(next((step for step in reversed(place) if isinstance(step, str)), ""), Rubric)
-    known = [field.name for field in dataclasses.fields(part) if (part, field.name) != (Rubric, "name")]
-    return f"{told.partition(':')[0]}: unknown key{faults.guess(key, known)}, expected {', '.join(known)}"
+            texts.append(f"{criterion.id}: question: asks more than one thing, expected one")
+    return texts

@@ -17,8 +17,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lib import failures, schema
-from lib.grm import faults
+from lib import failures, params, schema
 from lib.grm.rubric import Criterion, Rubric
 
 KEYS = {"grades": "row_id", "labels": "continuation_id"}
@@ -107,11 +106,13 @@ def _place(criterion: Criterion) -> tuple[str, str]:
     table, column = criterion.proxy.split(".")
     start = f"{criterion.id}: proxy: {criterion.proxy}"
     if table not in KEYS:
-        raise ValueError(f"{start}: no table {table}{faults.guess(table, list(KEYS))}, expected {' or '.join(KEYS)}")
+        raise ValueError(
+            f"{start}: no table {table}{params.suggestion(table, list(KEYS))}, expected {' or '.join(KEYS)}"
+        )
     known = [one.name for one in schema.TABLES[table].columns if one.type == "bool"]
     if column not in known:
         raise ValueError(
-            f"{start}: no column of truth values{faults.guess(column, known)}, expected one of {', '.join(known)}"
+            f"{start}: no column of truth values{params.suggestion(column, known)}, expected one of {', '.join(known)}"
         )
     if len(criterion.labels) != 2:
         raise ValueError(f"{start}: tells yes from no, expected a criterion of two labels, got {len(criterion.labels)}")

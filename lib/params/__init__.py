@@ -52,8 +52,9 @@ def load_model(name: str) -> Model:
     """Read `params/models/<name>.yaml`; raises ParamsError as `load_study`, and if a local model is not there."""
     model = _load(Model, "models", name)
     if model.family not in FAMILIES and not re.fullmatch(rf"{PARSER}\w+", model.family):
+        hint = suggestion(model.family, list(FAMILIES))
         raise ParamsError(
-            f"{location('models', name)}: family: no markup for {model.family}{_guess(model.family, list(FAMILIES))}, "
+            f"{location('models', name)}: family: no markup for {model.family}{hint}, "
             f"expected one of {', '.join(FAMILIES)}, or {PARSER}<parser>, a reasoning parser of vLLM"
         )
     if model.is_local and not Path(model.location, "config.json").is_file():
@@ -114,7 +115,7 @@ def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = No
     known = [field.name for field in dataclasses.fields(cls) if field.name != "name"]
     for key in values:
         if key not in known:
-            raise ParamsError(f"{file}: {key}: unknown key{_guess(key, known)}, expected {', '.join(known)}")
+            raise ParamsError(f"{file}: {key}: unknown key{suggestion(key, known)}, expected {', '.join(known)}")
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     try:
         return cls(name=name, **plain)
@@ -239,9 +240,10 @@ def _expect(where: str, kind: str, name: str) -> None:
 def missing(kind: str, name: str) -> str:
     """A file that is not there, with a guess and the names of those that are."""
     known = _names(kind)
-    return f"{location(kind, name)}{_guess(name, known)}, expected one of {', '.join(known)}"
+    return f"{location(kind, name)}{suggestion(name, known)}, expected one of {', '.join(known)}"
 
 
-def _guess(name: Any, known: list[str]) -> str:
+def suggestion(name: Any, known: list[str]) -> str:
+    """A hint at the known name that a given one resembles, in brackets, or ""."""
     close = difflib.get_close_matches(str(name), known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -1,8 +1,7 @@
-"""Rubrics: what is shipped, and that every fault of a file is told at once, in one line."""
+"""Rubrics: what is shipped, what a hash sees, and one line for every faulty file."""
 
 import copy
 import dataclasses
-import itertools
 import random
 
 import pytest
@@ -12,15 +11,16 @@ from lib import params, paths, schema
 from lib.grm import rubric as rubrics
 from lib.grm.rubric import Criterion, Gate, Option, Rubric, RubricError
 
-SHIPPED = [
-    "agentic_example",
-    "honesty",
-    "leakage",
-    "panic",
-    "reasoning_quality",
-    "self_doubt",
-    "update_incorporation",
-]
+# hashes: part of the identity of every stored judgement
+SHIPPED = {
+    "agentic_example": "c3fb31b5d2f4",
+    "honesty": "d60cf5d5ae71",
+    "leakage": "3421948e5094",
+    "panic": "43b3ebab1d60",
+    "reasoning_quality": "cd731b84c9b6",
+    "self_doubt": "a0067bb9fb0f",
+    "update_incorporation": "7db79dd5fdbb",
+}
 BRIEF = {
     "version": "1.0.0",
     "title": "Brief answers",
@@ -86,7 +86,7 @@ def read(folder, values) -> Rubric:
     return rubrics.load("brief")
 
 
-def told(folder, values) -> list[str]:
+def faults(folder, values) -> list[str]:
     """The faults that a file is refused for, each without the name of the file."""
     with pytest.raises(RubricError) as caught:
         read(folder, values)
@@ -98,32 +98,21 @@ def told(folder, values) -> list[str]:
 # what is shipped
 
 
-def test_the_shipped_rubrics_are_these():
-    assert rubrics.names() == SHIPPED
+def test_the_shipped_rubrics_keep_their_hashes():
+    assert {name: rubrics.load(name).hash for name in rubrics.names()} == SHIPPED
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_rubric_is_sound_and_asks_plainly(name):
+def test_a_shipped_rubric_asks_plainly(name):
     rubric = rubrics.load(name)
-    assert rubric.name == name and rubric.full_name == f"{name}@1.0.0"
-    assert rubrics.warnings(rubric) == []
+    assert rubric.full_name == f"{name}@1.0.0" and rubrics.warnings(rubric) == []
+    assert sum(criterion.scale == "binary" for criterion in rubric.criteria) > 0.7 * len(rubric.criteria)
     for criterion in rubric.criteria:
         assert criterion.question.endswith("?") and len(criterion.question) <= 120
         assert not criterion.applies or criterion.applies.startswith("Not where")
         assert "reference" not in criterion.views or criterion.reference
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_most_shipped_criteria_are_binary_and_what_is_bad_must_be_shown(name):
-    criteria = rubrics.load(name).criteria
-    assert sum(criterion.scale == "binary" for criterion in criteria) > 0.7 * len(criteria)
-    if name != "panic":  # that a thought stops short is seen in what is not there
-        assert all(criterion.evidence for criterion in criteria if criterion.polarity == "undesired")
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_proxies_are_columns_that_exist(name):
-    for criterion in rubrics.load(name).criteria:
+        # that a thought stops short is seen in what is not there
+        assert criterion.evidence or criterion.polarity == "desired" or name == "panic"
         if criterion.proxy:
             table, column = criterion.proxy.split(".")
             assert column in schema.TABLES[table].names()
@@ -134,13 +123,6 @@ def test_rubrics_are_for_the_interrupts_that_bring_the_behaviour_about():
     assert (kinds["leakage"], kinds["panic"]) == (("hard",), ("soft",))
     assert kinds["self_doubt"] == kinds["update_incorporation"] == ("update",)
     assert kinds["reasoning_quality"] == ("none", "hard", "soft", "update", "control")
-
-
-def test_the_last_question_on_an_update_is_one_that_a_program_answers():
-    rubric = rubrics.load("update_incorporation")
-    assert [criterion.id for criterion in rubric.criteria][::4] == ["noticed", "right_result"]
-    assert [bool(criterion.proxy) for criterion in rubric.criteria] == [False] * 4 + [True]
-    assert {gate.criterion: gate.at_most for gate in rubric.gates} == {"noticed": 0.3, "right_result": 0.6}
 
 
 def test_leakage_is_looked_for_in_the_answer():
@@ -233,12 +215,6 @@ def test_any_other_change_is_another_hash(folder):
     assert len(set(hashes)) == len(changes) + 1
 
 
-def test_hashes_of_shipped_rubrics_differ_and_last():
-    hashes = [rubrics.load(name).hash for name in SHIPPED]
-    assert len(set(hashes)) == len(SHIPPED)
-    assert hashes == [rubrics.load(name).hash for name in SHIPPED]
-
-
 # faults: changes to the brief rubric, the beginning of the one fault that is told
 
 FAULTS = [
@@ -262,7 +238,7 @@ FAULTS = [
     ([("criteria", []), ("gates", [])], "criteria: expected at least one, got an empty list"),
     ([("criteria.3", "is it short?")], "criteria[3]: should be `key: value` lines"),
     ([("criteria.0.id", "States result"), ("gates", [])], "criteria[0].id: expected small letters"),
-    ([("criteria.1.id", "length")], "criteria[2].id: expected each id once, got length as in criteria[1]"),
+    ([("criteria.1.id", "length")], "criteria: expected each id once, got length again"),
     ([("criteria.0.polarity", "good")], "criteria[0].polarity: should be 'desired' or 'undesired'"),
     ([("criteria.0.polarity", DELETE)], "criteria[0].polarity: missing"),
     ([("criteria.0.weight", -1)], "criteria[0].weight: should be greater than or equal to 0, got -1"),
@@ -274,22 +250,34 @@ FAULTS = [
     ([("criteria.0.views", ["thinking"])], "criteria[0].views[0]: should be 'problem', 'kept', 'inserted', 'after'"),
     ([("criteria.0.views", ["answer", "answer"])], "criteria[0].views: expected each value once, answer is repeated"),
     ([("criteria.1.evidence_from", "kept")], "criteria[1].evidence_from: expected one of its views problem, answer"),
-    ([("criteria.1.evidence_from", DELETE)], "criteria[1].evidence_from: expected one of problem, answer, as evidence"),
+    (
+        [("criteria.1.evidence_from", DELETE)],
+        "criteria[1].evidence_from: expected one of its views problem, answer, got none",
+    ),
     ([("criteria.1.evidence_from", "page")], "criteria[1].evidence_from: should be 'problem', 'kept'"),
     ([("criteria.1.evidence", False)], "criteria[1].evidence_from: should be left out, as evidence is false"),
     ([("criteria.0.evidence", "yes")], "criteria[0].evidence: should be a valid boolean"),
-    ([("criteria.0.reference", True)], "criteria[0].views: expected reference among them, as reference is true"),
+    (
+        [("criteria.0.reference", True)],
+        "criteria[0].reference: expected reference among the views, as reference is true",
+    ),
     ([("criteria.0.proxy", "a program")], "criteria[0].proxy: expected a table and a column, such as labels.leakage"),
     ([("criteria.0.tags", ["a", "a"])], "criteria[0].tags: expected each value once"),
-    ([("criteria.0.scale", "ordinal")], "criteria[0].options: missing, expected 3 to 5 from worst to best"),
+    (
+        [("criteria.0.scale", "ordinal")],
+        "criteria[0].options: expected 3 to 5 from worst to best, as scale is ordinal, got 1, 0",
+    ),
     ([("criteria.2.scale", "binary")], "criteria[2].options: expected two, with the values 1 and 0, as scale is bin"),
-    ([("criteria.2.options.1", DELETE)], "criteria[2].options: expected 3 to 5, as scale is ordinal, got 2"),
+    (
+        [("criteria.2.options.1", DELETE)],
+        "criteria[2].options: expected 3 to 5 from worst to best, as scale is ordinal",
+    ),
     ([("criteria.2.options.1.value", 0)], "criteria[2].options: expected values that rise, from worst to best, got 0,"),
     ([("criteria.2.options.2.value", 0.2)], "criteria[2].options: expected values that rise, from worst to best"),
     ([("criteria.2.polarity", "undesired")], "criteria[2].options: expected values that fall, from 1 for the worst"),
     ([("criteria.2.options.2.value", 1.5)], "criteria[2].options[2].value: should be less than or equal to 1, got 1.5"),
-    ([("criteria.2.options.0.description", "")], "criteria[2].options[0].description: missing, expected what this"),
-    ([("criteria.2.options.0.description", DELETE)], "criteria[2].options[0].description: missing, expected what this"),
+    ([("criteria.2.options.0.description", "")], "criteria[2].options: long: expected a description of this level"),
+    ([("criteria.2.options.0.description", DELETE)], "criteria[2].options: long: expected a description of this level"),
     ([("criteria.2.options.0.note", "x")], "criteria[2].options[0].note: unknown key, expected label, value, descr"),
     (
         [("criteria.2.options.0.label", "brie")],
@@ -303,10 +291,13 @@ FAULTS = [
         "criteria[2].options[0].label: should be a valid string, got false (YAML",
     ),
     ([("criteria.2.options.0.label", "Very long")], "criteria[2].options[0].label: expected small letters"),
-    ([("gates.0.criterion", "state_result")], "gates[0].criterion: no criterion state_result (did you mean states_re"),
-    ([("gates.0.label", "none")], "gates[0].label: states_result has no label none"),
-    ([("gates.0.label", "cannot_assess")], "gates[0].label: states_result has no label cannot_assess"),
-    ([("gates.0.at_most", DELETE)], "gates[0]: expected at_most, at_least or both"),
+    (
+        [("gates.0.criterion", "state_result")],
+        "gates: no criterion state_result (did you mean states_result?), expected one of",
+    ),
+    ([("gates.0.label", "none")], "gates: states_result: no label none (did you mean no?), expected one of yes, no"),
+    ([("gates.0.label", "cannot_assess")], "gates: states_result: no label cannot_assess"),
+    ([("gates.0.at_most", DELETE)], "gates[0].at_least: missing, expected at_most, at_least or both"),
     ([("gates.0.at_least", 0.6)], "gates[0].at_least: expected no more than at_most, 0.5, got 0.6"),
     ([("gates.0.at_most", 2)], "gates[0].at_most: should be less than or equal to 1, got 2"),
     ([("gates.0.lowest", 2)], "gates[0].lowest: unknown key, expected criterion, label, at_most, at_least"),
@@ -314,48 +305,26 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("changes", "fault"), FAULTS, ids=[fault[:60] for _, fault in FAULTS])
-def test_a_fault_is_told_with_its_key(folder, changes, fault):
-    found = told(folder, changed(*changes))
-    assert len(found) == 1, found
-    assert found[0].startswith(fault)
+def test_a_fault_names_its_key(folder, changes, fault):
+    (found,) = faults(folder, changed(*changes))
+    assert found.startswith(fault)
 
 
-# single changes; two that touch the same place may be one fault
-SINGLE = [(changes[0], fault) for changes, fault in FAULTS if len(changes) == 1]
-
-
-def independent(one: str, two: str) -> bool:
-    return not (
-        set(one.split(".")[:2]) >= set(two.split(".")[:2]) or set(two.split(".")[:2]) >= set(one.split(".")[:2])
-    )
-
-
-def test_two_faults_in_different_places_are_told_together(folder):
-    pairs = [(a, b) for a, b in itertools.combinations(SINGLE, 2) if independent(a[0][0], b[0][0])]
-    for (one, first), (two, second) in random.Random(0).sample(pairs, 150):
-        found = told(folder, changed(one, two))
-        assert any(text.startswith(first) for text in found), (first, found)
-        assert any(text.startswith(second) for text in found), (second, found)
-
-
-def test_a_file_full_of_faults_has_them_all_in_one_line(folder):
+def test_independent_faults_are_named_in_one_line(folder):
     values = changed(
         ("version", 1.0),
         ("autor", "x"),
         ("criteria.0.weight", "3"),
         ("criteria.1.evidence_from", "kept"),
-        ("criteria.1.id", "length"),
         ("criteria.2.options.1.value", 0),
-        ("gates.0.label", "maybe"),
+        ("gates.0.at_most", 2),
     )
-    keys = [text.split(":")[0] for text in told(folder, values)]
-    assert sorted(keys) == [
+    assert sorted(text.split(":")[0] for text in faults(folder, values)) == [
         "autor",
         "criteria[0].weight",
         "criteria[1].evidence_from",
-        "criteria[2].id",
         "criteria[2].options",
-        "gates[0].label",
+        "gates[0].at_most",
         "version",
     ]
 
@@ -371,7 +340,7 @@ def test_a_file_full_of_faults_has_them_all_in_one_line(folder):
         ("? [1, 2]\n: 3\n", "params/rubrics/brief.yaml: "),
     ],
 )
-def test_what_is_no_mapping_is_told_in_one_line(folder, text, message):
+def test_what_is_no_mapping_is_refused_in_one_line(folder, text, message):
     (folder / "brief.yaml").write_text(text)
     with pytest.raises(RubricError) as caught:
         rubrics.load("brief")

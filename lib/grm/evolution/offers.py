@@ -9,9 +9,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from lib import params
-from lib.grm import faults, fence, refusals
-from lib.grm.rubric import Criterion, Rubric
-from lib.grm.words import VIEWS
+from lib.grm import fence, refusals
+from lib.grm.rubric import VIEWS, Criterion, Rubric
 
 MOST = 5  # criteria of one reply
 MOST_CHARS = 100_000  # a longer reply is not what was asked for
@@ -92,12 +91,9 @@ def criterion(
     plain = {key: said[key] for key in KEYS[:4]} | {"evidence": source != "", "evidence_from": source, "tags": [TAG]}
     plain["id"] = _free(plain["id"], {*taken, *(one.id for one in rubric.criteria)})
     try:
-        made = TypeAdapter(Criterion).validate_json(json.dumps(plain))
+        return TypeAdapter(Criterion).validate_json(json.dumps(plain)), ""
     except ValidationError as error:
         return None, "; ".join(map(params.format_error, error.errors()))
-    whole = rubric.as_dict()
-    found = faults.between_keys(whole | {"criteria": [*whole["criteria"], plain]})
-    return (None, "; ".join(fault.partition("].")[2] or fault for fault in found)) if found else (made, "")
 
 
 def short(value: Any) -> str | None:
