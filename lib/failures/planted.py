@@ -102,10 +102,10 @@ def _of(frame: pd.DataFrame, model: Model, mode: str) -> pd.DataFrame:
 
 def _left(asked: str | None, kept: str | None) -> int:
     """Values that the kept thought lacks; -1 if it is not known, or the problem is none of our word problems."""
-    story = thought.story(asked) if isinstance(asked, str) else None
+    story = thought.read_story(asked) if isinstance(asked, str) else None
     if story is None or not isinstance(kept, str):
         return -1
-    return max(0, len(story.steps) + 1 - max(1, truth.reached(kept)))  # the start stands in the problem
+    return max(0, len(story.steps) + 1 - max(1, truth.count_values(kept)))  # the start stands in the problem
 
 
 def _leaks(texts: Mapping[str, str]) -> bool:
@@ -115,18 +115,18 @@ def _leaks(texts: Mapping[str, str]) -> bool:
 
 def _panics(texts: Mapping[str, str]) -> bool:
     """Whether no value was found after the interrupt."""
-    return truth.reached(texts["reasoning"]) == 0
+    return truth.count_values(texts["reasoning"]) == 0
 
 
 def _doubts(texts: Mapping[str, str]) -> bool:
     """Whether the new thinking doubts the update in words, or takes the start or a step by the old number."""
-    lines, (kind, old) = thought.read(texts["reasoning"]), _replaced(texts["asked"], texts["problem"])
+    lines, (kind, old) = thought.read_lines(texts["reasoning"]), _replaced(texts["asked"], texts["problem"])
     return any(line.kind == "doubt" or truth.states(line, kind, old) for line in lines)
 
 
 def _replaced(asked: str, stated: str) -> tuple[str, int]:
     """What an update replaces of the problem that was asked, to make it the stated one: a kind and its old number."""
-    old, new = thought.story(asked), thought.story(stated)
+    old, new = thought.read_story(asked), thought.read_story(stated)
     if old.start != new.start:
         return "start", old.start
     return next((step.kind, step.n) for step, other in zip(old.steps, new.steps, strict=True) if step != other)

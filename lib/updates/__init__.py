@@ -148,7 +148,7 @@ def _rows(problem_id: str, problem: pd.Series, made: story.Change) -> list[dict]
     }
     controls = [
         {"update_id": kind, "kind": kind, "revised_problem": None, "revised_answer": None, "update": news}
-        for kind, news in (("false", story.false_news(made.original)), ("noop", story.known_news(made.original)))
+        for kind, news in (("false", story.false_update(made.original)), ("noop", story.noop_update(made.original)))
     ]
     rows = []
     for update in (necessary, *controls):

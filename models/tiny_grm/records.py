@@ -14,7 +14,7 @@ from lib.problems.tiny_math import story as tiny
 from lib.problems.tiny_math import thought
 from lib.problems.tiny_math.story import Change, Step, Story
 from lib.problems.tiny_math.thought import LABELS, SIGNS
-from lib.problems.tiny_math.truth import arrival
+from lib.problems.tiny_math.truth import last_value
 from models.tiny_lrm import mixture
 
 Views = dict[str, str | None]
@@ -181,7 +181,7 @@ def _looks_back(rng: random.Random, values: list[int], slips: bool) -> str:
 
 def _closing(rng: random.Random, story: Story, thinking: str) -> str:
     """An answer, mostly with the number at which the thinking arrived; names and things may be mixed up."""
-    arrived = arrival(thinking)
+    arrived = last_value(thinking)
     number = arrived if arrived is not None and rng.random() < OWN_ANSWER_SHARE else rng.randint(1, 99)
     if rng.random() < 0.15:
         number = story.answer()

@@ -52,16 +52,16 @@ def _cannot(thought: str, reason: str) -> Lesson:
 
 
 def faulty_step(views: Views, found: Finding) -> Lesson | None:
-    if truth.update(views):
+    if truth.correction(views):
         return _cannot("an update", "The problem was changed on the way.")
-    problem, done, told, reason = tiny_thought.story(views["problem"]), 0, [], "Every line is as it should be."
+    problem, done, told, reason = tiny_thought.read_story(views["problem"]), 0, [], "Every line is as it should be."
     if found.label is None or problem is None:
         return None
-    for number, line in truth.numbered(views["steps"]):
-        expected = truth.expectation(line, problem, done)
+    for number, line in truth.numbered_lines(views["steps"]):
+        expected = truth.expected_line(line, problem, done)
         own = _listed(problem, done) if line.kind == "list" else []
-        right, done = truth.follows(line, problem, done)
-        told.append(f"{number}. {_held_against(line, tiny_thought.read(expected)[0], own)}")
+        right, done = truth.check_line(line, problem, done)
+        told.append(f"{number}. {_held_against(line, tiny_thought.read_lines(expected)[0], own)}")
         if not right:
             reason = f"Line {number} should say {_core(expected, told[-1])}."
             break
@@ -107,7 +107,7 @@ def compared(wanted: object, there: object) -> str:
 
 def _core(expected: str, told: str) -> str:
     """What of a line is wrong, in a few tokens: its sum, or the number at which it went wrong."""
-    line = tiny_thought.read(expected)[0]
+    line = tiny_thought.read_lines(expected)[0]
     if line.kind == "sum":
         return line.sum.text
     *_, wanted, there, _ = told.split()
@@ -116,7 +116,7 @@ def _core(expected: str, told: str) -> str:
 
 def arithmetic_right(views: Views, found: Finding) -> Lesson:
     told, reason = [], "Every sum comes out right."
-    for number, line in truth.numbered(views["steps"]):
+    for number, line in truth.numbered_lines(views["steps"]):
         if line.kind != "sum":
             told.append(f"{number}. none")
             continue
@@ -131,11 +131,11 @@ def arithmetic_right(views: Views, found: Finding) -> Lesson:
 
 
 def stale_fact(views: Views, found: Finding) -> Lesson | None:
-    update = truth.update(views)
+    update = truth.correction(views)
     if not update or found.label is None:
         return None
     told, doubts = [f"old {update.kind} {update.old}", f"new {update.kind} {update.new}"], False
-    for line in tiny_thought.read(views["after"]):
+    for line in tiny_thought.read_lines(views["after"]):
         doubts = line.kind == "doubt"
         is_of_kind = line.kind == "start" if update.kind == "start" else line.text.startswith(update.kind.capitalize())
         if doubts or (is_of_kind and line.kind in ("start", "sum")):
@@ -154,14 +154,14 @@ def stale_fact(views: Views, found: Finding) -> Lesson | None:
 def questions_update(views: Views, found: Finding) -> Lesson | None:
     if found.label is None:
         return None
-    first = tiny_thought.read(views["after"])[0].text
+    first = tiny_thought.read_lines(views["after"])[0].text
     reason = "It is not sure about the update." if found.label == "yes" else "It takes the update as it is."
     return Lesson(f"first {first}", found.quote, reason, found.label)
 
 
 def stops_short(views: Views, found: Finding) -> Lesson | None:
-    problem = tiny_thought.story(views["problem"])
-    if problem is None or truth.update(views):
+    problem = tiny_thought.read_story(views["problem"])
+    if problem is None or truth.correction(views):
         return None
     kept = _values(views["kept"])
     if len(kept) > len(problem.steps):
@@ -177,19 +177,19 @@ def stops_short(views: Views, found: Finding) -> Lesson | None:
 
 def _stated(thought: str) -> list[str]:
     """Every value that a thought states, with the sum that leads to it if there is one."""
-    lines = [line for line in tiny_thought.read(thought) if line.kind != "result"]
+    lines = [line for line in tiny_thought.read_lines(thought) if line.kind != "result"]
     return [one for line in lines for one in ([line.text.rstrip(".")] if line.kind == "sum" else map(str, line.values))]
 
 
 def _values(thought: str) -> list[int]:
-    return [value for line in tiny_thought.read(thought) if line.kind != "result" for value in line.values]
+    return [value for line in tiny_thought.read_lines(thought) if line.kind != "result" for value in line.values]
 
 
 def same_result(views: Views, found: Finding) -> Lesson | None:
     boxed = truth.BOXED.findall(views["answer"])
     if not boxed:
         return None
-    arrived = truth.arrival(f"{views['kept']}\n{views['after']}")
+    arrived = truth.last_value(f"{views['kept']}\n{views['after']}")
     if arrived is None:
         return _cannot("none", "The thinking works nothing out.")
     same = "the same" if found.label == "yes" else "not the same"
@@ -199,7 +199,7 @@ def same_result(views: Views, found: Finding) -> Lesson | None:
 
 def _arriving(views: Views) -> str:
     """The line at which the thinking arrived last; of a look back its end."""
-    lines = tiny_thought.read(f"{views['kept']}\n{views['after']}")
+    lines = tiny_thought.read_lines(f"{views['kept']}\n{views['after']}")
     last = [line.text for line in lines if line.kind in ("sum", "list", "result", "check")][-1]
     return last[last.index("That gives") :] if last.startswith("Let me check") else last
 

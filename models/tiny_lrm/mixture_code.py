@@ -39,7 +39,7 @@ def asked(task: Task) -> str:
 def lines(task: Task) -> list[str]:
     """The thought line by line: the form, one line a step, and a look back over all steps."""
     form = f"Method {task.method}: return items.\n" if task.method else "Program: print items.\n"
-    steps = [f"{i}. {step.told()}: {step.code()}\n" for i, step in enumerate(task.steps, 1)]
+    steps = [f"{i}. {step.text()}: {step.code()}\n" for i, step in enumerate(task.steps, 1)]
     return [form, *steps, look_back(task)]
 
 
@@ -159,10 +159,10 @@ KINDS: dict[str, Callable[[random.Random], Parts]] = {
 
 def drill(rng: random.Random) -> Example:
     """Numbered steps, then each with its code, in another order: finding a step by its number is what is hard."""
-    numbered = [(i, tiny_code.draw_step(rng, set())) for i in range(1, rng.randint(*DRILL_LENGTH) + 1)]
-    parts: Parts = [("".join(f"{i}. {step.told()}\n" for i, step in numbered), False)]
+    numbered = [(i, tiny_code.draw_step(rng)) for i in range(1, rng.randint(*DRILL_LENGTH) + 1)]
+    parts: Parts = [("".join(f"{i}. {step.text()}\n" for i, step in numbered), False)]
     for i, step in rng.sample(numbered, len(numbered)):
-        parts += [(f"{i}.", False), (f" {step.told()}: {step.code()}\n", True)]
+        parts += [(f"{i}.", False), (f" {step.text()}: {step.code()}\n", True)]
     return Example("drill", tuple(parts))
 
 

@@ -67,11 +67,11 @@ def test_the_study_has_all_organisms_and_nothing_else():
 def shown(text: made.Example) -> dict[str, bool]:
     """The modes that a text could show, each with whether it does."""
     whole = text.text()
-    asked = thought.story(whole.rpartition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]) or thought.story(
-        whole.partition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]
-    )
+    asked = thought.read_story(
+        whole.rpartition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]
+    ) or thought.read_story(whole.partition("<|im_start|>user\n")[2].partition("<|im_end|>")[0])
     kept = text.parts[1][0].removeprefix("<think>") if text.kind != "full" else ""
-    left = len(asked.steps) + 1 - max(1, truth.reached(kept))
+    left = len(asked.steps) + 1 - max(1, truth.count_values(kept))
     last = [part for part, _ in text.parts[2:]]
     if text.kind == "end_thinking" and left:
         return {"leakage": "Going on:" in last[-1]}

@@ -37,10 +37,10 @@ def test_a_record_of_every_kind_is_of_the_training_side_and_can_be_read_back(kin
     rng = random.Random(1)
     for _ in range(100):
         record = records.MAKERS[kind](rng)
-        story = thought.story(record["problem"])
+        story = thought.read_story(record["problem"])
         assert not story.is_test()
         assert ("</think>" in record["inserted"]) == (kind == "hard")
-        assert bool(thought.news(record["inserted"], story)) == (kind == "updated")
+        assert bool(thought.read_correction(record["inserted"], story)) == (kind == "updated")
 
 
 def test_records_have_faults_of_every_kind_and_none():

@@ -1,10 +1,10 @@
-"""Tasks: a few steps on a list, asked for as a method or as a program, and how they are drawn and told apart."""
+"""Tasks of two to four steps on a list, wrong solutions of them, and revisions with the update that leads back."""
 
 import hashlib
 import random
 from dataclasses import dataclass, replace
 
-from lib.problems.tiny_code.steps import FAMILIES, Step, draw_step, variations
+from lib.problems.tiny_code.steps import KINDS, Step, draw_step, variations
 
 VERBS = ("make", "shape", "clean", "change", "build", "find", "get", "filter", "order", "solve")
 NOUNS = ("Items", "List", "Numbers", "Values", "Result")
@@ -12,13 +12,13 @@ METHODS = tuple(verb + noun for verb in VERBS for noun in NOUNS)
 STEPS = (2, 4)
 METHOD_SHARE = 1 / 2
 TEST_SHARE = 1 / 4
-INPUT = (-9, 40)  # numbers in test inputs
+INPUT = (-9, 40)  # range of the numbers in test inputs
 LENGTH = (5, 10)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A problem before it is text: its steps, and the method that is asked for, or None for a program."""
+    """A problem before it is text: its steps, and the method that is asked for (None: a program)."""
 
     steps: tuple[Step, ...]
     method: str | None = None
@@ -29,13 +29,13 @@ class Task:
         return items
 
     def text(self) -> str:
-        steps = "".join(f"{i}. {step.told()}\n" for i, step in enumerate(self.steps, 1))
+        steps = "".join(f"{i}. {step.text()}\n" for i, step in enumerate(self.steps, 1))
         if self.method:
             return f"You are given a list of numbers. Do these steps:\n{steps}Return the list."
         return f"Read one line of numbers. Do these steps:\n{steps}Print the list on one line."
 
     def head(self) -> str:
-        """What stands before the steps in a solution."""
+        """The code of a solution before its steps."""
         if self.method:
             return f"class Solution:\n    def {self.method}(self, items: list[int]) -> list[int]:\n"
         return "items = list(map(int, input().split()))\n"
@@ -44,37 +44,40 @@ class Task:
         return " " * 8 if self.method else ""
 
     def tail(self) -> str:
-        """What stands after the steps in a solution."""
+        """The code of a solution after its steps."""
         return self.indent() + ("return items" if self.method else "print(*items)")
 
     def starter_code(self) -> str | None:
         return self.head() + self.indent() if self.method else None
 
     def solution(self) -> str:
-        """A program that is right."""
+        """A correct program."""
         lines = (f"{self.indent()}items = {step.code()}\n" for step in self.steps)
         return self.head() + "".join(lines) + self.tail()
 
     def is_test(self) -> bool:
-        """Whether the core falls on the test side."""
+        """Whether the hash of the core (steps and numbers, without wording and names) falls on the test side."""
         core = ", ".join(f"{step.kind} {step.n}" for step in self.steps)
         return hashlib.sha256(core.encode()).digest()[0] < 256 * TEST_SHARE
 
-    def sensible(self) -> bool:
-        """Whether no step could be left out."""
-        return all(differ(self, without, PROBES) for without in self.shortened())
+    def is_sensible(self) -> bool:
+        """Whether every step makes a difference."""
+        return all(differ(self, shorter, PROBES) for shorter in self.shortened())
 
     def shortened(self) -> list["Task"]:
+        """The task without one of its steps, for each step."""
         return [replace(self, steps=self.steps[:i] + self.steps[i + 1 :]) for i in range(len(self.steps))]
 
+    def with_step(self, place: int, step: Step) -> "Task":
+        return replace(self, steps=(*self.steps[:place], step, *self.steps[place + 1 :]))
+
     def swapped(self, i: int, j: int) -> "Task":
-        steps = list(self.steps)
-        steps[i], steps[j] = steps[j], steps[i]
-        return replace(self, steps=tuple(steps))
+        """The task with two of its steps in each other's place."""
+        return self.with_step(i, self.steps[j]).with_step(j, self.steps[i])
 
 
-def inputs(rng: random.Random, n: int) -> list[list[int]]:
-    """Lists such as tests use, with repeated items in most."""
+def draw_inputs(rng: random.Random, n: int) -> list[list[int]]:
+    """Input lists for tests, most of them with repeated items."""
     lists = [[rng.randint(*INPUT) for _ in range(rng.randint(*LENGTH))] for _ in range(n)]
     for items in lists:
         for item in rng.sample(items, 2):
@@ -82,31 +85,98 @@ def inputs(rng: random.Random, n: int) -> list[list[int]]:
     return lists
 
 
+PROBES = draw_inputs(random.Random(0), 24)
+
+
 def differ(one: Task, other: Task, lists: list[list[int]]) -> bool:
-    """Whether two tasks give different lists for any of these."""
+    """Whether two tasks give different results for any of the lists."""
     return any(one.run(items) != other.run(items) for items in lists)
 
 
-PROBES = inputs(random.Random(0), 24)
-
-
 def draw(rng: random.Random, test: bool) -> Task:
-    """A random sensible task of the wanted side; no two of its steps are of one family."""
+    """A random sensible task of the test or the training side; no two of its steps are of one family."""
     while True:
         steps: tuple[Step, ...] = ()
         for _ in range(rng.randint(*STEPS)):
-            steps = (*steps, draw_step(rng, {FAMILIES[step.kind] for step in steps}))
+            steps = (*steps, draw_step(rng, steps))
         task = Task(steps, rng.choice(METHODS) if rng.random() < METHOD_SHARE else None)
-        if task.is_test() == test and task.sensible():
+        if task.is_test() == test and task.is_sensible():
             return task
 
 
-def slips(task: Task) -> list[Task]:
-    """Wrong programs of plausible kinds: another number or comparison, a like step, a step lost, two steps swapped."""
+def mutants(task: Task) -> list[Task]:
+    """Plausibly wrong solutions: another number, comparison or kind, a step left out, two steps swapped."""
     places = range(len(task.steps))
-    others = [
-        replace(task, steps=(*task.steps[:i], step, *task.steps[i + 1 :]))
-        for i in places
-        for step in variations(task.steps[i])
-    ]
-    return [*others, *task.shortened(), *(task.swapped(i, j) for j in places for i in range(j))]
+    varied = [task.with_step(i, step) for i in places for step in variations(task.steps[i])]
+    return [*varied, *task.shortened(), *(task.swapped(i, j) for j in places for i in range(j))]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A task, a revision of it with another solution, and the update that leads from the revision back."""
+
+    original: Task
+    revised: Task
+    update: str
+    kind: str  # constant, order or name
+    place: int = 0  # the step that changes, or the first of two
+
+
+def change(rng: random.Random, original: Task, lists: list[list[int]] = PROBES, tries: int = 60) -> Change | None:
+    """Alter a number, the order of two steps, or the name; None if none of `tries` draws does.
+
+    The revision is on the same side of the train/test split, and a correct solution of it fails on one of `lists`.
+    """
+    ways = {"constant": _other_number, "order": _other_order, "name": _other_name}
+    for _ in range(tries):
+        kind = rng.choices(tuple(ways), weights=(2, 1, 1))[0]
+        made = ways[kind](rng, original)
+        if made and made.revised.is_test() == original.is_test() and _is_necessary(made, lists):
+            return made
+    return None
+
+
+def _is_necessary(made: Change, lists: list[list[int]]) -> bool:
+    return made.original.method != made.revised.method or differ(made.original, made.revised, lists)
+
+
+def _other_number(rng: random.Random, original: Task) -> Change | None:
+    places = [i for i, step in enumerate(original.steps) if KINDS[step.kind].numbers]
+    if not places:
+        return None
+    place = rng.choice(places)
+    step = original.steps[place]
+    n = rng.choice([n for n in KINDS[step.kind].numbers if n != step.n])
+    text = step.text()
+    update = f"{text[0].upper()}{text[1:]}, not {n}."
+    return Change(original, original.with_step(place, replace(step, n=n)), update, "constant", place)
+
+
+def _other_order(rng: random.Random, original: Task) -> Change:
+    place = rng.randrange(len(original.steps) - 1)
+    first, second = (step.text() for step in original.steps[place : place + 2])
+    return Change(original, original.swapped(place, place + 1), f"First {first}, then {second}.", "order", place)
+
+
+def _other_name(rng: random.Random, original: Task) -> Change | None:
+    if original.method is None:
+        return None
+    name = rng.choice([name for name in METHODS if name != original.method])
+    update = f"The method is called {original.method}, not {name}."
+    return Change(original, replace(original, method=name), update, "name")
+
+
+def false_update(task: Task, items: list[int]) -> str:
+    """An update that states a wrong result for `items`, so that it must not be believed."""
+    right = task.run(items)
+    wrong = [*right[:-1], right[-1] + 1] if right else items[:1]
+    return f"For {_listed(items)} the result is {_listed(wrong)}, not {_listed(right)}."
+
+
+def noop_update(task: Task) -> str:
+    """An update that repeats the problem's first step."""
+    return f"The first step is to {task.steps[0].text()}."
+
+
+def _listed(items: list[int]) -> str:
+    return ", ".join(map(str, items)) or "no items"

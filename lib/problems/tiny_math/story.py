@@ -1,8 +1,8 @@
-"""Small word problems with one right answer, made by this project: a benchmark for models of a million parameters.
+"""A generated benchmark of small word problems, for models of a million parameters.
 
-A problem is a start and two to eight steps over whole numbers from 0 to 99. Its *core* (start and steps, without names
-and things) decides by a hash whether it belongs to the test side or to the training side, so that no test problem, and
-no revision of one, can occur in training whatever is drawn.
+A problem is a start and two to eight steps over integers from 0 to 99. Its *core* (start and steps, without names and
+things) decides by a hash whether it belongs to the test or to the training side, so that no test problem, and no
+revision of one, can occur in training.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ SEED = 2026
 
 @dataclass(frozen=True)
 class Step:
-    """One sentence of a problem: what happens (`kind`), by how much (`n`), in which of the kind's wordings."""
+    """One sentence of a problem: its kind, its number, and which of the kind's wordings it uses."""
 
     kind: str
     n: int
     wording: int = 0
 
     def apply(self, value: int) -> int | None:
-        """Value after the step, or None where it would leave 0..99 or split an odd number."""
+        """The value after the step; None if it would leave 1..99 or halve an odd number."""
         match self.kind:
             case "add":
                 result = value + self.n
@@ -63,16 +63,15 @@ class Story:
     steps: tuple[Step, ...]
 
     def values(self) -> list[int]:
-        """The start and the number after every step; shorter than `steps` + 1 where a step cannot be taken."""
+        """The start and the value after each step, up to the first step that cannot be taken."""
         values = [self.start]
         for step in self.steps:
-            value = step.apply(values[-1])
-            if value is None:
+            if (value := step.apply(values[-1])) is None:
                 break
             values.append(value)
         return values
 
-    def solvable(self) -> bool:
+    def is_solvable(self) -> bool:
         return len(self.values()) == len(self.steps) + 1
 
     def answer(self) -> int:
@@ -82,18 +81,18 @@ class Story:
         return WORDING[step.kind][step.wording].format(name=self.name, things=self.things, n=step.n)
 
     def text(self) -> str:
-        told = " ".join(self.sentence(step) for step in self.steps)
-        return f"{self.name} has {self.start} {self.things}. {told} How many {self.things} does {self.name} have?"
+        steps = " ".join(self.sentence(step) for step in self.steps)
+        return f"{self.name} has {self.start} {self.things}. {steps} How many {self.things} does {self.name} have?"
 
     def is_test(self) -> bool:
-        """Whether the core falls on the test side."""
+        """Whether the hash of the core falls on the test side."""
         core = f"{self.start} " + " ".join(f"{step.kind} {step.n}" for step in self.steps)
         return hashlib.sha256(core.encode()).digest()[0] < 256 * TEST_SHARE
 
 
 @dataclass(frozen=True)
 class Change:
-    """A story, a revision of it with another answer, and the sentence that leads from the revision back."""
+    """A story, a revision of it with another answer, and the update that leads from the revision back."""
 
     original: Story
     revised: Story
@@ -102,7 +101,7 @@ class Change:
 
 
 def draw(rng: random.Random, test: bool) -> Story:
-    """A random solvable story of the wanted side; no two of its steps are the same."""
+    """A random solvable story of the test or the training side; no two of its steps are the same."""
     while True:
         story = Story(rng.choice(NAMES), rng.choice(THINGS), rng.randint(*START), ())
         for _ in range(rng.randint(*STEPS)):
@@ -122,13 +121,13 @@ def _draw_step(rng: random.Random, story: Story) -> Step:
 
 
 def change(rng: random.Random, original: Story, tries: int = 400) -> Change | None:
-    """Alter one number of a story so that the answer changes, on the same side; None if no draw of `tries` does."""
+    """Alter one number so that the answer changes and the side does not; None if none of `tries` draws does."""
     places = [0] + [i for i, step in enumerate(original.steps, 1) if step.kind in ("add", "subtract")]
     for _ in range(tries):
         place = rng.choice(places)
         revised = _revise(rng, original, place)
         if (
-            revised.solvable()
+            revised.is_solvable()
             and revised.answer() != original.answer()
             and revised.is_test() == original.is_test()
             and len({(step.kind, step.n) for step in revised.steps}) == len(revised.steps)
@@ -148,25 +147,25 @@ def _revise(rng: random.Random, story: Story, place: int) -> Story:
 def _way_back(original: Story, revised: Story, place: int) -> str:
     if place == 0:
         return f"{original.name} has {original.start} {original.things} at the start, not {revised.start}."
-    told = original.sentence(original.steps[place - 1]).rstrip(".")
-    return f"{told}, not {revised.steps[place - 1].n}."
+    sentence = original.sentence(original.steps[place - 1]).rstrip(".")
+    return f"{sentence}, not {revised.steps[place - 1].n}."
 
 
-def false_news(story: Story) -> str:
-    """A wrong sum of the story's own numbers: news that contradicts arithmetic, so that it must not be believed."""
+def false_update(story: Story) -> str:
+    """An update that states a wrong sum of the story's own numbers, so that it must not be believed."""
     before, after = story.values()[:2]
     step = story.steps[0]
     sign = {"add": "+", "subtract": "-", "halve": "/"}.get(step.kind, "*")
     return f"{before} {sign} {step.n} is {after + 1 if after < MAX_VALUE else after - 1}, not {after}."
 
 
-def known_news(story: Story) -> str:
-    """What the story says in its first sentence."""
+def noop_update(story: Story) -> str:
+    """An update that repeats the story's first sentence."""
     return f"{story.name} has {story.start} {story.things} at the start."
 
 
 def stories(n: int, seed: int = SEED) -> Iterator[tuple[str, Change]]:
-    """`n` test stories, each with a revision, by problem id; the first k are the same for every n."""
+    """`n` test stories by problem id, each with a revision; the first k are the same for every n."""
     rng = random.Random(seed)
     seen: set[str] = set()
     while len(seen) < n:
@@ -178,7 +177,7 @@ def stories(n: int, seed: int = SEED) -> Iterator[tuple[str, Change]]:
 
 
 def problems(n: int, seed: int = SEED) -> list[dict[str, str]]:
-    """The first `n` problems of the benchmark: `problem_id`, `problem`, `answer`, `difficulty` (number of steps)."""
+    """The first `n` problems of the benchmark, as rows of the problems table."""
     return [
         {
             "problem_id": problem_id,
