@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from lib.engine import Completion, EngineError, Request
+from lib.engine.request import Completion, EngineError, Request
 
 LONGEST = 300  # characters of a server's message that are passed on
 

@@ -15,8 +15,9 @@ from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from lib.engine import Completion, EngineError, Request, gpus, served
+from lib.engine import gpus, served
 from lib.engine.gpus import DevicesError
+from lib.engine.request import Completion, EngineError, Request
 from lib.engine.scheduler import Scheduler
 from lib.params.settings import Model
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib import cluster
-from lib.engine import Completion, EngineError, Request
+from lib.engine.request import Completion, EngineError, Request
 from lib.params.settings import Model
 
 MOMENT = 0.2  # seconds of a turn that has finished something

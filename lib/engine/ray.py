@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lib import cluster
-from lib.engine import Completion, EngineError, Request, gpus
+from lib.engine import gpus
 from lib.engine.hand import RayWorker, Ready, StepResult
+from lib.engine.request import Completion, EngineError, Request
 from lib.engine.scheduler import Scheduler
 from lib.engine.vllm import SETTINGS
 from lib.machine import version

@@ -13,7 +13,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from lib import paths
-from lib.engine import Completion, EngineError, Request, check
+from lib.engine.request import Completion, EngineError, Request, check
 from lib.params.settings import Model
 
 SCHEMA = pa.schema(

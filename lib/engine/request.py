@@ -1,12 +1,21 @@
-"""Keys of requests: equal if and only if the same was asked of the same model, so that an answer can be kept."""
+"""Requests and completions: what every engine takes and gives, in token ids.
+
+The key of a request is equal to that of another if and only if the same was asked of the same model, so that an answer
+can be kept and found again.
+"""
 
 import hashlib
 import json
 import os
+import sys
 from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
+
+import pandas as pd
 
 from lib.params.settings import Model
 
@@ -30,6 +39,133 @@ INDIFFERENT = {
 }
 UNREAD = {".md", ".png", ".svg", ".pdf"}  # files beside the weights that no engine reads
 REPORTS = {"evaluation.json", "evaluation-code.json", "training.json"}  # nor these of our own models
+
+
+class EngineError(RuntimeError):
+    """The engine cannot be opened or cannot answer a request; its text is one line."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to continue, with a seed of its own."""
+
+    key: str
+    prompt_ids: list[int]
+    seed: int
+    max_tokens: int | None = None  # most tokens to generate; None: the model's own limit
+    thinking_budget: int | None = None  # most tokens of thinking to generate, then the engine ends it; None: no limit
+    json_schema: dict[str, Any] | None = None  # that the answer, not the thinking before it, must fit; None: any text
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        prompt_ids: list[int],
+        seed: int,
+        max_tokens: int | None = None,
+        thinking_budget: int | None = None,
+        json_schema: dict[str, Any] | None = None,
+    ) -> Self:
+        """A request to this model, with its `request_key`."""
+        key = request_key(model, prompt_ids, seed, max_tokens, thinking_budget, json_schema)
+        return cls(key, prompt_ids, seed, max_tokens, thinking_budget, json_schema)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The ids generated for the request of the same key."""
+
+    key: str
+    token_ids: list[int]
+    finish_reason: str  # "stop" or "length"; "error" with an `error`
+    cached_tokens: int  # prompt tokens found in the prefix cache, as far as the engine reports them
+    error: str | None = (
+        None  # why there is no answer, without the key; engines raise it, `store.completed` keeps it here
+    )
+
+    def raise_for_error(self) -> None:
+        """Raise EngineError, with the key, where there is no answer."""
+        if self.error is not None:
+            raise EngineError(f"{self.key}: {self.error}")
+
+
+class Engine(Protocol):
+    """A model that turns requests into completions."""
+
+    model: Model
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Completions as they finish, in no fixed order.
+
+        Requests are taken from the iterable as there is room for them. Requests that share the beginning of their
+        prompts should stand side by side: the prefix cache serves them best then.
+
+        Args:
+            requests: keys must differ.
+
+        Raises:
+            EngineError: a request cannot be answered; the message begins with its key.
+        """
+
+    def close(self) -> None:
+        """Free what the engine holds."""
+
+
+@dataclass
+class Usage:
+    """The cost of a run, counted as it goes; in tokens, except requests and seconds."""
+
+    requests: int = 0  # answered, in this run or before
+    kept: int = 0  # of these, answered in a run before
+    prompt: int = 0
+    cached: int = 0  # of the prompts, taken from the prefix cache
+    generated: int = 0
+    seconds: float = 0.0  # of this run
+
+    @property
+    def computed(self) -> int:
+        """Tokens of prompts that went through the model."""
+        return self.prompt - self.cached
+
+    def add(self, prompt: int, done: Completion, kept: bool) -> None:
+        """Count a completion of a prompt of so many tokens; `kept` if an earlier run paid for it."""
+        self.requests += 1
+        self.kept += kept
+        self.prompt += prompt
+        self.cached += done.cached_tokens
+        self.generated += len(done.token_ids)
+
+    def log(self) -> None:
+        """Print on stderr, which stored notebooks do not keep, what differs between two equal runs."""
+        print(f"{self.seconds:.0f} s; {self.kept} of {self.requests} requests were answered before", file=sys.stderr)
+
+    def table(self) -> pd.Series:
+        """The counts that two equal runs have in common: all but the seconds and what was kept."""
+        counts = {"requests": self.requests, "prompt tokens": self.prompt, "from the cache": self.cached}
+        return pd.Series(counts | {"computed": self.computed, "generated": self.generated}, name="sum")
+
+
+def check(request: Request, model: Model, running: Iterable[str] = ()) -> None:
+    """Refuse a request whose key is among those that are `running`, or whose prompt leaves no room; EngineError."""
+    if request.key in running:
+        raise EngineError(f"{request.key}: two requests with this key")
+    if len(request.prompt_ids) >= model.max_model_len:
+        raise EngineError(
+            f"{request.key}: prompt of {len(request.prompt_ids)} tokens, expected fewer than "
+            f"max_model_len {model.max_model_len} of params/models/{model.name}.yaml"
+        )
+
+
+def room(request: Request, model: Model) -> int:
+    """Most tokens that may be generated: the request's limit or the model's, or what the context leaves if less."""
+    limit = model.max_tokens if request.max_tokens is None else request.max_tokens
+    return min(limit, model.max_model_len - len(request.prompt_ids))
+
+
+def seed_of(*parts: Any) -> int:
+    """A seed in 0..2**63 - 1 from everything that names a request, the seed of the study first."""
+    text = "|".join(map(str, parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 def request_key(

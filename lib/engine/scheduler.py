@@ -8,7 +8,7 @@ counts, from the worker that owes it and from no other, so that each key is answ
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
-from lib.engine import Completion, EngineError, Request, check
+from lib.engine.request import Completion, EngineError, Request, check
 from lib.params.settings import Model
 
 BEGINNING = 32  # tokens: prompts that share so many begin alike

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from lib.engine import EngineError
+from lib.engine.request import EngineError
 from lib.params.settings import Model
 
 READY, DROP, DROPPED = "ready", "drop", "dropped"

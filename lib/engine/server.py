@@ -27,8 +27,9 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from lib.engine import Completion, EngineError, Request, check, room, structured, thinking
+from lib.engine import structured, thinking
 from lib.engine.answer import UnusableError, completion, message, models
+from lib.engine.request import Completion, EngineError, Request, check, room
 from lib.params.settings import Model
 
 KEY = "OPENAI_API_KEY"

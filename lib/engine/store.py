@@ -1,19 +1,23 @@
-"""Parts: completions on disk as they finish, in small files that each are whole or set aside.
+"""Completions on disk, written as they finish in small Parquet files, the parts: no request is paid for twice.
 
-A run that is killed loses only what its last seconds brought. Completions are found again by the key of their request,
-which holds everything that shapes them, so that parts of any number of runs lie in one folder. The lock is that of the
-operating system: it goes with the process that holds it, however that ends. On a network file system it holds as far as
-locks do there.
+A run that is killed loses only its last seconds. Completions are found again by the key of their request, which holds
+everything that shapes them, so that parts of any number of runs lie in one folder. The lock is that of the operating
+system: it goes with the process that holds it, however that ends. On a network file system it holds as far as locks do
+there.
 """
 
+import dataclasses
 import hashlib
 import io
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +25,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from lib import machine, paths, tables
-from lib.engine import Completion
+from lib.engine.progress_bar import progress
+from lib.engine.request import Completion, Engine, EngineError, Request, Usage, check
 
 SCHEMA = pa.schema(
     [
@@ -46,10 +51,18 @@ class Store:
     def __init__(self, folder: Path, rows: int = ROWS, seconds: float = SECONDS):
         self._folder, self._rows, self._seconds = folder, rows, seconds
         self._waiting: list[Completion] = []
+        self._known: dict[str, Completion] | None = None
         self._written = time.monotonic()
 
     def completions(self) -> dict[str, Completion]:
-        """All that is on disk, by key. Of two with one key the older is taken, and it is told if they differ."""
+        """All completions by key: those of earlier runs, read once, and those added since."""
+        if self._known is None:
+            self.flush()
+            self._known = self._on_disk()
+        return self._known
+
+    def _on_disk(self) -> dict[str, Completion]:
+        """Of two completions with one key the older is taken; a difference is reported on stderr."""
         found: dict[str, Completion] = {}
         differing = 0
         for done in self._read():
@@ -64,6 +77,8 @@ class Store:
     def add(self, done: Completion) -> None:
         """Keep a completion; it is on disk after `rows` of them, after `seconds`, or when the store is closed."""
         self._waiting.append(done)
+        if self._known is not None:
+            self._known.setdefault(done.key, done)
         if len(self._waiting) >= self._rows or time.monotonic() - self._written >= self._seconds:
             self.flush()
 
@@ -81,7 +96,7 @@ class Store:
     def merge(self) -> None:
         """Make one part of all. Whenever this is killed, each completion is in the old parts, the new one, or both."""
         files = _files(self._folder)
-        _write(self._folder, list(self.completions().values()))
+        _write(self._folder, list(self._on_disk().values()))
         for file in files:
             file.unlink(missing_ok=True)
 
@@ -190,3 +205,138 @@ def _completions(rows: pa.Table) -> Iterator[Completion]:
 
 def _tell(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
+
+
+def completed(
+    engine: Engine,
+    planned: Iterable[tuple[Any, Request]],
+    store: Store | None = None,
+    usage: Usage | None = None,
+    total: int | None = None,
+) -> Iterator[tuple[Any, Completion]]:
+    """The completion of each request, with the item that it was planned for: from the store, or generated and kept.
+
+    Equal requests are sent once. A request that fails does not take the others with it: it comes as a completion with
+    an `error`, is not stored, and is sent again by the next run.
+
+    Args:
+        engine: an open engine.
+        planned: pairs of any item and its request, taken as the engine has room, so that prompts need not all be in
+            memory.
+        store: where completions are looked up and kept; None keeps nothing.
+        usage: where the cost is counted.
+        total: how many pairs there are, for the progress bar; None: `planned` is a sequence.
+
+    Raises:
+        EngineError: the engine itself fails, rather than one request.
+    """
+    usage = Usage() if usage is None else usage
+    started = time.monotonic()
+    known = store.completions() if store else {}
+    waiting: dict[str, list[Any]] = {}  # by the key of a request that was sent: length of its prompt, then its items
+    ready: list[tuple[Any, Completion]] = []
+    counted: set[str] = set()
+
+    def missing() -> Iterator[Request]:
+        for item, request in planned:
+            if request.key in waiting:
+                waiting[request.key].append(item)
+            elif request.key in known:
+                if request.key not in counted:
+                    usage.add(len(request.prompt_ids), known[request.key], kept=True)
+                ready.append((item, known[request.key]))
+            else:
+                try:
+                    check(request, engine.model)
+                except EngineError as error:
+                    ready.append((item, _failed(request.key, error)))
+                    continue
+                waiting[request.key] = [len(request.prompt_ids), item]
+                yield request
+            counted.add(request.key)
+
+    total = len(planned) if total is None else total
+    for done in progress(total, _generated(engine, missing()), engine.model.title):
+        length, *items = waiting.pop(done.key)
+        if done.error is None:
+            done = dataclasses.replace(done, token_ids=np.array(done.token_ids, dtype=np.int32))  # a tenth of a list
+            if store:
+                store.add(done)
+            else:
+                known[done.key] = done
+            usage.add(length, done, kept=False)
+        yield from ((item, done) for item in items)
+        yield from ready
+        ready.clear()
+    yield from ready
+    usage.seconds += time.monotonic() - started
+
+
+def ask(
+    engine: Engine,
+    items: Sequence[Any],
+    request: Callable[[Any, int], Request],
+    read: Callable[[Any, Completion], bool],
+    attempts: int,
+    store: Store | None = None,
+) -> None:
+    """Ask for a reply about each item, again where one cannot be used, at most `attempts` times.
+
+    Args:
+        engine: an open engine.
+        items: what is asked about.
+        request: makes the request about an item, in attempt 0, 1, ...; each attempt needs a seed of its own.
+        read: takes an item and its completion, which may have an `error`; whether it can be used.
+        attempts: most requests about one item.
+        store: where completions are looked up and kept; None keeps nothing.
+
+    Raises:
+        EngineError: the engine itself fails, rather than one request.
+    """
+    left = list(items)
+    for attempt in range(attempts):
+        planned = [(i, request(item, attempt)) for i, item in enumerate(left)]
+        used = {i for i, done in completed(engine, planned, store) if read(left[i], done)}
+        left = [item for i, item in enumerate(left) if i not in used]
+
+
+def _generated(engine: Engine, requests: Iterator[Request]) -> Iterator[Completion]:
+    """Completions as they finish; a request that fails comes as a completion with an error.
+
+    An engine drops everything that runs when one request fails. So after a failure requests are sent in groups no
+    larger than the mean run of answers between failures so far: the next failure then costs about one answer more, and
+    what an engine is asked grows with the number of requests, not with its square.
+    """
+    again: deque[Request] = deque()
+    sent: dict[str, Request] = {}
+    answers = failures = 0
+
+    def upcoming() -> Iterator[Request]:
+        while request := again.popleft() if again else next(requests, None):
+            sent[request.key] = request
+            yield request
+
+    while first := next(upcoming(), None):
+        size = answers // failures if failures else None  # further requests of the group
+        try:
+            for done in engine.generate(chain([first], islice(upcoming(), size))):
+                del sent[done.key]
+                answers += 1
+                yield done
+        except EngineError as error:
+            key = str(error).split(":")[0]
+            if key not in sent:
+                raise
+            failures += 1
+            del sent[key]
+            failed = _failed(key, error)
+        else:
+            sent.clear()  # the engine has passed these over
+            continue
+        again.extendleft(reversed(sent.values()))
+        sent.clear()
+        yield failed
+
+
+def _failed(key: str, error: EngineError) -> Completion:
+    return Completion(key, [], "error", 0, str(error).removeprefix(f"{key}: "))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lib import markup
-from lib.engine import Completion, EngineError, Request
+from lib.engine.request import Completion, EngineError, Request
 from lib.params.settings import Model
 
 

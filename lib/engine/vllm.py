@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from lib.engine import Completion, EngineError, Request, check, room, structured, thinking
+from lib.engine import structured, thinking
+from lib.engine.request import Completion, EngineError, Request, check, room
 from lib.params.settings import Model
 
 # vLLM and torch read these when they are imported. One process makes outputs repeatable; the cache is ample for small
@@ -74,7 +75,7 @@ class VLLMEngine:
         return bool(self._running)
 
     def send(self, request: Request) -> None:
-        """RayWorker a request to vLLM; raises EngineError as `Engine.generate`."""
+        """Hand a request to vLLM; raises EngineError as `Engine.generate`."""
         check(request, self.model, self._running)
         try:
             sampling = _sampling(self.model, request, self._marks)

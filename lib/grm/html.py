@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from lib.engine import seed_of
 from lib.grm.prompt import EMPTY, VIEWS
 from lib.grm.rubric import Criterion, Rubric
 from lib.html import BOX, PART, escape
-from lib.interrupts import plan
 
 MARK = (  # bold and underlined too, for those who print without colours or see none
     "background:rgba(230,159,0,.35);color:inherit;font-weight:bold;text-decoration:underline;print-color-adjust:exact"
@@ -72,7 +72,7 @@ def sample(judgements: pd.DataFrame, items: pd.DataFrame, n: int, seed: int) -> 
     stand in the order of the judgements.
     """
     known = judgements[judgements["item_id"].isin(items["item_id"])].reset_index(drop=True)
-    shuffled = known.sample(frac=1, random_state=plan.seed_of(seed, "marked") % 2**32)
+    shuffled = known.sample(frac=1, random_state=seed_of(seed, "marked") % 2**32)
     quotes = shuffled["quote"].fillna("").ne("") & shuffled["start"].notna()
     shuffled = shuffled.loc[quotes.sort_values(ascending=False, kind="stable").index]
     kinds = shuffled.groupby(["criterion", "status", "verdict"], sort=True, dropna=False)

@@ -13,14 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup
-from lib.engine import Completion, Engine, EngineError, Request
-from lib.engine.batches import Batches
+from lib import markup
+from lib.engine import Completion, Engine, Request, seed_of
+from lib.engine import store as parts
 from lib.engine.store import Store
 from lib.grm import evidence, prompt, reply, votes
 from lib.grm.reply import Reply
 from lib.grm.rubric import Criterion, Rubric
-from lib.interrupts import plan
 from lib.markup import tokens
 
 COLUMNS = [
@@ -92,28 +91,25 @@ class Judge:
         rows.sort(key=lambda row: (place[row["item_id"]], order[row["criterion"]], row["sample"]))
         return pd.DataFrame(rows, columns=COLUMNS)
 
-    def ask(self, calls: Sequence[Call], batches: Batches | None = None) -> None:
+    def ask(self, calls: Sequence[Call]) -> None:
         """Give each call its reply: made again where that may help, as often as the policy says.
 
         Raises:
             EngineError: the engine itself fails, rather than one request.
         """
-        batches = batches or Batches(self.ready, self.store)
-        for attempt in range(self.policy.attempts):
-            left = [call for call in calls if set(_statuses(call)) & set(AGAIN)]
-            if left:
-                self._ask(left, attempt, batches)
+        parts.ask(self.ready, calls, self._request, self._read, self.policy.attempts, self.store)
 
     def _until_settled(self, calls: list[Call], samples: int) -> list[Call]:
         """Ask the calls, all at once or, with the stop rule, sample by sample as long as a label may change.
 
         Nothing is settled before half of the samples are there, so these are asked together.
         """
-        batches, counts, asked = Batches(self.ready, self.store), Counter(), []
+        counts: Counter[tuple[str, str, str]] = Counter()
+        asked: list[Call] = []
         first = (samples + 1) // 2 if self.policy.stop else samples
         for low, high in [(0, first), *((i, i + 1) for i in range(first, samples))]:
             part = [call for call in calls if low <= call.sample < high and not _settled(call, counts, samples - low)]
-            self.ask(part, batches)
+            self.ask(part)
             if self.policy.stop:
                 counts.update(label for call in part for label in _labels(call))
             asked += part
@@ -124,40 +120,34 @@ class Judge:
         kept = tuple(one for one in call.criteria if not _missing(one, call.item))
         return Call(call.item, kept, call.sample)
 
-    def _ask(self, calls: list[Call], attempt: int, batches: Batches) -> None:
-        """Make the calls once, and read what comes back."""
+    def _request(self, call: Call, attempt: int) -> Request:
+        model = self.ready.model
         is_last = attempt > 0 and attempt == self.policy.attempts - 1
-        planned = [(call, self._request(call, attempt, plain=is_last and call.status != "ok")) for call in calls]
-        room = self.ready.model.max_model_len
-        for call, request in planned:
-            call.attempts += 1
-            if len(request.prompt_ids) >= room:
-                why = f"a prompt of {len(request.prompt_ids)} tokens, expected fewer than {room}"
-                call.reply = Reply("infra_error", why=why)
-        fitting = [(call, request) for call, request in planned if len(request.prompt_ids) < room]
-        for (call, request), done in batches.answered((pair, pair[1]) for pair in fitting):
-            again = dataclasses.replace(call, reply=self._read(call, request, done))
-            if call.status != "ok" or _mends(again, call):
-                call.reply = again.reply
-
-    def _read(self, call: Call, request: Request, done: Completion | EngineError) -> Reply:
-        if isinstance(done, EngineError):
-            return Reply("infra_error", why=str(done)[len(request.key) + 2 :])
-        answer = markup.split(done.token_ids, self.ready.model).answer
-        text = markup.decode(done.token_ids[slice(*answer)], self.ready.model)
-        text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
-        return reply.read(text, [prompt.asked(one) for one in call.criteria], done.finish_reason)
-
-    def _request(self, call: Call, attempt: int, plain: bool) -> Request:
-        model, plain = self.ready.model, plain or self.policy.plain
+        plain = self.policy.plain or (is_last and call.status != "ok")
+        call.attempts += 1
         views = {name: call.item[name] for one in call.criteria for name in one.views}
         text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain, self.policy.order)
         ids = markup.prompt_ids(text, model, None)
         names = ",".join(one.id for one in call.criteria)
-        own = plan.seed_of(self.seed, call.item["item_id"], names, call.sample, attempt)
-        held = None if plain or not model.structured else reply.schema([prompt.asked(one) for one in call.criteria])
+        seed = seed_of(self.seed, call.item["item_id"], names, call.sample, attempt)
+        schema = None if plain or not model.structured else reply.schema([prompt.asked(one) for one in call.criteria])
         limit = self.policy.max_tokens and self.policy.max_tokens * (2 if call.status == "truncated" else 1)
-        return Request(engine.request_key(model, ids, own, limit, json_schema=held), ids, own, limit, json_schema=held)
+        return Request.of(model, ids, seed, limit, json_schema=schema)
+
+    def _read(self, call: Call, done: Completion) -> bool:
+        """Keep a reply unless the one before was better; whether another call would not help."""
+        again = dataclasses.replace(call, reply=self._reply(call, done))
+        if call.status != "ok" or _mends(again, call):
+            call.reply = again.reply
+        return not set(_statuses(call)) & set(AGAIN)
+
+    def _reply(self, call: Call, done: Completion) -> Reply:
+        if done.error:
+            return Reply("infra_error", why=done.error)
+        answer = markup.split(done.token_ids, self.ready.model).answer
+        text = markup.decode(done.token_ids[slice(*answer)], self.ready.model)
+        text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
+        return reply.read(text, [prompt.asked(one) for one in call.criteria], done.finish_reason)
 
     def _rows(self, call: Call, rubric: Rubric) -> Iterator[dict[str, Any]]:
         for criterion in call.criteria:

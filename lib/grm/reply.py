@@ -136,7 +136,7 @@ def _said(text: str, is_cut: bool) -> tuple[list[Said], Path]:
         raise MisfitError(f"longer than {MOST_CHARS} characters")
     if any(text.startswith(opens) and closes not in text for opens, closes in _thinking_marks()):
         raise MisfitError("the thinking was not closed")
-    found = json_reply.last(text, mend=not is_cut)
+    found = json_reply.last(text, "judgements", mend=not is_cut)
     if found is not None:
         return said.of_object(found.value), "grammar" if found.is_alone and not found.is_mended else "repaired"
     if is_cut:

@@ -10,14 +10,13 @@ from typing import Any
 import pandas as pd
 
 from lib import engine, failures, params, schema, tables
-from lib.engine import Engine
+from lib.engine import Engine, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
 from lib.grm import judge as judges
 from lib.grm import rubric as files
 from lib.grm.judge import Judge, Policy
 from lib.grm.rubric import Rubric, RubricError
-from lib.interrupts import plan
 from lib.interrupts import records as cut
 from lib.markup import tokens
 from lib.params.settings import Model, Study
@@ -65,7 +64,7 @@ def chosen(study: Study, rubric: Rubric, items: pd.DataFrame) -> pd.DataFrame:
     fitting = items[items["interrupt"].map(kinds).isin(rubric.interrupts)]
     if len(fitting) <= study.judged:
         return fitting
-    drawn = {name: plan.seed_of(study.seed, "judged", name) for name in fitting["problem_id"].unique()}
+    drawn = {name: seed_of(study.seed, "judged", name) for name in fitting["problem_id"].unique()}
     order = fitting["problem_id"].map(drawn).reset_index(drop=True).sort_values(kind="stable").index
     return fitting.iloc[sorted(_first(study, fitting.iloc[order].reset_index(drop=True), order))]
 
@@ -131,7 +130,7 @@ def _first(study: Study, rows: pd.DataFrame, places: pd.Index) -> list[int]:
     """The places of `study.judged` rows, which stand problem by problem: whole problems, then cell by cell."""
     ends = rows.groupby("problem_id", sort=False).size().cumsum()  # rows up to the end of each problem
     cells = rows.groupby(["interrupt", "position"], sort=False)
-    ties = cells.ngroup().map(lambda cell: plan.seed_of(study.seed, "cell", cell))  # else the first cells would win
+    ties = cells.ngroup().map(lambda cell: seed_of(study.seed, "cell", cell))  # else the first cells would win
     is_late = rows["problem_id"].map(ends).gt(study.judged)
     ranks = pd.DataFrame({"late": is_late, "rank": cells.cumcount().where(is_late, 0), "tie": ties})
     return places[ranks.sort_values(["late", "rank", "tie"], kind="stable").index[: study.judged]].tolist()

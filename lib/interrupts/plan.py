@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lib import interrupts, markup, params
+from lib.engine import seed_of
 from lib.interrupts import Splice
 from lib.params.settings import Interrupt, Model, Study
 
@@ -26,17 +27,6 @@ class Job:
     parent_id: str | None = None
     spent: int = 0  # tokens generated before this trace and kept
     news: Mapping[str, str] = field(default_factory=dict)  # updates that the steps carry, by kind
-
-
-def seed(study: Study, *parts: Any) -> int:
-    """A request's own seed in 0..2**63 - 1, from the study's seed and everything that names the request."""
-    return seed_of(study.seed, *parts)
-
-
-def seed_of(*parts: Any) -> int:
-    """A seed in 0..2**63 - 1 from everything that names a request, the seed of the study first."""
-    text = "|".join(map(str, parts))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 def questions(
@@ -62,7 +52,7 @@ def questions(
                     "model": model.name,
                     "sample": sample,
                     "system": system or None,
-                    "seed": seed(study, name),
+                    "seed": seed_of(study.seed, name),
                     "prompt_ids": prompt,
                     "thinking": markup.opened(prompt, model),
                 }
@@ -134,7 +124,7 @@ def row_id(job: Job) -> str:
 def own_seed(study: Study, job: Job) -> int:
     """The seed of a job's request. A restart is the same request at every position, so it is asked once."""
     where = () if job.steps[0].action == "restart" else (job.at,)
-    return seed(study, job.trace["trace_id"], job.names[0], *where)
+    return seed_of(study.seed, job.trace["trace_id"], job.names[0], *where)
 
 
 def splice(job: Job, model: Model) -> Splice:

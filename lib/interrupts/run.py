@@ -1,16 +1,14 @@
 """Runs: what a study plans to ask becomes requests, and the engine's completions rows of traces and continuations."""
 
-import dataclasses
-import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib import engine, interrupts, markup
-from lib.engine import Completion, Engine, Request
+from lib import interrupts, markup
+from lib.engine import Completion, Engine, Request, Usage
+from lib.engine import store as parts
 from lib.engine.store import Store
 from lib.interrupts import Splice, plan
 from lib.interrupts.plan import Job
@@ -18,40 +16,6 @@ from lib.markup import Split
 from lib.params.settings import Interrupt, Model, Study
 
 Row = dict[str, Any]
-
-
-@dataclasses.dataclass
-class Usage:
-    """What a run cost, counted as it goes; all in tokens but requests and seconds."""
-
-    requests: int = 0  # that an engine has answered, now or in a run before
-    kept: int = 0  # of these, answered in a run before
-    prompt: int = 0
-    cached: int = 0  # of the prompts, taken from the prefix cache
-    generated: int = 0
-    seconds: float = 0.0  # of this run
-
-    @property
-    def computed(self) -> int:
-        """Tokens of prompts that went through the model."""
-        return self.prompt - self.cached
-
-    def add(self, prompt: int, done: Completion, kept: bool) -> None:
-        """Count a completion; `kept` says that it is one of a run before, `prompt` is the length of its prompt."""
-        self.requests += 1
-        self.kept += kept
-        self.prompt += prompt
-        self.cached += done.cached_tokens
-        self.generated += len(done.token_ids)
-
-    def tell(self) -> None:
-        """Say on stderr, which stored notebooks do not keep, what differs between two equal runs."""
-        print(f"{self.seconds:.0f} s; {self.kept} of {self.requests} requests were answered before", file=sys.stderr)
-
-    def table(self) -> pd.Series:
-        """What two equal runs have in common: all but the seconds and what was kept."""
-        counts = {"requests": self.requests, "prompt tokens": self.prompt, "from the cache": self.cached}
-        return pd.Series(counts | {"computed": self.computed, "generated": self.generated}, name="sum")
 
 
 def initial(
@@ -78,8 +42,9 @@ def initial(
         Rows of the traces table, in the order of the problems, originals first.
     """
     asked = list(plan.questions(study, problems, updates, ready.model, chosen))
-    planned = ((i, _request(ready.model, row["prompt_ids"], row["seed"])) for i, row in enumerate(asked))
-    for i, done in completed(ready, planned, len(asked), store, usage):
+    planned = ((i, Request.of(ready.model, row["prompt_ids"], row["seed"])) for i, row in enumerate(asked))
+    for i, done in parts.completed(ready, planned, store, usage, len(asked)):
+        done.raise_for_error()
         asked[i] |= _measured(done, markup.split(done.token_ids, ready.model, asked[i].pop("thinking")), ready.model)
     return pd.DataFrame(asked)
 
@@ -119,7 +84,8 @@ def continuations(
         rows |= {plan.row_id(job): {} for job in jobs}
         planned = (_planned(study, job, ready.model) for job in jobs)
         later = []
-        for (job, cut), done in completed(ready, planned, len(jobs), store, usage):
+        for (job, cut), done in parts.completed(ready, planned, store, usage, len(jobs)):
+            done.raise_for_error()
             row = _row(study, job, cut) | _continued(done, cut, ready.model)
             rows[row["continuation_id"]] = row
             later += plan.following(job, cut, done.token_ids)
@@ -137,7 +103,7 @@ def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model:
 def _planned(study: Study, job: Job, model: Model) -> tuple[tuple[Job, Splice], Request]:
     cut = plan.splice(job, model)
     own = plan.own_seed(study, job)
-    return (job, cut), _request(model, cut.ids, own, plan.limit(study, job, cut, model), cut.budget)
+    return (job, cut), Request.of(model, cut.ids, own, plan.limit(study, job, cut, model), cut.budget)
 
 
 def _row(study: Study, job: Job, cut: Splice) -> Row:
@@ -179,49 +145,3 @@ def _measured(done: Completion, parts: Split, model: Model) -> Row:
         "answer": answer,
         "finish_reason": done.finish_reason,
     }
-
-
-def _request(model: Model, ids: list[int], own: int, limit: int | None = None, budget: int | None = None) -> Request:
-    return Request(engine.request_key(model, ids, own, limit, budget), ids, own, limit, budget)
-
-
-def completed(
-    ready: Engine, planned: Iterable[tuple[Any, Request]], total: int, store: Store | None, usage: Usage | None
-) -> Iterator[tuple[Any, Completion]]:
-    """What each request was planned for, with its completion: from the store, or generated and kept there.
-
-    Equal requests are sent once. Requests are taken from `planned` as the engine has room for them, so that their ids
-    never stand in memory all at once.
-    """
-    usage = Usage() if usage is None else usage
-    started = time.monotonic()
-    known = store.completions() if store else {}
-    waiting: dict[str, list[Any]] = {}  # what each request that was sent is for, and the length of its prompt first
-    found: list[tuple[Any, Completion]] = []
-    counted: set[str] = set()
-
-    def missing() -> Iterator[Request]:
-        for what, request in planned:
-            if request.key in waiting:
-                waiting[request.key].append(what)
-            elif request.key in known:
-                if request.key not in counted:
-                    usage.add(len(request.prompt_ids), known[request.key], kept=True)
-                found.append((what, known[request.key]))
-            else:
-                waiting[request.key] = [len(request.prompt_ids), what]
-                yield request
-            counted.add(request.key)
-
-    for done in engine.progress(total, ready.generate(missing()), ready.model.title):
-        done = dataclasses.replace(done, token_ids=np.array(done.token_ids, dtype=np.int32))  # a tenth of a list's size
-        if store:
-            store.add(done)
-        length, *users = waiting.pop(done.key)
-        usage.add(length, done, kept=False)
-        known[done.key] = done
-        yield from ((what, done) for what in users)
-        yield from found
-        found.clear()
-    yield from found
-    usage.seconds += time.monotonic() - started

@@ -13,11 +13,10 @@ from typing import Any
 import pandas as pd
 
 from lib import answers, engine, grade, markup, params, progress_bar, sandbox, updates
-from lib.engine import Engine, Request
+from lib.engine import Engine, Request, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
-from lib.interrupts import plan, run
-from lib.params.settings import Model, Study
+from lib.params.settings import Study
 from lib.problems import code_tests
 from lib.problems.code_tests import Tests, TestsError
 from lib.sandbox import programs
@@ -91,18 +90,16 @@ def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Stor
         ids = markup.prompt_ids(row["revised_problem"], ready.model, row["task"], "", starter)
         if len(ids) < ready.model.max_model_len:
             begun = markup.opened(ids, ready.model)
-            planned += [((i, k, begun), _request(ready.model, ids, seed, row, k)) for k in range(n)]
+            for k in range(n):
+                own = seed_of(seed, "solution", row["problem_id"], row["update_id"], k)
+                planned.append(((i, k, begun), Request.of(ready.model, ids, own)))
     texts: dict[Any, list[str]] = {i: [""] * n for i in left.index}
-    for (i, k, begun), done in run.completed(ready, planned, len(planned), store, None):
+    for (i, k, begun), done in parts.completed(ready, planned, store):
+        done.raise_for_error()
         split = markup.split(done.token_ids, ready.model, begun)
         is_whole = split.ended and done.finish_reason == "stop"
         texts[i][k] = markup.decode(done.token_ids[slice(*split.answer)], ready.model) if is_whole else ""
     return texts
-
-
-def _request(model: Model, ids: list[int], seed: int, row: pd.Series, k: int) -> Request:
-    own = plan.seed_of(seed, "solution", row["problem_id"], row["update_id"], k)
-    return Request(engine.request_key(model, ids, own), ids, own)
 
 
 def _math(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Found]:

@@ -15,11 +15,10 @@ from typing import Any
 import pandas as pd
 
 from lib import engine, markup, params, schema, updates
-from lib.engine import Engine, Request, replies
+from lib.engine import Completion, Engine, Request, json_reply, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
-from lib.interrupts import plan, run
-from lib.params.settings import Prompt, Study
+from lib.params.settings import Study
 
 ATTEMPTS = 3
 SLOT = re.compile(r"\{(\w+)\}")
@@ -77,36 +76,22 @@ class _Asking:
 
     def ask(self, name: str, values: Mapping[str, Values]) -> Answers:
         """The replies to a prompt that is filled in for each problem."""
-        prompt, answers = params.load_prompt(name), {}
-        left = dict(values)
-        for attempt in range(self.attempts):
-            if not left:
-                break
-            requests = {name: self._request(prompt, name, left[name], attempt) for name in left}
-            planned = [(name, request) for name, request in requests.items() if self._fits(request)]
-            answers |= {name: (None, self._too_long(request)) for name, request in requests.items()}
-            for problem_id, done in run.completed(self.ready, planned, len(planned), self.store, None):
-                answers[problem_id] = replies.read(self._answer(done.token_ids), prompt.fields)
-            left = {problem_id: left[problem_id] for problem_id in left if answers[problem_id][0] is None}
+        prompt, model = params.load_prompt(name), self.ready.model
+        schema = json_reply.schema(prompt.fields) if model.structured else None
+        answers: Answers = {}
+
+        def request(problem_id: str, attempt: int) -> Request:
+            text = SLOT.sub(lambda slot: values[problem_id].get(slot[1], slot[0]), prompt.text)
+            seed = seed_of(self.seed, prompt.name, problem_id, attempt)
+            return Request.of(model, markup.prompt_ids(text, model, None), seed, json_schema=schema)
+
+        def read(problem_id: str, done: Completion) -> bool:
+            text = markup.decode(done.token_ids[slice(*markup.split(done.token_ids, model).answer)], model)
+            answers[problem_id] = (None, done.error) if done.error else json_reply.fields(text, prompt.fields)
+            return answers[problem_id][0] is not None
+
+        parts.ask(self.ready, list(values), request, read, self.attempts, self.store)
         return answers
-
-    def _request(self, prompt: Prompt, problem_id: str, values: Values, attempt: int) -> Request:
-        text = SLOT.sub(lambda slot: values.get(slot[1], slot[0]), prompt.text)
-        ids = markup.prompt_ids(text, self.ready.model, None)
-        own = plan.seed_of(self.seed, prompt.name, problem_id, attempt)
-        held = replies.schema(prompt.fields) if self.ready.model.structured else None
-        key = engine.request_key(self.ready.model, ids, own, json_schema=held)
-        return Request(key, ids, own, json_schema=held)
-
-    def _fits(self, request: Request) -> bool:
-        return len(request.prompt_ids) < self.ready.model.max_model_len
-
-    def _too_long(self, request: Request) -> str:
-        return f"a prompt of {len(request.prompt_ids)} tokens, expected fewer than {self.ready.model.max_model_len}"
-
-    def _answer(self, token_ids: Any) -> str:
-        model = self.ready.model
-        return markup.decode(token_ids[slice(*markup.split(token_ids, model).answer)], model)
 
 
 def _math(asking: _Asking, problems: pd.DataFrame) -> dict[str, dict]:

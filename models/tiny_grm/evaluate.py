@@ -11,11 +11,12 @@ import json
 import pandas as pd
 
 from lib import engine, params, problems, updates
+from lib.engine import seed_of
 from lib.grm import Judge, load_rubric, report, trust
 from lib.grm.probes import findings, tampering
 from lib.grm.rubric import Rubric
-from lib.interrupts import plan, run
 from lib.interrupts import records as items
+from lib.interrupts import run
 from lib.params.settings import Model, Study
 from lib.problems.tiny_math import truth as tiny_truth
 from models.tiny_grm.train import FOLDER, JUDGED
@@ -45,7 +46,7 @@ def drawn(made: pd.DataFrame, truth: pd.DataFrame, criterion: str) -> pd.DataFra
     """Records with a known truth about a criterion, as many of each model."""
     known = truth.loc[truth["criterion"].eq(criterion) & truth["label"].notna(), "item_id"]
     rows = made[made["item_id"].isin(known)]
-    order = rows["item_id"].map(lambda item: plan.seed_of(0, criterion, item))
+    order = rows["item_id"].map(lambda item: seed_of(0, criterion, item))
     rows = rows.assign(order=order).sort_values("order").groupby("model").head(PER_CRITERION // len(MODELS))
     return rows.drop(columns="order").reset_index(drop=True)
 

@@ -20,17 +20,17 @@ def main(
     model_name: str,
     count: int | None = None,
     opened: Callable[[Model], AbstractContextManager[Engine]] = engine.open,
-) -> run.Usage:
+) -> engine.Usage:
     with opened(params.load_model(model_name)) as ready:
         return through(ready, study_name, count)
 
 
-def through(ready: Engine, study_name: str, count: int | None = None) -> run.Usage:
+def through(ready: Engine, study_name: str, count: int | None = None) -> engine.Usage:
     study, model = params.load_study(study_name, problems=count), ready.model
     chosen = [params.load_interrupt(name) for name in study.interrupts]
     asked = problems.subset(problems.load("tiny"), study.problems)
     news = updates.by_construction(asked)
-    usage = run.Usage()
+    usage = engine.Usage()
     with parts.open(study.name, model.name, rows=16) as store:
         traces = run.initial(ready, study, asked, news, chosen, store)
         tables.write(traces, "traces", study.name, model.name, params=study.as_dict())
@@ -39,7 +39,7 @@ def through(ready: Engine, study_name: str, count: int | None = None) -> run.Usa
     return usage
 
 
-def told(used: run.Usage) -> str:
+def told(used: engine.Usage) -> str:
     """What a run took, in one line; memory is the most that this process ever had."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return f"{peak} MiB, {used.requests} requests, {used.kept} kept, {used.seconds:.1f} s"

@@ -47,9 +47,9 @@ class Sweep:
         if length:
             self.traces["token_ids"] = [_longer(list(ids), length) for ids in self.traces["token_ids"]]
 
-    def through_run(self) -> run.Usage:
+    def through_run(self) -> engine.Usage:
         """All of it as 04 does it."""
-        usage = run.Usage()
+        usage = engine.Usage()
         with redirect_stderr(io.StringIO()):
             run.continuations(self.ready, self.study, self.traces, self.news, self.chosen, usage=usage)
         return usage

@@ -185,7 +185,7 @@ def test_an_engine_that_fails_as_a_whole_is_no_judgement():
 def test_a_prompt_that_is_too_long_fails_alone():
     rows = judged(Fake(), frame=items(["please " * 9000, "12"])).set_index(["item_id", "criterion"])
     assert rows.loc["i0"]["status"].eq("infra_error").all()
-    assert rows.loc["i0"]["why"].str.match(r"a prompt of \d+ tokens, expected fewer than 4000").all()
+    assert rows.loc["i0"]["why"].str.match(r"prompt of \d+ tokens, expected fewer than max_model_len 4000").all()
     assert rows.loc["i1"]["status"].eq("ok").all()
 
 

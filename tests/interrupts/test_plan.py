@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from lib import engine, interrupts, markup, params, problems, updates
+from lib.engine import seed_of
 from lib.interrupts import plan
 from lib.params.settings import Interrupt
 
@@ -165,13 +166,13 @@ def test_a_restart_is_one_request_whatever_the_position(study, traces, news, ask
 
 
 def test_seeds_hang_on_everything_that_names_a_request(study):
-    base = plan.seed(study, "tiny/0001~original~0", "update", 0.3)
-    assert base == plan.seed(study, "tiny/0001~original~0", "update", 0.3)
+    base = seed_of(study.seed, "tiny/0001~original~0", "update", 0.3)
+    assert base == seed_of(study.seed, "tiny/0001~original~0", "update", 0.3)
     others = [
-        plan.seed(dataclasses.replace(study, seed=43), "tiny/0001~original~0", "update", 0.3),
-        plan.seed(study, "tiny/0001~original~1", "update", 0.3),
-        plan.seed(study, "tiny/0001~original~0", "speed_up", 0.3),
-        plan.seed(study, "tiny/0001~original~0", "update", 0.5),
+        seed_of(43, "tiny/0001~original~0", "update", 0.3),
+        seed_of(study.seed, "tiny/0001~original~1", "update", 0.3),
+        seed_of(study.seed, "tiny/0001~original~0", "speed_up", 0.3),
+        seed_of(study.seed, "tiny/0001~original~0", "update", 0.5),
     ]
     assert base not in others and len(set(others)) == 4
     assert all(0 <= seed < 2**63 for seed in (base, *others))

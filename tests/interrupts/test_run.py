@@ -170,21 +170,21 @@ def test_a_run_that_broke_goes_on_where_it_was(ready, study, traces, revised, ch
 
     for count in (0, 40, 11):
         with pytest.raises(engine.EngineError, match="broken on purpose"):
-            go_on(Failing(ready, count), run.Usage())
-    recorder, usage = Recorder(ready), run.Usage()
+            go_on(Failing(ready, count), engine.Usage())
+    recorder, usage = Recorder(ready), engine.Usage()
     whole = go_on(recorder, usage)
     assert len(recorder.asked) == len(after) - 51
     assert (usage.requests, usage.kept) == (len(after), 51)
     key = "continuation_id"
     pd.testing.assert_frame_equal(whole.sort_values(key, ignore_index=True), after.sort_values(key, ignore_index=True))
-    again, nothing = run.Usage(), Recorder(ready)
+    again, nothing = engine.Usage(), Recorder(ready)
     go_on(nothing, again)
     assert nothing.asked == {} and again.kept == len(after)
     assert again.table().equals(usage.table())
 
 
 def test_usage_counts_every_token_once(ready, study, traces, revised, chosen):
-    usage, recorder = run.Usage(), Recorder(ready)
+    usage, recorder = engine.Usage(), Recorder(ready)
     after = run.continuations(recorder, study, traces, revised, chosen, usage=usage)
     assert usage.prompt == sum(len(request.prompt_ids) for request in recorder.asked.values())
     assert usage.generated == after["token_ids"].map(len).sum()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib import markup, params, problems, schema, tables
-from lib.engine import Completion, replies
+from lib.engine import Completion, json_reply
 from lib.engine import store as parts
 from lib.markup import tokens
 from lib.updates import writing
@@ -34,7 +34,7 @@ REPLIES = {
 @pytest.mark.parametrize("name", REPLIES)
 def test_a_reply_is_read_or_refused_with_its_reason(name):
     text, fields, reason = REPLIES[name]
-    found, why = replies.read(text, ("update",))
+    found, why = json_reply.fields(text, ("update",))
     assert found == fields
     assert why is None if reason is None else reason in why
 
@@ -179,7 +179,7 @@ def test_a_prompt_that_is_too_long_is_a_reason_not_an_error():
     )
     made = writing.write(Fake(), long, seed=1)
     assert made["valid"].tolist() == [False, True]
-    assert "expected fewer than 768" in made["why_invalid"].iloc[0]
+    assert "expected fewer than max_model_len 768" in made["why_invalid"].iloc[0]
 
 
 def test_only_problems_without_updates_are_written_for_and_only_by_a_writer(outputs, monkeypatch):

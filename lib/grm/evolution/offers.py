@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from lib import params
+from lib.engine import json_reply
 from lib.grm import fence, refusals
 from lib.grm.rubric import VIEWS, Criterion, Rubric
 
@@ -18,8 +19,6 @@ LONGEST = {"id": 40, "question": 200}  # characters
 KEYS = ("id", "question", "polarity", "views", "quote_from")
 TAG = "proposed"
 
-_OPENS = re.compile(r'\{\s*"criteria"\s*:')
-_REST = re.compile(r"\s*(?:`{3,}|~{3,})?\s*")  # what may follow an object: the end of its fence
 _PLAIN = re.compile(r"[^\W_][^\n\r\t\[\]{}<>|`\\]*\?")  # no brackets and bars, of which marks and fences are made
 _BOTH = re.compile(r"\b(?:(?:first|second|other|both|two|either|each) (?:\w+ )?records?|records\b)", re.IGNORECASE)
 
@@ -60,14 +59,14 @@ def read(text: str, finish_reason: str = "stop") -> Offer:
         return Offer("infra_error", why=f"the engine ended the reply: {finish_reason}")
     if len(text) > MOST_CHARS:
         return Offer("parse_error", why=f"longer than {MOST_CHARS} characters")
-    found = _last(text)
+    found = json_reply.last(text.strip(), "criteria")
     if found is None and finish_reason == "length":
         return Offer("truncated", why="cut at the limit of tokens")
     if found is None:
         is_refusal = refusals.is_refusal(text)
         return Offer("refused", why="the model declined") if is_refusal else Offer("parse_error", why="no JSON object")
-    said = found["criteria"]
-    if set(found) != {"criteria"} or not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
+    said = found.value["criteria"]
+    if set(found.value) != {"criteria"} or not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
         return Offer("parse_error", why="expected a list of objects under criteria, and nothing beside it")
     if len(said) > MOST:
         return Offer("parse_error", why=f"{len(said)} criteria, expected at most {MOST}")
@@ -130,19 +129,6 @@ def _free(name: str, taken: Collection[str]) -> str:
     """The name, with a number after it if it is taken."""
     numbered = (f"{name}_{i}" for i in range(2, len(taken) + 3))
     return next(free for free in (name, *numbered) if free not in taken)
-
-
-def _last(text: str) -> dict[str, Any] | None:
-    """The object with which a text ends."""
-    decoder = json.JSONDecoder(strict=False)
-    for place in [found.start() for found in _OPENS.finditer(text)][-MOST:]:
-        try:
-            value, end = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            continue
-        if _REST.fullmatch(text, end):
-            return value
-    return None
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

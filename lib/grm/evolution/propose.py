@@ -18,16 +18,15 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, markup
-from lib.engine import Completion, Engine, EngineError, Request
-from lib.engine.batches import Batches
+from lib import markup
+from lib.engine import Completion, Engine, Request, seed_of
+from lib.engine import store as parts
 from lib.engine.store import Store
 from lib.grm import fence
 from lib.grm.evolution import offers
 from lib.grm.evolution.offers import MOST, Offer
 from lib.grm.prompt import VIEWS
 from lib.grm.rubric import Criterion, Rubric
-from lib.interrupts import plan
 from lib.markup import tokens
 from lib.params import families
 
@@ -108,10 +107,18 @@ def propose(
         row[side] for row in pairs.to_dict("records") for side in ("first", "second") if row[side] not in records
     ]:
         raise ValueError(f"pairs: {lost[0]}: no such item")
-    batches = Batches(ready, store)
-    for attempt in range(attempts):
-        left = [call for call in calls if attempt == 0 or call.offer.status in AGAIN]
-        _ask(ready, [(call, _request(ready, rubric, records, call.row, seed, attempt)) for call in left], batches)
+
+    def request(call: _Call, attempt: int) -> Request:
+        return _request(ready, rubric, records, call.row, seed, attempt)
+
+    def read(call: _Call, done: Completion) -> bool:
+        if done.error:
+            call.offer = Offer("infra_error", why=done.error)
+        else:
+            call.offer = offers.read(_text(done, ready), done.finish_reason)
+        return call.offer.status not in AGAIN
+
+    parts.ask(ready, calls, request, read, attempts, store)
     return _sound(calls, rubric, _specials(ready))
 
 
@@ -160,25 +167,9 @@ def _request(ready: Engine, rubric: Rubric, records: Mapping, row: Mapping, seed
     model = ready.model
     text = render(rubric, row, records[row["first"]], records[row["second"]], _specials(ready))
     ids = markup.prompt_ids(text, model, None)
-    own = plan.seed_of(seed, "propose", row["contrast"], row["first"], row["second"], attempt)
+    own = seed_of(seed, "propose", row["contrast"], row["first"], row["second"], attempt)
     held = offers.schema(offers.views_of(rubric)) if model.structured else None
-    return Request(engine.request_key(model, ids, own, json_schema=held), ids, own, json_schema=held)
-
-
-def _ask(ready: Engine, planned: list[tuple[_Call, Request]], batches: Batches) -> None:
-    """Make the calls once, and read what comes back; one that is too long, or that the engine cannot answer, fails."""
-    room, fitting = ready.model.max_model_len, []
-    for call, request in planned:
-        if len(request.prompt_ids) < room:
-            fitting.append(((call, request), request))
-        else:
-            why = f"a prompt of {len(request.prompt_ids)} tokens, expected fewer than {room}"
-            call.offer = Offer("infra_error", why=why)
-    for (call, request), done in batches.answered(fitting):
-        if isinstance(done, EngineError):
-            call.offer = Offer("infra_error", why=str(done)[len(request.key) + 2 :])
-        else:
-            call.offer = offers.read(_text(done, ready), done.finish_reason)
+    return Request.of(model, ids, own, json_schema=held)
 
 
 def _text(done: Completion, ready: Engine) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib import params
-from lib.interrupts import plan
+from lib.engine import seed_of
 from lib.params.settings import Study
 from lib.report.explorer.records import Case, Reader
 
@@ -45,7 +45,7 @@ def chosen(
     told = pd.concat([kinds(Reader(own, model).places).assign(model=model) for model in models], ignore_index=True)
     drawn_by = own.seed if seed is None else seed
     names = zip(told["model"], told["trace_id"], told["interrupt"], strict=True)
-    told["draw"] = [plan.seed_of(drawn_by, "explorer", *name) for name in names]
+    told["draw"] = [seed_of(drawn_by, "explorer", *name) for name in names]
     order = {name: i for i, name in enumerate(dict.fromkeys(told["interrupt"]))}
     told = told[told["kind"].notna()].assign(which=told["interrupt"].map(order))
     told = told.sort_values(["which", "kind", "draw"], ascending=[True, False, True], kind="stable")
