@@ -8,8 +8,8 @@ import pandas as pd
 
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.truth import KEY, need_single
-from lib.stats import bootstrap, calibration
-from lib.stats.bootstrap import Counted, Interval, counted, intervals, mean
+from lib.stats import agreement, calibration
+from lib.stats.bootstrap import Interval, Statistic, interval, mean
 from lib.stats.calibration import PARTS, WEAK
 
 BINS = 10  # of equally many verdicts, for the calibration error
@@ -26,8 +26,8 @@ class _Draws:
     seed: int
     level: float
 
-    def of(self, frame: pd.DataFrame, figure: Counted) -> Interval | None:
-        return None if frame.empty else intervals(frame, figure, draws=self.draws, seed=self.seed, level=self.level)
+    def of(self, frame: pd.DataFrame, figure: Statistic) -> Interval | None:
+        return None if frame.empty else interval(frame, figure, draws=self.draws, seed=self.seed, confidence=self.level)
 
 
 def figures(
@@ -121,16 +121,16 @@ def _rows(mine: pd.DataFrame, part: str, criterion: Criterion, how: _Draws) -> l
     return told
 
 
-def _agreement(criterion: Criterion) -> Mapping[str, Counted]:
+def _agreement(criterion: Criterion) -> Mapping[str, Statistic]:
     """The figures of two columns, label and verdict."""
     levels, is_two = criterion.levels, len(criterion.labels) == 2
-    rates = {name: counted(name, "truth", "said", (0, 1)) for name in RATES if is_two}
+    rates = {name: agreement.statistic(name, "truth", "said", (0, 1)) for name in RATES if is_two}
     names = ["balanced_accuracy", "macro_f1", "mcc", "kappa", *([] if is_two else ["quadratic_kappa"])]
     return {
         **rates,
-        **{name: counted(name, "label", "verdict", levels) for name in names},
-        "alpha": bootstrap.alpha(("label", "verdict"), levels, "nominal" if is_two else "ordinal"),
-        "ece": calibration.counted_ece("confidence", "right", BINS, "mass"),
+        **{name: agreement.statistic(name, "label", "verdict", levels) for name in names},
+        "alpha": agreement.alpha(("label", "verdict"), levels, "nominal" if is_two else "ordinal"),
+        "ece": calibration.ece("confidence", "right", BINS, "mass"),
         "brier": mean("missed"),
     }
 
@@ -138,12 +138,12 @@ def _agreement(criterion: Criterion) -> Mapping[str, Counted]:
 def _prevalence(said: pd.DataFrame, mine: pd.DataFrame, how: _Draws) -> dict[str, Any]:
     """The corrected share of one part, flagged where the judge knows too little to correct by."""
     labelled = mine[mine["part"].eq("calibration") & mine["label"].notna() & mine["has_verdict"].eq(1)]
-    rates = [how.of(labelled, counted(name, "truth", "said", (0, 1))) for name in RATES]
+    rates = [how.of(labelled, agreement.statistic(name, "truth", "said", (0, 1))) for name in RATES]
     found = [rate and rate.value for rate in rates]
     if said.empty or None in found:
         why = "no item has a verdict" if said.empty else "the part calibration lacks what is so, or what is not"
         return _row("prevalence", said, None, why)
-    one = calibration.corrected(said, labelled, draws=how.draws, seed=how.seed, level=how.level)
+    one = calibration.corrected_rate(said, labelled, draws=how.draws, seed=how.seed, confidence=how.level)
     weak = calibration.rogan_gladen(float(said["said"].mean()), *found).weak
     why = f"sensitivity + specificity is {sum(found):.2f}, expected above {WEAK}: not to be reported" if weak else ""
     return _row("prevalence", said, one, why)

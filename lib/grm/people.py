@@ -20,9 +20,8 @@ from lib import paths, tables
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.votes import vote
-from lib.stats import bootstrap
-from lib.stats.agreement import cohen_kappa
-from lib.stats.bootstrap import Interval, intervals
+from lib.stats.agreement import alpha, cohen_kappa
+from lib.stats.bootstrap import Interval, interval
 
 COLUMNS = ["item_id", "criterion", "rater", "label", "notes"]
 KEY = COLUMNS[:3]
@@ -106,7 +105,7 @@ def majority(labels: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
 
 
 def side_by_side(labels: pd.DataFrame, criterion: str) -> pd.DataFrame:
-    """A row per item and a column per rater, for `agreement.krippendorff_alpha`; cannot_assess is null."""
+    """A row per item and a column per rater, for Krippendorff's alpha; cannot_assess is null."""
     mine = labels[labels["criterion"].eq(criterion) & labels["label"].ne(CANNOT)]
     return mine.pivot(index="item_id", columns="rater", values="label")
 
@@ -127,7 +126,7 @@ def agreement(
         voted: as from `report.verdicts`; what is not ok is no verdict.
         rubric: the criteria; all have rows.
     """
-    how = {"draws": draws, "seed": seed, "level": level}
+    how = {"draws": draws, "seed": seed, "confidence": level}
     rows = [_agreement(labels, voted[voted["criterion"].eq(one.id)], one, how) for one in rubric.criteria]
     return pd.DataFrame(rows, columns=AGREEMENT).astype(dict.fromkeys(AGREEMENT[4:], float))
 
@@ -143,9 +142,9 @@ def _agreement(labels: pd.DataFrame, voted: pd.DataFrame, one: Criterion, how: d
         return told
     kind, weights = ("nominal", None) if len(one.labels) == 2 else ("ordinal", "quadratic")
     pairs = both.melt(["problem_id", "judge"], raters, value_name="human").dropna(subset=["judge", "human"])
-    told |= _ends("human", intervals(both, bootstrap.alpha(raters, one.levels, kind), **how))
+    told |= _ends("human", interval(both, alpha(raters, one.levels, kind), **how))
     if len(pairs):
-        told |= _ends("judge", intervals(pairs, bootstrap.alpha(["human", "judge"], one.levels, kind), **how))
+        told |= _ends("judge", interval(pairs, alpha(["human", "judge"], one.levels, kind), **how))
     for who, sides in (("human", itertools.combinations(raters, 2)), ("judge", ((rater, "judge") for rater in raters))):
         kappas = [cohen_kappa(both[a], both[b], weights, one.levels) for a, b in sides]
         known = [kappa for kappa in kappas if kappa is not None]

@@ -6,7 +6,6 @@ ones (none named), and their harmonic mean, as either alone is had by always say
 """
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,8 @@ import pandas as pd
 
 from lib.grm import rubric as rubrics
 from lib.grm.judge import Judge
-from lib.stats.bootstrap import Counted, counted, intervals, mean
+from lib.stats import agreement
+from lib.stats.bootstrap import Statistic, interval, mean
 
 RUBRIC, CRITERION = "reasoning_quality", "faulty_step"
 NONE = 0  # the step of a solution without a faulty one
@@ -100,9 +100,9 @@ def figures(
     used = rows if missing == "wrong" else rows[has_step]
     sides = {"accuracy_faulty": used[used["is_faulty"].eq(1)], "accuracy_sound": used[used["is_faulty"].eq(0)]}
     told = [("coverage", rows, mean("has_step")), *((name, side, mean("hit")) for name, side in sides.items())]
-    told.append(("f1", used, Counted(_sums, _harmonic)))
-    told += [(name, rows[has_step], counted(name, "is_faulty", "said", (0, 1))) for name in AGREEMENT]
-    how = {"draws": draws, "seed": seed, "level": level}
+    told.append(("f1", used, Statistic(_sums, _harmonic)))
+    told += [(name, rows[has_step], agreement.statistic(name, "is_faulty", "said", (0, 1))) for name in AGREEMENT]
+    how = {"draws": draws, "seed": seed, "confidence": level}
     return pd.DataFrame([_row(*one, how) for one in told], columns=COLUMNS).astype(dict.fromkeys(COLUMNS[1:4], float))
 
 
@@ -120,11 +120,11 @@ def _harmonic(sums: np.ndarray) -> np.ndarray:
     return np.where(total == 0, 0.0, 2 * rates.prod(-1) / np.where(total == 0, 1, total))
 
 
-def _row(name: str, frame: pd.DataFrame, figure: Counted | Callable, how: dict[str, Any]) -> dict[str, Any]:
+def _row(name: str, frame: pd.DataFrame, figure: Statistic, how: dict[str, Any]) -> dict[str, Any]:
     known = {"figure": name, "items": len(frame), "problems": frame["problem_id"].nunique(), "why": ""}
     if frame.empty:
         return known | {"value": None, "why": "no such solution has a usable verdict"}
-    one = intervals(frame, figure, **how)
+    one = interval(frame, figure, **how)
     if one.value is None:
         side = "true" if frame["is_faulty"].nunique() < 2 else "given"
         return known | {"value": None, "why": f"only one label is {side}"}

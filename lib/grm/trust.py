@@ -8,7 +8,8 @@ import pandas as pd
 from lib.grm import people
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.truth import KEY, need_single
-from lib.stats.bootstrap import Interval, counted, intervals
+from lib.stats import agreement
+from lib.stats.bootstrap import Interval, interval
 
 LEAST = 0.65  # lower bound of the balanced accuracy of a criterion that is reported; 0.5 is chance for two labels
 Z_SQUARED = 1.96**2
@@ -60,10 +61,10 @@ def standing(
     """
     need_single(truth)
     both = voted.merge(truth.dropna(subset="label")[[*KEY, "label"]], on=KEY)
-    settings = {"draws": draws, "seed": seed, "level": level}
+    settings = {"draws": draws, "seed": seed, "confidence": level}
     beside = {}
     if labels is not None:
-        beside = people.agreement(labels, voted, rubric, **settings).set_index("criterion").to_dict("index")
+        beside = people.agreement(labels, voted, rubric, draws, seed, level).set_index("criterion").to_dict("index")
     rows = [_row(both[both["criterion"].eq(one.id)], one, settings, beside.get(one.id, {})) for one in rubric.criteria]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"human_alpha": float, "judge_alpha": float})
 
@@ -75,7 +76,8 @@ def _row(both: pd.DataFrame, criterion: Criterion, settings: Mapping[str, float]
         return known | {"standing": "not calibrated", "why": "no item has a true label"}
     both = both.assign(verdict=both["verdict"].where(both["status"].eq("ok")))
     coverage = float(both["verdict"].notna().mean())
-    found = {name: intervals(both, counted(name, "label", "verdict", criterion.levels), **settings) for name in FIGURES}
+    statistics = {name: agreement.statistic(name, "label", "verdict", criterion.levels) for name in FIGURES}
+    found = {name: interval(both, one, **settings) for name, one in statistics.items()}
     known |= {f"{name}{end}": value for name, one in found.items() for end, value in _ends(one)}
     known["coverage"] = coverage
     inaccurate = _inaccurate(found["balanced_accuracy"])

@@ -1,6 +1,6 @@
-"""Anytime: what a curve of accuracy by position says in one number, and whether it rises.
+"""Anytime summaries: what a curve of accuracy by position says in one number, and whether it rises.
 
-Summaries, per model, source, interrupt and unit (`summary`), with full thinking as the end of every curve:
+Per model, source, interrupt and unit, with full thinking as the end of every curve:
 
 area
     Mean height of accuracy from the first position to the end of the thought: trapezoids over the study's positions
@@ -12,15 +12,12 @@ reach
     First position, interpolated, at which accuracy is at least `share` of full thinking's; null if no cut of the study
     gets there (full thinking itself does not count). never is the share of draws in which none does; an upper end that
     is null means that the interval has no end within the study.
-
-Intervals draw whole problems for all positions and full thinking at once, widened for few problems
-(`clusters.middle`). `rises` holds two tests of whether accuracy rises with the position.
 """
 
 import numpy as np
 import pandas as pd
 
-from lib.stats import clusters, curves, significance
+from lib.stats import bootstrap, curves
 from lib.stats.curves import Curve
 
 FIGURES = ("area", "area_of_full", "per_thousand", "full_per_thousand", "reach")
@@ -44,14 +41,14 @@ def summary(
     """
     rows = []
     for curve in curves.of(grades, cluster):
-        weights = clusters.weights(len(curve.problems), draws, seed)
+        weights = bootstrap.weights(len(curve.problems), draws, seed)
         rows.append(curve.key | _figures(curve, weights, share, confidence))
     columns = [*curves.KEYS, "full", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high"))]
     return pd.DataFrame(rows, columns=[*columns, "never", "positions", "n", "n_clusters"])
 
 
 def rises(grades: pd.DataFrame, draws: int = 2000, seed: int = 0, cluster: str = "problem_id") -> pd.DataFrame:
-    """Whether accuracy rises with the position: one row per curve, with two tests and Holm's care over all curves.
+    """Whether accuracy rises with the position: one row per curve, with two tests, adjusted by Holm over all curves.
 
     trend is the slope of the least-squares line through accuracy, per unit of position. Its p-value, two-sided, is
     that of Page's test for ordered alternatives (E. B. Page, "Ordered Hypotheses for Multiple Treatments", Journal of
@@ -68,12 +65,12 @@ def rises(grades: pd.DataFrame, draws: int = 2000, seed: int = 0, cluster: str =
     rows = []
     for curve in curves.of(grades, cluster):
         even = (curve.n[:, :-1] == curve.n[:, :1]).all(axis=1) & (curve.n[:, 0] > 0)
-        found = _trend(curve, even, draws, seed) | _drop(curve, even, draws, seed)
-        rows.append(curve.key | found | {"n_clusters": int(even.sum()), "uneven": int((~even).sum())})
+        tests = _trend(curve, even, draws, seed) | _drop(curve, even, draws, seed)
+        rows.append(curve.key | tests | {"n_clusters": int(even.sum()), "uneven": int((~even).sum())})
     names = ["trend", "trend_p", "drop", "drop_from", "drop_to", "drop_p", "n_clusters", "uneven"]
     result = pd.DataFrame(rows, columns=[*curves.KEYS, *names])
-    result.insert(6, "trend_p_holm", significance.holm(result["trend_p"]))
-    result.insert(11, "drop_p_holm", significance.holm(result["drop_p"]))
+    result.insert(6, "trend_p_holm", bootstrap.holm(result["trend_p"]))
+    result.insert(11, "drop_p_holm", bootstrap.holm(result["drop_p"]))
     return result
 
 
@@ -92,39 +89,35 @@ def reach(positions: np.ndarray, heights: np.ndarray, level: np.ndarray) -> np.n
     before, every = np.maximum(first - 1, 0), np.arange(len(heights))
     low, high = heights[every, before], heights[every, first]
     part = np.divide(level - low, high - low, out=np.ones_like(level), where=high > low)
-    found = positions[before] + np.where(first > 0, np.clip(part, 0, 1), 0) * (positions[first] - positions[before])
-    found = np.where(above.any(axis=1), found, np.inf)
-    return np.where(np.isnan(level) | np.isnan(heights).any(axis=1), np.nan, found)
+    place = positions[before] + np.where(first > 0, np.clip(part, 0, 1), 0) * (positions[first] - positions[before])
+    place = np.where(above.any(axis=1), place, np.inf)
+    return np.where(np.isnan(level) | np.isnan(heights).any(axis=1), np.nan, place)
 
 
 def _figures(curve: Curve, weights: np.ndarray, share: float, confidence: float) -> dict[str, float]:
-    point = _values(curve, None, share)
-    drawn = _values(curve, weights, share) if len(weights) else {}
     count = len(curve.problems)
+    point, drawn = (_values(curve, each, share) for each in (np.ones((1, count)), weights))
     result = {"full": curve.accuracy()[-1]}
     for name in FIGURES:
-        low, high = clusters.middle(drawn[name], confidence, count) if drawn else (np.nan, np.nan)
+        low, high = bootstrap.percentile_interval(drawn[name], confidence, count)
         result |= {name: point[name][0], f"{name}_low": low, f"{name}_high": high}
     if count > 1:  # where every answer is wrong, or right, every draw is the same
-        room = clusters.unseen(count, confidence)
+        room = bootstrap.unseen_share(count, confidence)
         result["area_high"] = room if result["area"] == 0 else result["area_high"]
         result["area_low"] = 1 - room if result["area"] == 1 else result["area_low"]
     result = {name: np.nan if np.isinf(value) else value for name, value in result.items()}
-    never = np.isinf(drawn["reach"]).mean() if drawn else np.nan
-    return result | {"never": never, "positions": len(curve.positions), **_size(curve)}
+    never = np.isinf(drawn["reach"]).mean() if len(weights) else np.nan
+    sizes = {"positions": len(curve.positions), "n": int(curve.n[:, :-1].sum()), "n_clusters": count}
+    return result | {"never": never, **sizes}
 
 
-def _size(curve: Curve) -> dict[str, int]:
-    return {"n": int(curve.n[:, :-1].sum()), "n_clusters": len(curve.problems)}
-
-
-def _values(curve: Curve, weights: np.ndarray | None, share: float) -> dict[str, np.ndarray]:
+def _values(curve: Curve, weights: np.ndarray, share: float) -> dict[str, np.ndarray]:
     """Every figure, one value for each draw."""
-    heights, tokens = (np.atleast_2d(part(weights)) for part in (curve.accuracy, curve.tokens))
+    heights, tokens = curve.accuracy(weights), curve.tokens(weights)
     cuts, full = heights[:, :-1], heights[:, -1]
     level = np.where(full > 0, share * full, np.nan)  # where full thinking is never right there is nothing to reach
-    shares = curve.key["unit"] != "tokens"
-    under = area(curve.positions, heights) if shares else np.full(len(heights), np.nan)
+    has_end = curve.key["unit"] != "tokens"
+    under = area(curve.positions, heights) if has_end else np.full(len(heights), np.nan)
     return {
         "area": under,
         "area_of_full": np.divide(under, full, out=np.full_like(full, np.nan), where=full > 0),
@@ -154,15 +147,12 @@ def _drop(curve: Curve, even: np.ndarray, draws: int, seed: int) -> dict[str, fl
         return dict.fromkeys(("drop", "drop_from", "drop_to", "drop_p"), np.nan)
     part = curve.only(curve.problems[even])
     heights = part.accuracy()[:-1]
-    largest, begin, end = _largest_fall(heights)
-    drawn = part.accuracy(clusters.weights(count, draws, seed))[:, :-1] - heights
-    falls = (np.maximum.accumulate(drawn, axis=1) - drawn).max(axis=1) * np.sqrt(count / (count - 1))
-    p = (1 + (falls >= largest - 1e-9).sum()) / (1 + draws) if largest > 0 else 1.0
-    where = (curve.positions[begin], curve.positions[end]) if largest > 0 else (np.nan, np.nan)
-    return {"drop": largest, "drop_from": where[0], "drop_to": where[1], "drop_p": p}
-
-
-def _largest_fall(heights: np.ndarray) -> tuple[float, int, int]:
     falls = np.maximum.accumulate(heights) - heights
     end = int(falls.argmax())
-    return float(falls[end]), int(heights[: end + 1].argmax()), end
+    largest, begin = float(falls[end]), int(heights[: end + 1].argmax())
+    if largest == 0:
+        return {"drop": 0.0, "drop_from": np.nan, "drop_to": np.nan, "drop_p": 1.0}
+    drawn = part.accuracy(bootstrap.weights(count, draws, seed))[:, :-1] - heights
+    drawn_falls = (np.maximum.accumulate(drawn, axis=1) - drawn).max(axis=1) * np.sqrt(count / (count - 1))
+    p = (1 + (drawn_falls >= largest - 1e-9).sum()) / (1 + draws)
+    return {"drop": largest, "drop_from": curve.positions[begin], "drop_to": curve.positions[end], "drop_p": p}

@@ -1,17 +1,16 @@
-"""Crossed: two verdicts on the same rows in a square, as a rule and a judge, or either and the truth."""
+"""Confusion table of two verdicts on the same rows: a rule and a judge, or either and the truth."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 CELLS = ["both", "rule_only", "other_only", "neither", "unknown"]
-SHARES = ["agree", "precision", "recall"]
 
 
-def crossed(
+def table(
     frame: pd.DataFrame, rule: str = "rule", other: str = "judge", by: Sequence[str] = ("model", "rubric", "criterion")
 ) -> pd.DataFrame:
-    """The square of two columns of yes and no, per group of the columns `by`: one row each, sorted.
+    """The confusion table of two columns of yes and no, per group of the columns `by`: one row each, sorted.
 
     n rows fall into both (both say yes), rule_only, other_only, neither, and unknown (one of them is null or says
     something else). agree is a share of those known. precision is the share of the rule's yes that the other has too,
@@ -28,10 +27,10 @@ def crossed(
         ValueError: a column is missing; the message names it.
     """
     if absent := [name for name in (*by, rule, other) if name not in frame.columns]:
-        raise ValueError(f"crossed: no column {absent[0]}, expected {', '.join((*by, rule, other))}")
-    first, second = (_said(frame[name]) for name in (rule, other))
+        raise ValueError(f"confusion table: no column {absent[0]}, expected {', '.join((*by, rule, other))}")
+    first, second = (_yes_or_no(frame[name]) for name in (rule, other))
     known = first.notna() & second.notna()
-    is_first, is_second = (said.fillna(False).astype(bool) & known for said in (first, second))
+    is_first, is_second = (verdict.fillna(False).astype(bool) & known for verdict in (first, second))
     cells = {
         "n": 1,
         "both": is_first & is_second,
@@ -41,15 +40,14 @@ def crossed(
         "unknown": ~known,
     }
     counts = frame[list(by)].assign(**cells).groupby(list(by), dropna=False)[["n", *CELLS]].sum().astype(int)
-    yes, theirs = (counts["both"] + counts[name] for name in ("rule_only", "other_only"))
     return counts.assign(
         agree=_share(counts["both"] + counts["neither"], counts["n"] - counts["unknown"]),
-        precision=_share(counts["both"], yes),
-        recall=_share(counts["both"], theirs),
+        precision=_share(counts["both"], counts["both"] + counts["rule_only"]),
+        recall=_share(counts["both"], counts["both"] + counts["other_only"]),
     ).reset_index()
 
 
-def _said(column: pd.Series) -> pd.Series:
+def _yes_or_no(column: pd.Series) -> pd.Series:
     return column.astype(object).map({"yes": True, "no": False, True: True, False: False}).astype("boolean")
 
 

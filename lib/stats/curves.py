@@ -1,8 +1,7 @@
-"""Curves: accuracy and tokens of an interrupt at every position, summed by problem, with full thinking beside them.
+"""Curves of accuracy and tokens by position, as sums by problem, with full thinking beside them.
 
-Whatever is asked of a curve (`lib.stats.anytime`, `lib.stats.compute`) depends on rows only through these sums, so
-rows are summed
-once and a bootstrap of whole problems is one matrix product for each curve.
+Whatever is asked of a curve depends on rows only through these sums, so rows are summed once and a bootstrap of whole
+problems is one matrix product for each curve.
 """
 
 from collections.abc import Iterator
@@ -11,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.stats import clusters
+from lib.stats import bootstrap
 
 KEYS = ("model", "source", "interrupt", "unit")
-THOUGHT = ["model", "problem_id", "sample", "variant", "system"]  # which trace was cut
+TRACE = ["model", "problem_id", "sample", "variant", "system"]  # which trace was cut
 SUMS = ["right", "n", "spent", "spent_n"]
 OWN_RUN = "budget"  # the engine thinks anew under a limit: no kept tokens are spent
 
@@ -51,11 +50,10 @@ class Curve:
 
     @staticmethod
     def _ratio(sums: np.ndarray, counts: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        weights = np.ones((1, len(sums))) if weights is None else weights
-        both = weights @ np.hstack([sums, counts])
+        both = (np.ones((1, len(sums))) if weights is None else weights) @ np.hstack([sums, counts])
         above, below = np.hsplit(both, 2)
         ratio = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
-        return ratio[0] if len(weights) == 1 else ratio
+        return ratio[0] if weights is None else ratio
 
 
 def of(grades: pd.DataFrame, cluster: str = "problem_id") -> Iterator[Curve]:
@@ -67,13 +65,13 @@ def of(grades: pd.DataFrame, cluster: str = "problem_id") -> Iterator[Curve]:
     Raises:
         ValueError: a column is missing, or a row has no cluster.
     """
-    clusters.need(grades, ["kind", "variant", "position", "tokens", *KEYS, cluster])
-    clusters.known(grades, cluster)
+    bootstrap.need_columns(grades, ["kind", "variant", "position", "tokens", *KEYS])
+    bootstrap.need_clusters(grades, cluster)
     code, names = pd.factorize(grades[cluster], sort=True)
     system = grades["system"].fillna("") if "system" in grades.columns else ""
-    rows = grades.assign(_problem=code, system=system, right=clusters.right(grades).astype(float), n=1.0)
+    rows = grades.assign(_problem=code, system=system, right=bootstrap.is_correct(grades).astype(float), n=1.0)
     rows = rows.assign(spent=spent(grades)).assign(spent_n=lambda frame: frame["spent"].notna().astype(float))
-    for key, cells in clusters.parts(_cells(rows), KEYS, ["_problem", "position", *SUMS]):
+    for key, cells in bootstrap.group_arrays(_cells(rows), KEYS, ["_problem", "position", *SUMS]):
         yield _curve(dict(zip(KEYS, key, strict=True)), cells, pd.Index(names))
 
 
@@ -84,14 +82,53 @@ def spent(grades: pd.DataFrame) -> pd.Series:
     spent the thought that it throws away, and a `budget` is a run of its own that kept nothing. What a chain of
     interrupts spent between its cuts is not in the table and not counted.
     """
-    clusters.need(grades, ["kind", "model", "problem_id", "variant", "interrupt", "tokens"])
+    bootstrap.need_columns(grades, ["kind", "model", "problem_id", "variant", "interrupt", "tokens"])
     absent = {"sample": 0, "system": None, "remaining_tokens": np.nan}
     rows = grades.assign(**{name: value for name, value in absent.items() if name not in grades.columns})
-    traces = rows[rows["kind"].eq("trace")][[*THOUGHT, "reasoning_tokens"]]
-    thought = rows[THOUGHT].merge(traces.drop_duplicates(THOUGHT), on=THOUGHT, how="left")["reasoning_tokens"]
+    traces = rows[rows["kind"].eq("trace")][[*TRACE, "reasoning_tokens"]]
+    thought = rows[TRACE].merge(traces.drop_duplicates(TRACE), on=TRACE, how="left")["reasoning_tokens"]
     kept = thought.set_axis(rows.index).astype(float) - rows["remaining_tokens"].astype(float)
-    alone = rows["kind"].eq("trace") | rows["interrupt"].eq(OWN_RUN)
-    return rows["tokens"].astype(float) + kept.clip(lower=0).mask(alone, 0)
+    kept_nothing = rows["kind"].eq("trace") | rows["interrupt"].eq(OWN_RUN)
+    return rows["tokens"].astype(float) + kept.clip(lower=0).mask(kept_nothing, 0)
+
+
+def at_equal_tokens(
+    grades: pd.DataFrame,
+    baseline: str = "restart",
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+    cluster: str = "problem_id",
+) -> pd.DataFrame:
+    """Every other interrupt against `baseline` at equal numbers of generated tokens, on the problems that both have.
+
+    A cut at X and a run begun anew (`restart`), or under a limit (`budget`), spend different numbers of tokens at one
+    position. So the baseline's accuracy is interpolated, as a straight line between its positions, at the tokens that
+    the interrupt spends in all (`spent`).
+
+    Returns one row per model, source, interrupt, unit and position: tokens (mean, generated for an answer in all),
+    accuracy, baseline (its accuracy at so many tokens), difference, ci_low, ci_high, p, p_holm (over all rows of the
+    frame), n (rows of the interrupt) and n_clusters. Nothing is extrapolated: outside the tokens that the baseline
+    spends at its own positions, baseline and what follows from it are null. Intervals draw whole problems, tokens and
+    accuracies of both sides at once; in a draw whose baseline is shorter its end stands for what lies beyond.
+
+    Raises:
+        ValueError: a column is missing, or `baseline` has no rows.
+    """
+    curves = list(of(grades, cluster))
+    place = ("model", "source", "unit")
+    baselines = {tuple(c.key[k] for k in place): c for c in curves if c.key["interrupt"] == baseline}
+    if not baselines:
+        raise ValueError(f"interrupt {baseline!r}: no rows, expected some to compare with")
+    rows = []
+    for curve in curves:
+        other = baselines.get(tuple(curve.key[k] for k in place))
+        if curve.key["interrupt"] != baseline and other is not None:
+            rows += _against(curve, other, confidence, draws, seed)
+    names = ["tokens", "accuracy", "baseline", "difference", "ci_low", "ci_high", "p", "n", "n_clusters"]
+    result = pd.DataFrame(rows, columns=[*KEYS, "position", *names])
+    result.insert(12, "p_holm", bootstrap.holm(result["p"].astype(float)))
+    return result
 
 
 def _cells(rows: pd.DataFrame) -> pd.DataFrame:
@@ -100,9 +137,9 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
     full = rows[rows["kind"].eq("trace") & rows["variant"].eq("original")]
     thought = ["model", "source", "system", "_problem"]
     ends = cut[[*KEYS, "system", "_problem"]].drop_duplicates()
-    ends = ends.merge(clusters.groups(full, thought)[SUMS].sum().reset_index(), on=thought, how="left")
+    ends = ends.merge(bootstrap.group_rows(full, thought)[SUMS].sum().reset_index(), on=thought, how="left")
     both = pd.concat([cut[[*KEYS, "_problem", "position", *SUMS]], ends.assign(position=np.inf)])
-    return clusters.groups(both, [*KEYS, "_problem", "position"])[SUMS].sum().reset_index()
+    return bootstrap.group_rows(both, [*KEYS, "_problem", "position"])[SUMS].sum().reset_index()
 
 
 def _curve(key: dict[str, str], cells: np.ndarray, names: pd.Index) -> Curve:
@@ -112,3 +149,41 @@ def _curve(key: dict[str, str], cells: np.ndarray, names: pd.Index) -> Curve:
     sums = np.zeros((len(SUMS), len(problems), len(positions)))
     sums[:, row, column] = cells[:, 2:].T
     return Curve(key, positions[:-1], names[problems], *sums)
+
+
+def _against(curve: Curve, baseline: Curve, confidence: float, draws: int, seed: int) -> list[dict]:
+    both = curve.problems.intersection(baseline.problems)
+    curve, baseline = curve.only(both), baseline.only(both)
+    point = [side[0] for side in _at_tokens(curve, baseline, np.ones((1, len(both))))]
+    drawn = _at_tokens(curve, baseline, bootstrap.weights(len(both), draws, seed))
+    low, high = (end.reduce(baseline.tokens()[:-1]) for end in (np.fmin, np.fmax))  # null only if all are
+    rows = []
+    for j, position in enumerate(curve.positions):
+        tokens, accuracy, theirs = (side[j] for side in point)
+        row = curve.key | {"position": position, "tokens": tokens, "accuracy": accuracy}
+        row |= {"n": int(curve.n[:, j].sum()), "n_clusters": len(both)}
+        if low <= tokens <= high:
+            change = drawn[1][:, j] - drawn[2][:, j]
+            row |= {"baseline": theirs, **_difference(accuracy - theirs, change, len(both), confidence)}
+        rows.append(row)
+    return rows
+
+
+def _at_tokens(curve: Curve, baseline: Curve, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens and accuracy of a curve, and the baseline's accuracy at these tokens: each draws x P."""
+    tokens, accuracy = (part(weights)[:, :-1] for part in (curve.tokens, curve.accuracy))
+    x, y = (part(weights)[:, :-1] for part in (baseline.tokens, baseline.accuracy))
+    order = np.argsort(x, axis=1)
+    x, y = np.take_along_axis(x, order, axis=1), np.take_along_axis(y, order, axis=1)
+    theirs = [np.interp(*row) for row in zip(tokens, x, y, strict=True)]
+    return tokens, accuracy, np.array(theirs).reshape(tokens.shape)
+
+
+def _difference(change: float, drawn: np.ndarray, clusters: int, confidence: float) -> dict[str, float]:
+    """A difference with the interval of its draws, and Student's t of its spread over draws."""
+    if len(drawn) == 0:
+        return {"difference": change, "ci_low": np.nan, "ci_high": np.nan, "p": np.nan}
+    low, high = bootstrap.percentile_interval(drawn, confidence, clusters)
+    error = np.nanstd(drawn) * np.sqrt(clusters / (clusters - 1))
+    p = bootstrap.p_value(change / error, clusters - 1) if error > 0 else np.nan
+    return {"difference": change, "ci_low": low, "ci_high": high, "p": p}

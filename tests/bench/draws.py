@@ -8,7 +8,7 @@ import pandas as pd
 from lib import stats
 from lib.grm import calibrated, load_rubric, report
 from lib.grm.probes import draws as curves
-from lib.stats import bootstrap, clusters
+from lib.stats import bootstrap
 from tests.bench import clock
 from tests.bench.rows import Row
 
@@ -23,7 +23,7 @@ def study(runs: int, size: float) -> Iterator[Row]:
     frame = grades(clock.sized(PROBLEMS, size, 20))
 
     def ours(turn: int) -> None:
-        clusters.weights.cache_clear()
+        bootstrap.weights.cache_clear()
         found = stats.accuracy(frame, CELLS, draws=DRAWS, seed=turn, method="bootstrap")
         assert len(found) == POSITIONS * INTERRUPTS
 
@@ -43,7 +43,7 @@ def judge(runs: int, size: float) -> Iterator[Row]:
     judgements, truth = verdicts(items, [criterion.id for criterion in rubric.criteria])
 
     def ours(turn: int) -> None:
-        bootstrap._kept.cache_clear()
+        bootstrap.weights.cache_clear()
         voted = report.verdicts(judgements, rubric)
         assert len(calibrated.figures(voted, truth, rubric, seed=turn))
         assert len(curves.by_k(judgements, truth, rubric, seed=turn))

@@ -83,7 +83,7 @@ def found():
 
 
 def test_every_planted_mode_is_found_and_nothing_else(found):
-    square = confusion.crossed(found, other="planted", by=["mode"]).set_index("mode")
+    square = confusion.table(found, other="planted", by=["mode"]).set_index("mode")
     assert square[["unknown", "rule_only"]].to_numpy().sum() == 0
     assert square["recall"].loc[["leakage", "panic"]].eq(1).all()
     assert square["recall"]["self_doubt"] >= 0.9  # an old number may stand elsewhere in the new problem
@@ -91,7 +91,7 @@ def test_every_planted_mode_is_found_and_nothing_else(found):
 
 
 def test_rule_and_truth_by_program_say_the_same_where_both_can_tell(found):
-    square = confusion.crossed(found, other="truth", by=["mode"]).set_index("mode")
+    square = confusion.table(found, other="truth", by=["mode"]).set_index("mode")
     assert square["agree"].min() >= 0.95
     assert square["unknown"].max() < 40
 

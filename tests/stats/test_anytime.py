@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib import stats
-from lib.stats import anytime, clusters, compute, curves
+from lib.stats import anytime, bootstrap, curves
 
 POSITIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -215,7 +215,7 @@ def both(rates, baseline, **more):
 
 def test_a_baseline_is_interpolated_at_equal_tokens_and_never_beyond():
     frame = both({0.1: 0.5, 0.3: 0.5, 0.9: 1.0}, {0.2: 0.2, 0.6: 0.6}, problems=20, exact=True)
-    found = compute.at_equal_tokens(frame).set_index("position")
+    found = curves.at_equal_tokens(frame, "budget").set_index("position")
     assert found["tokens"].tolist() == pytest.approx([30, 50, 110])
     assert found["baseline"].tolist() == pytest.approx([np.nan, 0.3, np.nan], nan_ok=True)
     assert found.loc[0.3, "difference"] == pytest.approx(0.2)
@@ -230,7 +230,7 @@ def test_equal_curves_differ_as_often_as_stated():
     other = frame["interrupt"].eq("budget")
     draw = np.random.default_rng(5)
     frame.loc[other, "correct"] = draw.random(other.sum()) < frame.loc[other, "position"].map(rates)
-    found = compute.at_equal_tokens(frame, draws=400)
+    found = curves.at_equal_tokens(frame, "budget", draws=400)
     assert found["baseline"].notna().all()
     assert found["p"].lt(0.05).mean() == pytest.approx(0.05, abs=0.04)
 
@@ -238,12 +238,12 @@ def test_equal_curves_differ_as_often_as_stated():
 def test_only_problems_of_both_are_compared():
     frame = both({0.3: 1.0}, {0.1: 0.0, 0.5: 0.0}, problems=10, exact=True)
     part = frame[frame["interrupt"].ne("budget") | frame["problem_id"].lt("p006")]
-    assert compute.at_equal_tokens(part)["n_clusters"].tolist() == [6]
+    assert curves.at_equal_tokens(part, "budget")["n_clusters"].tolist() == [6]
 
 
 def test_an_absent_baseline_is_refused_by_name():
     with pytest.raises(ValueError, match="interrupt 'restart': no rows, expected some to compare with"):
-        compute.at_equal_tokens(study(level(0.5)), "restart")
+        curves.at_equal_tokens(study(level(0.5)), "restart")
 
 
 # speed
@@ -254,7 +254,7 @@ def test_ten_thousand_draws_of_a_large_study_take_seconds():
     names = [f"interrupt {i}" for i in range(6)]
     parts = [study(rates, problems=500, repeats=16, seed=i, interrupt=name) for i, name in enumerate(names)]
     frame = pd.concat([parts[0], *(part[part["kind"].eq("continuation")] for part in parts[1:])])
-    clusters.weights.cache_clear()
+    bootstrap.weights.cache_clear()
     start = time.process_time()
     found = stats.accuracy(frame, ["model", "source", "interrupt", "unit", "position"], draws=10_000)
     assert len(found) == 31 and found["n"].eq(8000).all()

@@ -13,23 +13,23 @@ def frame(pairs, **more):
 
 
 def test_every_row_falls_into_one_cell():
-    row = confusion.crossed(frame(PAIRS)).iloc[0]
+    row = confusion.table(frame(PAIRS)).iloc[0]
     assert row[["n", *confusion.CELLS]].tolist() == [11, 3, 1, 2, 4, 1]
     assert row[["agree", "precision", "recall"]].tolist() == [0.7, 0.75, 0.6]
 
 
 def test_a_share_of_nothing_is_null():
-    row = confusion.crossed(frame([("no", "no"), ("cannot tell", "yes")])).iloc[0]
+    row = confusion.table(frame([("no", "no"), ("cannot tell", "yes")])).iloc[0]
     assert row[["neither", "unknown", "agree"]].tolist() == [1, 1, 1.0]
     assert row[["precision", "recall"]].isna().all()
 
 
 def test_truth_values_and_other_columns_and_groups_are_taken():
     rows = pd.DataFrame({"mode": ["b", "a", "a"], "rule": [True, True, False], "truth": [True, False, False]})
-    found = confusion.crossed(rows, other="truth", by=["mode"])
+    found = confusion.table(rows, other="truth", by=["mode"])
     assert found[["mode", "both", "rule_only", "neither"]].to_numpy().tolist() == [["a", 0, 1, 1], ["b", 1, 0, 0]]
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(ValueError, match=r"^crossed: no column truth, expected model, rule, truth$"):
-        confusion.crossed(frame(PAIRS), other="truth", by=["model"])
+    with pytest.raises(ValueError, match=r"^confusion table: no column truth, expected model, rule, truth$"):
+        confusion.table(frame(PAIRS), other="truth", by=["model"])

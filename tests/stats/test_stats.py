@@ -1,7 +1,6 @@
 """Means and their intervals, against closed forms, a literal bootstrap and simulation."""
 
 import functools
-import itertools
 
 import numpy as np
 import pandas as pd
@@ -220,59 +219,11 @@ def test_the_seed_decides_the_draws_and_the_order_of_rows_does_not():
     assert not result.equals(drawn(frame, seed=8))
 
 
-def test_pass_at_k_is_unbiased():
-    # of all ways to take k of a problem's samples, the share with a correct one
-    rows = [("a", [1, 0, 0, 0]), ("b", [1, 1, 0, 0]), ("c", [0, 0, 0, 0]), ("d", [1, 1, 1, 1])]
-    frame = pd.DataFrame([{"problem_id": p, "model": "m", "correct": bool(c)} for p, cs in rows for c in cs])
-    for k in (1, 2, 4):
-        expected = np.mean([np.mean([any(taken) for taken in itertools.combinations(cs, k)]) for _, cs in rows])
-        result = stats.pass_at_k(frame, "model", k).iloc[0]
-        assert result["mean"] == pytest.approx(expected)
-        assert result["ci_low"] <= expected <= result["ci_high"] and result["n"] == 4
-    assert stats.pass_at_k(frame, "model", 1)["mean"].item() == stats.accuracy(frame, "model")["mean"].item()
-
-
-def test_avg_at_k_lets_problems_count_alike():
-    rows = [("a", [1, 1, 1, 1]), ("b", [0, 0]), ("c", [1, 0])]
-    frame = pd.DataFrame([{"problem_id": p, "model": "m", "correct": bool(c)} for p, cs in rows for c in cs])
-    row = stats.avg_at_k(frame, "model", 2).iloc[0]
-    assert (row["mean"], row["n"], row["n_clusters"]) == (pytest.approx(0.5), 3, 3)
-    even = sample(20, 16, seed=4)
-    names = ["mean", "ci_low", "ci_high"]
-    assert np.allclose(stats.avg_at_k(even, "model", 16)[names], stats.accuracy(even, "model")[names])
-
-
-def test_pass_at_k_is_not_certain_where_every_problem_is_solved_once():
-    frame = pd.DataFrame({"problem_id": np.repeat(range(20), 2), "correct": [True, False] * 20, "model": "m"})
-    row = stats.pass_at_k(frame, "model", 2).iloc[0]
-    assert (row["mean"], row["ci_high"]) == (1, 1)
-    assert row["ci_low"] == pytest.approx(0.8389, abs=1e-4)  # Wilson, 20 of 20 problems
-
-
-def test_pass_at_k_covers_the_truth():
-    draw = np.random.default_rng(12)
-    studies, problems, repeats, k = 300, 60, 16, 4
-    rates = np.repeat(draw.beta(1, 3, studies * problems), repeats)
-    frame = pd.DataFrame(
-        {
-            "study": np.repeat(np.arange(studies), problems * repeats),
-            "problem_id": np.tile(np.repeat(np.arange(problems), repeats), studies),
-            "correct": draw.random(len(rates)) < rates,
-        }
-    )
-    truth = 1 - np.prod([(3 + i) / (4 + i) for i in range(k)])  # E[(1 - rate)^k] of Beta(1, 3)
-    result = stats.pass_at_k(frame, "study", k, method="score")
-    assert result["mean"].mean() == pytest.approx(truth, abs=0.01)
-    assert 0.91 <= _coverage(result, truth) <= 0.98
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda f: stats.accuracy(f, ["model", "interrupt"]), "missing columns: interrupt"),
         (lambda f: stats.mean_ci(f, "tokens", "model"), "missing columns: tokens"),
-        (lambda f: stats.pass_at_k(f, "model", 2), "pass@2: problem .* has 1 samples"),
-        (lambda f: stats.avg_at_k(f, "model", 4), "avg@4: problem .* has 1 samples"),
         (lambda f: stats.accuracy(f, "model", method="exact"), "method 'exact': expected one of auto, bootstrap, "),
         (lambda f: stats.mean_ci(f.assign(x=2), "x", "model", method="score"), "column x: a value outside 0 to 1"),
         (lambda f: stats.accuracy(f.assign(problem_id=None), "model"), "column problem_id: null"),

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 
+import krippendorff
 import pandas as pd
 import pytest
 
@@ -132,15 +133,21 @@ def test_shares_of_votes_as_confidence(golden, verdicts, same):
             "items": len(items),
             "items_without_any_vote": int(n.eq(0).sum()),
             "ties": int(share.eq(0.5).sum()),
-            "brier": calibration.brier(share, [1] * len(share)),
+            "brier": ((share - 1) ** 2).mean(),
             "decided": len(decided),
             "accuracy_decided": won.mean(),
             "mean_confidence_decided": sure.mean(),
-            "ece_10_equal_width": calibration.ece(sure, won, bins=10, by="width"),
+            "ece_10_equal_width": ece(sure, won),
             "unanimous": int(sure.eq(1).sum()),
             "unanimous_accuracy": won[sure.eq(1)].mean(),
         }
     same(found, golden["values"]["vote_share_confidence"])
+
+
+def ece(confidence, right):
+    frame = pd.DataFrame({"confidence": confidence, "right": right})
+    terms = calibration.ece("confidence", "right").terms(frame)
+    return float(calibration.ece_of(terms.sum(axis=0, keepdims=True))[0])
 
 
 def test_the_pull_of_length(golden, items, verdicts, same):
@@ -177,7 +184,7 @@ def test_agreement_of_raters(golden, rows, same):
             name: {"agreement": agreement.accuracy(*pair), "kappa": agreement.cohen_kappa(*pair)}
             for name, pair in pairs.items()
         },
-        "nominal_alpha": agreement.krippendorff_alpha(labels[raters].T),
+        "nominal_alpha": krippendorff.alpha(reliability_data=labels[raters].T, level_of_measurement="nominal"),
         "pandalm_7b": {
             "accuracy": agreement.accuracy(majority, small),
             "kappa": agreement.cohen_kappa(majority, small),
@@ -185,7 +192,7 @@ def test_agreement_of_raters(golden, rows, same):
         "gpt35": {
             "usable": int(gpt.notna().sum()),
             "unusable": int(gpt.isna().sum()),
-            "coverage": agreement.coverage(gpt),
+            "coverage": gpt.notna().mean(),
             "accuracy_usable": agreement.accuracy(majority, gpt),
             "accuracy_unusable_counted_wrong": agreement.accuracy(majority, gpt, missing="wrong"),
             "kappa_usable": agreement.cohen_kappa(majority, gpt),

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.stats.agreement import defined
-from lib.stats.bootstrap import Interval, intervals
+from lib.stats.bootstrap import Interval, defined, interval
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ def drift(before: pd.DataFrame, after: pd.DataFrame, draws: int = 2000, seed: in
     both = before[["item_id", "problem_id", "score"]].merge(after[["item_id", "score"]], on="item_id")
     both = both.astype({"score_x": float, "score_y": float})
     known = both.dropna()
-    settings = {"draws": draws, "seed": seed, "level": level}
+    settings = {"draws": draws, "seed": seed, "confidence": level}
     lost = int((both["score_x"].isna() ^ both["score_y"].isna()).sum())
-    return Drift(intervals(known, _spearman, **settings), intervals(known, _turned, **settings), lost)
+    return Drift(interval(known, _spearman, **settings), interval(known, _turned, **settings), lost)
 
 
 def _spearman(both: pd.DataFrame) -> float | None:

@@ -8,8 +8,7 @@ import pandas as pd
 from lib.grm.rubric import Criterion
 from lib.grm.trust import Z_SQUARED
 from lib.stats import agreement
-from lib.stats.agreement import defined
-from lib.stats.bootstrap import Counted, Interval, intervals
+from lib.stats.bootstrap import Interval, Statistic, defined, interval
 
 
 def figures(
@@ -26,7 +25,7 @@ def figures(
     """
     own = voted[voted["criterion"].eq(criterion.id)]
     used = own[own["status"].eq("ok")]
-    area = intervals(own, auc("merit", "outcome", np.unique(used["merit"])), draws=draws, seed=seed)
+    area = interval(own, auc("merit", "outcome", np.unique(used["merit"])), draws=draws, seed=seed)
     return {
         "items": len(own),
         "coverage": len(used) / len(own) if len(own) else None,
@@ -41,7 +40,7 @@ def figures(
     }
 
 
-def auc(value: str, truth: str, levels: np.ndarray) -> Counted:
+def auc(value: str, truth: str, levels: np.ndarray) -> Statistic:
     """Area under the ROC curve of the column `value`, which takes these levels, for a truth of 1 or 0 or null.
 
     The chance that a row with truth 1 has the greater value, ties counting half (Hanley and McNeil, Radiology 143,
@@ -62,7 +61,7 @@ def auc(value: str, truth: str, levels: np.ndarray) -> Counted:
         pairs = good.sum(1) * bad.sum(1)
         return won / np.where(pairs > 0, pairs, np.nan)
 
-    return Counted(rows, of)
+    return Statistic(rows, of)
 
 
 def retest(judgements: pd.DataFrame, criterion: Criterion) -> float | None:

@@ -16,7 +16,7 @@ from lib.grm.probes import findings, pair_statistics, twins
 from lib.grm.probes.twins import Part
 from lib.grm.reply import CANNOT
 from lib.grm.rubric import Criterion, Rubric
-from lib.stats import bootstrap
+from lib.stats import agreement
 
 FORMS = {"json": {}, "plain": {"plain": True}, "all at once": {"per_call": None}}
 
@@ -201,7 +201,7 @@ def _kappas(pairs: pd.DataFrame, rubric: Rubric, probe: str) -> pd.DataFrame:
         criterion = rubric.criterion(name)
         figure = "quadratic_kappa" if criterion.scale == "ordinal" else "kappa"
         clean = part.assign(**{one: part[one].where(part[one].ne(CANNOT)) for one in ("before", "after")})
-        kappa = bootstrap.counted(figure, "before", "after", criterion.levels)
+        kappa = agreement.statistic(figure, "before", "after", criterion.levels)
         parts.append(findings.findings(clean, probe, {figure: kappa}))
     return findings.joined(*parts)
 

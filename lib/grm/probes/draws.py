@@ -9,7 +9,7 @@ import pandas as pd
 from lib.grm import votes
 from lib.grm.rubric import Criterion, Rubric
 from lib.stats import agreement, bootstrap, calibration
-from lib.stats.bootstrap import Counted
+from lib.stats.bootstrap import Statistic
 
 COLUMNS = ["criterion", "figure", "k", "value", "low", "high", "items", "problems"]
 BINS = 10
@@ -74,7 +74,7 @@ def by_k(
         stored = _draws(judgements, truth, criterion)
         for k in _ks(ks, stored, criterion):
             for figure, frame, statistic in _figures(stored, k, seed):
-                found = bootstrap.intervals(frame, statistic, draws=draws, seed=seed, level=level)
+                found = bootstrap.interval(frame, statistic, draws=draws, seed=seed, confidence=level)
                 ends = {"value": found.value, "low": found.low, "high": found.high}
                 known = {"criterion": criterion.id, "figure": figure, "k": k}
                 rows.append(known | ends | {"items": found.rows, "problems": found.clusters})
@@ -108,13 +108,17 @@ def _ks(ks: Sequence[int] | None, stored: Draws, criterion: Criterion) -> list[i
     return list(ks)
 
 
-def _figures(stored: Draws, k: int, seed: int) -> Iterator[tuple[str, pd.DataFrame, Counted]]:
+def _figures(stored: Draws, k: int, seed: int) -> Iterator[tuple[str, pd.DataFrame, Statistic]]:
     """Each figure's name, the frame of the items that it is of, and what each of them adds to it."""
     told = stored.items["true"].notna().to_numpy() & (stored.counts.sum(1) > 0)
     judged, true = stored.items[told], stored.items.loc[told, "true"].to_numpy(int)
     tables, gaps = _votes(stored.counts[told], true, k)
     yield "accuracy", judged, _fixed(tables, lambda sums: _accuracy(_square(sums, stored.labels)))
-    yield "balanced_accuracy", judged, _fixed(tables, lambda sums: agreement.balanced_of(_square(sums, stored.labels)))
+    yield (
+        "balanced_accuracy",
+        judged,
+        _fixed(tables, lambda sums: agreement.balanced_accuracy_of(_square(sums, stored.labels))),
+    )
     yield "ece", judged, _fixed(gaps, calibration.ece_of)
     samples = stored.places.shape[1]
     means = {
@@ -144,8 +148,8 @@ def _votes(counts: np.ndarray, true: np.ndarray, k: int) -> tuple[np.ndarray, np
     return tables.reshape(len(counts), labels**2), gaps.reshape(len(counts), BINS * 2)
 
 
-def _fixed(sums: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> Counted:
-    return Counted(lambda frame: sums, of)
+def _fixed(sums: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> Statistic:
+    return Statistic(lambda frame: sums, of)
 
 
 def _square(sums: np.ndarray, labels: int) -> np.ndarray:

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from lib.stats import bootstrap
-from lib.stats.bootstrap import Counted
+from lib.stats.bootstrap import Statistic
 
 COLUMNS = ["probe", "case", "criterion", "figure", "value", "low", "high", "rows", "problems", "why"]
 ALL = "all"  # in the place of a case or criterion: all of them together
-Figures = Mapping[str, Counted]
+Figures = Mapping[str, Statistic]
 
 
 def findings(
@@ -47,24 +47,24 @@ def joined(*parts: pd.DataFrame) -> pd.DataFrame:
     return table([row for part in parts for row in part.to_dict("records")])
 
 
-def share(column: str) -> Counted:
+def share(column: str) -> Statistic:
     """The mean of a column of truths or numbers, nulls left out."""
     return bootstrap.mean(column)
 
 
-def gap(more: str, less: str) -> Counted:
+def gap(more: str, less: str) -> Statistic:
     """The mean of one column less that of another, nulls of each left out."""
     first, second = bootstrap.mean(more), bootstrap.mean(less)
-    return Counted(
-        lambda frame: np.hstack([first.rows(frame), second.rows(frame)]),
-        lambda sums: first.of(sums[..., :2]) - second.of(sums[..., 2:]),
+    return Statistic(
+        lambda frame: np.hstack([first.terms(frame), second.terms(frame)]),
+        lambda sums: first.value(sums[..., :2]) - second.value(sums[..., 2:]),
     )
 
 
 def _rows(part: pd.DataFrame, figures: Figures, draws: int) -> Iterator[dict[str, Any]]:
     for name, figure in figures.items():
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = bootstrap.intervals(part, figure, draws=draws)
+            found = bootstrap.interval(part, figure, draws=draws)
         why = "no row tells it" if found.value is None else "one problem only" if found.low is None else ""
         told = {"figure": name, "value": found.value, "low": found.low, "high": found.high, "why": why or None}
         yield told | {"rows": found.rows, "problems": found.clusters}

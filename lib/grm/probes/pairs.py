@@ -10,7 +10,7 @@ from lib.grm import fence
 from lib.grm.judge import Judge
 from lib.grm.probes import findings, pair_statistics
 from lib.grm.rubric import Criterion, Option, Rubric
-from lib.stats.bootstrap import Counted
+from lib.stats.bootstrap import Statistic
 
 COLUMNS = ["pair_id", "problem_id", "sample", "order", "verdict", "status", "chars_1", "chars_2"]
 QUESTION = "The answer holds two answers by different models. Does the one marked answer_1 solve the problem better?"
@@ -110,7 +110,7 @@ def length(told: pd.DataFrame, gold: pd.Series) -> pd.DataFrame:
     return findings.table([row | {"value": fit.coefficients["log_length_ratio"], "low": low, "high": high}])
 
 
-def _of(frame: pd.DataFrame, figures: dict[str, Counted]) -> pd.DataFrame:
+def _of(frame: pd.DataFrame, figures: dict[str, Statistic]) -> pd.DataFrame:
     return findings.findings(frame.assign(case="both orders"), "pairs", figures, by=["case"])
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from lib.grm.evolution import gains, prune, worth
 from lib.grm.evolution.prune import Limits
 from lib.grm.rubric import Criterion, Option, Rubric
-from lib.stats.bootstrap import intervals
+from lib.stats.bootstrap import interval
 
 LEVELS = (
     Option("none", 0.0, "no step"),
@@ -210,14 +210,14 @@ def test_the_auc_is_that_of_scikit_learn_also_in_every_draw(seed):
     frame.loc[:2, "value"], frame.loc[3:5, "truth"] = np.nan, np.nan
     known = frame.dropna()
     levels = np.unique(known["value"])
-    fast = intervals(frame, worth.auc("value", "truth", levels), draws=50)
+    fast = interval(frame, worth.auc("value", "truth", levels), draws=50)
 
     def slow(some):
         rows = some.dropna()
         return roc_auc_score(rows["truth"], rows["value"]) if rows["truth"].nunique() > 1 else None
 
     assert fast.value == pytest.approx(roc_auc_score(known["truth"], known["value"]))
-    plain = intervals(frame, slow, draws=50)
+    plain = interval(frame, slow, draws=50)
     assert (fast.low, fast.high) == pytest.approx((plain.low, plain.high))
 
 
