@@ -1,4 +1,4 @@
-r"""Where the final answer of a text stands.
+r"""Extractor: the final answer that a text states.
 
 Only the answer part of an output is read, never the thinking. An answer must be *stated*; a text that merely
 contains the right number has no answer. Where it may stand, the first rule that applies decides:
@@ -15,6 +15,7 @@ A box that is never closed reaches to the end of its line.
 """
 
 import re
+from dataclasses import dataclass
 
 from lib.answers import notation, units
 from lib.answers.notation import FORMULA, MAX_CHARS, number, tidy
@@ -48,24 +49,35 @@ def last_box(text: str) -> str | None:
     return tidy(_box(text, openers[-1].end())[1]) if openers else None
 
 
-def find(text: str, source: str) -> tuple[str, bool] | None:
-    """The stated answer, and whether it is complete."""
+@dataclass(frozen=True)
+class Reading:
+    """The final answer that a text states: None if it states none, "" for an empty box.
+
+    It is complete if it was written to its end, so that a cut after it did not shorten it.
+    """
+
+    answer: str | None
+    is_complete: bool = False
+
+
+def find(text: str, source: str) -> Reading:
+    """The stated answer, by the first rule that applies."""
     text = _answer_part(text)
-    if found := named(text, source):
-        return found
+    if reading := _named(text, source):
+        return reading
     if FORMULA.fullmatch(text.strip()):
-        return tidy(text), True
+        return Reading(tidy(text), True)
     if _is_bare(text):
-        return tidy(text), False
-    return None if source in HASH_SOURCES else _last_formula(text)
+        return Reading(tidy(text))
+    return Reading(None if source in HASH_SOURCES else _last_formula(text))
 
 
-def named(text: str, source: str) -> tuple[str, bool] | None:
+def _named(text: str, source: str) -> Reading | None:
     """The answer that a box, `####` or the word "answer" shows."""
     if openers := list(BOX.finditer(text)):
         return _boxed(text, openers)
     if source in HASH_SOURCES and (hashes := list(HASHES.finditer(text))):
-        return tidy(hashes[-1][1]), hashes[-1].end() < len(text)
+        return Reading(tidy(hashes[-1][1]), hashes[-1].end() < len(text))
     if stated := list(STATED.finditer(text)):
         return _statement(text[stated[-1].end() :], source)
     return None
@@ -91,16 +103,16 @@ def _is_bare(text: str) -> bool:
     return not PROSE.search(notation.TEXT.sub("", text)) and not re.search(r"[.?!:]\s|[?!]$|#", text)
 
 
-def _last_formula(text: str) -> tuple[str, bool] | None:
-    """The formula that a text ends in; a text that was cut there may have had more to say."""
+def _last_formula(text: str) -> str | None:
+    """The formula that a text ends in; never complete, as a text that was cut there may have had more to say."""
     text = text[-2 * MAX_CHARS :]
     formulas = list(FORMULA.finditer(text))
     if formulas and LAST_WORDS.fullmatch(text, formulas[-1].end()):
-        return tidy(formulas[-1][0]), False
+        return tidy(formulas[-1][0])
     return None
 
 
-def _boxed(text: str, openers: list[re.Match]) -> tuple[str, bool]:
+def _boxed(text: str, openers: list[re.Match]) -> Reading:
     """Content of the last box, after that of boxes before it that belong to the same answer."""
     end, content, closed = _box(text, openers[-1].end())
     start, pieces = openers[-1].start(), [tidy(content)]
@@ -110,7 +122,7 @@ def _boxed(text: str, openers: list[re.Match]) -> tuple[str, bool]:
             break
         start = opener.start()
         pieces.append(tidy(content))
-    return ", ".join(reversed(pieces)), closed
+    return Reading(", ".join(reversed(pieces)), closed)
 
 
 def _joined(between: str) -> bool:
@@ -131,24 +143,24 @@ def _box(text: str, start: int) -> tuple[int, str, bool]:
     return len(text), text[start:].split("\n", 1)[0], False
 
 
-def _statement(text: str, source: str) -> tuple[str, bool]:
+def _statement(text: str, source: str) -> Reading:
     """The answer at the start of `text`, which comes after words like "the answer is"."""
     value = notation.NUMBER.match(text) if source in NUMBER_SOURCES else None
     if value and (value[2] or value[3]) and not MORE_FORMULA.match(text, value.end()):
-        return tidy(value[0]), value.end() < len(text)
+        return Reading(tidy(value[0]), value.end() < len(text))
     if formula := FORMULA.match(text):
-        return tidy(formula[0]), True
+        return Reading(tidy(formula[0]), True)
     end = SENTENCE_END.search(text)
-    return _said(text[: end.start()] if end else text), end is not None
+    return Reading(_answer_of(text[: end.start()] if end else text), end is not None)
 
 
-def _said(sentence: str) -> str:
+def _answer_of(sentence: str) -> str:
     """What a sentence says the answer is: what follows its verb, or its only number, else all of it."""
     if len(sentence) > MAX_CHARS:
         return sentence
-    said = SAYS.fullmatch(sentence)
-    if said and (FORMULA.fullmatch(tidy(said[1])) or _is_bare(said[1])):
-        return tidy(said[1])
+    clause = SAYS.fullmatch(sentence)
+    if clause and (FORMULA.fullmatch(tidy(clause[1])) or _is_bare(clause[1])):
+        return tidy(clause[1])
     if PROSE.search(units.without(sentence)) and len(values := ONE_NUMBER.findall(sentence)) == 1:
         return tidy(values[0])
     return tidy(sentence)

@@ -1,17 +1,18 @@
 """Grades of whole tables: math answers, programs, and the rows of `grades`.
 
-What plain reading settles never leaves this process. Answers that have to be parsed go to `lib.grade.math_workers`,
-programs to
-`lib.sandbox`, both by way of `lib.grade.cluster`, which knows whether that is here or on a cluster.
+What the text alone settles never leaves this process. Answers that have to be parsed go to `lib.grade.math_workers`,
+programs to `lib.sandbox`, both by way of `lib.grade.cluster`, which decides whether that is here or on a cluster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 
 from lib import answers, sandbox, schema
-from lib.grade import cluster
+from lib.answers import Grade
+from lib.grade import cluster, math_workers
 from lib.sandbox import programs
 
 # What a study's `grading` means: the profile for math answers and that for programs.
@@ -22,11 +23,13 @@ RESULTS = ["status", "extracted", "reason", "failed_test", "sandbox"]
 def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact") -> pd.DataFrame:
     """Grade every row of `frame`, whose columns include text, gold and source; index and order are kept.
 
-    Returns a copy with the columns status, extracted and reason added, as in `answers.Grade`; an answer over
-    a limit is ungradable, and the reason names the limit. Equal rows, and equal answers to one gold answer, are
-    graded once. `workers` is the most processes (tasks of a cluster) to use, by default one per usable core; none is
-    if plain reading settles every row. `profile` names the rules: `exact`, or the looser ones of
-    `lib.answers.authors_rules`.
+    Returns a copy with the columns status, extracted and reason added, as in `answers.Grade`; an answer over a limit is
+    ungradable, and the reason names the limit. Equal rows, and equal answers to one gold answer, are graded once.
+
+    Args:
+        workers: the most processes (tasks of a cluster) to use, by default one per usable core; none is used if the
+            text alone settles every row.
+        profile: `exact`, or `published` for the looser rules of `lib.answers.authors_rules`.
 
     Raises:
         ValueError: a column is missing, or the profile unknown.
@@ -34,21 +37,9 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
     """
     if absent := {"text", "gold", "source"} - set(frame.columns):
         raise ValueError(f"grade.math: missing columns: {', '.join(sorted(absent))}")
-    texts, golds = (frame[name].astype(object).where(frame[name].notna(), None) for name in ("text", "gold"))
-    rows = list(zip(texts, golds, frame["source"], strict=True))
-    verdicts = {row: answers.settle(*row, profile) for row in dict.fromkeys(rows)}
-    open_rows = [row for row, verdict in verdicts.items() if verdict is None]
-    pairs = [
-        (answers.final_answer(text, source, profile), answers.wanted(gold, source)) for text, gold, source in open_rows
-    ]
-    compared = cluster.grades(pairs, workers, profile)
-    verdicts |= {row: compared[pair] for row, pair in zip(open_rows, pairs, strict=True)}
-    grades = [verdicts[row] for row in rows]
-    columns = {
-        name: pd.Series([getattr(grade, name) for grade in grades], frame.index, dtype="str")
-        for name in ("status", "extracted", "reason")
-    }
-    return frame.assign(**columns)
+    read = cache(partial(answers.read, profile=profile))
+    texts = [read(text, source).answer for text, source in zip(_or_none(frame["text"]), frame["source"], strict=True)]
+    return _with_grades(frame, _compare(texts, frame["gold"], frame["source"], workers, profile))
 
 
 def code(
@@ -61,7 +52,7 @@ def code(
 ) -> pd.DataFrame:
     """Grade every row of `frame`, whose columns include code and tests, by running it in the sandbox.
 
-    Returns a copy with these columns added; index and order are kept.
+    Returns a copy with these columns added; index and order are kept. Equal programs with the same tests run once.
 
     | column | meaning |
     |---|---|
@@ -81,11 +72,19 @@ def code(
     """
     if absent := {"code", "tests"} - set(frame.columns):
         raise ValueError(f"grade.code: missing columns: {', '.join(sorted(absent))}")
-    codes = frame["code"].astype(object).where(frame["code"].notna(), None)
     names = frame["fn_name"] if "fn_name" in frame else [None] * len(frame)
-    tests = [_with_name(given, name) for given, name in zip(frame["tests"], names, strict=True)]
-    pairs = list(zip(codes, tests, strict=True))
-    verdicts = cluster.run_all(pairs, workers, profile, limits, allow_unsafe, open_runner)
+    once: dict[str, str] = {}  # one object for equal tests, as they are large
+    tests = [once.setdefault(given, given) if isinstance(given, str) else given for given in frame["tests"]]
+    tests = [
+        {"tests": given, "fn_name": name} if _is_name(name) else given for given, name in zip(tests, names, strict=True)
+    ]
+    pairs = list(zip(_or_none(frame["code"]), tests, strict=True))
+    keys = [(program, id(given)) for program, given in pairs]
+    distinct = {key: pair for key, pair in zip(keys, pairs, strict=True) if pair[0]}
+    work = partial(sandbox.run_all, profile=profile, limits=limits, allow_unsafe=allow_unsafe, open_runner=open_runner)
+    found = cluster.scatter(work, list(distinct.values()), cluster.PROGRAMS, workers, "programs")
+    by_key = dict(zip(distinct, found, strict=True))
+    verdicts = [by_key.get(key) or sandbox.run(None, None) for key in keys]
     return frame.assign(
         status=pd.Series([verdict.status for verdict in verdicts], frame.index, dtype="str"),
         passed=pd.Series([verdict.passed for verdict in verdicts], frame.index, dtype="bool"),
@@ -100,10 +99,6 @@ def extract_code(text: str | None) -> str | None:
     return programs.extract_code(text)
 
 
-def _with_name(tests: object, name: object) -> object:
-    return {"tests": tests, "fn_name": name} if isinstance(name, str) and name else tests
-
-
 def rows(
     traces: pd.DataFrame,
     continuations: pd.DataFrame,
@@ -114,11 +109,10 @@ def rows(
 ) -> pd.DataFrame:
     """The table `grades`: one row per trace and per continuation, in that order.
 
-    The text that is graded is the answer with its prefill put back, never the thinking. A row cut by the
-    token limit is censored, unless a whole final answer stood before the cut; a thought that was never closed
-    has no answer. A revised trace is graded by the revised answer or its tests, and ungradable where nobody knows them;
-    everything else by those of the original. Rows that began with a revised statement also say whether their answer is
-    the revised one.
+    The text that is graded is the answer with its prefill put back, never the thinking. A row cut by the token limit is
+    censored, unless a whole final answer stood before the cut; a thought that was never closed has no answer. A revised
+    trace is graded by the revised answer or its tests, and ungradable where nobody knows them; everything else by those
+    of the original. Rows that began with a revised statement also say whether their answer is the revised one.
 
     `grading` and `allow_unsafe` are those of the study.
 
@@ -127,12 +121,16 @@ def rows(
         SandboxError: there is code to grade, and nothing here is safe enough to run it in.
     """
     frame = _with_gold(_one_table(traces, continuations), problems, updates)
-    for name in RESULTS:
-        frame[name] = None
+    frame[RESULTS] = None
     profile, code_profile = PROFILES[grading]
-    is_code = frame["task"].eq("code").to_numpy()
+    is_code = frame["task"].eq("code")
+    read = cache(partial(answers.read, profile=profile))
+    math_rows = frame[~is_code]
+    readings = pd.Series(list(map(read, _or_none(math_rows["answer"]), math_rows["source"])), math_rows.index, object)
+    frame["stated"] = readings.map(lambda r: r.answer)
     cut, ended = frame["finish_reason"].eq("length"), frame["ended"].astype(bool)
-    censored = cut & ~(ended & _complete(frame, is_code))
+    is_complete = pd.concat([readings.map(lambda r: r.is_complete), frame.loc[is_code, "answer"].map(_is_whole_code)])
+    censored = cut & ~(ended & is_complete.astype(bool))
     frame.loc[censored, ["status", "reason"]] = ["censored", "token limit before a final answer"]
     frame.loc[~cut & ~ended, ["status", "reason"]] = ["no_answer", "thinking never closed"]
     unknown = frame["status"].isna() & frame["gold"].isna() & frame["tests"].isna()
@@ -145,21 +143,41 @@ def rows(
     return frame[schema.TABLES["grades"].names()]
 
 
-def _complete(frame: pd.DataFrame, is_code: np.ndarray) -> np.ndarray:
-    """Whether each answer was written to its end."""
-    told = zip(frame["answer"], frame["source"], is_code, strict=True)
-    return np.array([_is_closed(text) if code else answers.complete(text, source) for text, source, code in told], bool)
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
-def _is_closed(text: str | None) -> bool:
+def _or_none(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), None)
+
+
+def _compare(
+    stated: Iterable[str | None], golds: pd.Series, sources: pd.Series, workers: int | None, profile: str
+) -> list[Grade]:
+    """Verdicts on stated answers, as `answers.read` gives them."""
+    read_gold = cache(answers.read_gold)
+    rows = list(zip(stated, map(read_gold, _or_none(golds), sources), sources, strict=True))
+    verdicts = {row: answers.match(*row, profile) for row in dict.fromkeys(rows)}
+    pairs = list(dict.fromkeys(row[:2] for row, verdict in verdicts.items() if verdict is None))
+    work = partial(math_workers.compare_all, profile=profile)
+    compared = dict(zip(pairs, cluster.scatter(work, pairs, cluster.ANSWERS, workers, "answers"), strict=True))
+    return [verdicts[row] or compared[row[:2]] for row in rows]
+
+
+def _with_grades(frame: pd.DataFrame, grades: list[Grade]) -> pd.DataFrame:
+    names = ("status", "extracted", "reason")
+    return frame.assign(**{n: pd.Series([getattr(g, n) for g in grades], frame.index, dtype="str") for n in names})
+
+
+def _is_whole_code(text: str | None) -> bool:
     return programs.extract_code(text) is not None and programs.is_closed(text)
 
 
 def _grade_math(frame: pd.DataFrame, graded: pd.DataFrame, profile: str) -> None:
     """Write the verdicts on math answers into `frame`, and whether an answer is the one of the revised problem."""
-    graded = graded.rename(columns={"answer": "text"})[["text", "gold", "source", "revised_gold"]]
     by_revised = graded.assign(gold=graded["revised_gold"]).dropna(subset="gold")
-    verdicts = math(pd.concat([graded, by_revised]), profile=profile)
+    both = pd.concat([graded, by_revised])
+    verdicts = _with_grades(both, _compare(_or_none(both["stated"]), both["gold"], both["source"], None, profile))
     first, second = verdicts.iloc[: len(graded)], verdicts.iloc[len(graded) :]
     names = ["status", "extracted", "reason"]
     frame.loc[graded.index, names] = first[names]
@@ -181,8 +199,8 @@ def _grade_code(frame: pd.DataFrame, graded: pd.DataFrame, profile: str, allow_u
 
 def _one_table(traces: pd.DataFrame, continuations: pd.DataFrame) -> pd.DataFrame:
     origin = traces[["trace_id", "variant", "update_id", "sample", "system"]]
-    after = continuations.merge(origin, on="trace_id", how="left", validate="many_to_one", indicator="found")
-    _need(after["found"].eq("both"), after["continuation_id"], "no trace")
+    after = continuations.merge(origin, on="trace_id", how="left", validate="many_to_one", indicator="origin")
+    _need(after["origin"].eq("both"), after["continuation_id"], "no trace")
     full = traces.assign(kind="trace", row_id=traces["trace_id"], interrupt=None, role=None, unit=None)
     full = full.assign(position=np.nan, remaining_tokens=pd.NA)
     after = after.assign(
@@ -208,6 +226,6 @@ def _with_gold(frame: pd.DataFrame, problems: pd.DataFrame, updates: pd.DataFram
     )
 
 
-def _need(fine: pd.Series, names: pd.Series, what: str) -> None:
-    if not fine.all():
-        raise ValueError(f"grade.rows: {what} for row {names[~fine].iloc[0]} ({(~fine).sum()} such rows)")
+def _need(is_fine: pd.Series, names: pd.Series, problem: str) -> None:
+    if not is_fine.all():
+        raise ValueError(f"grade.rows: {problem} for row {names[~is_fine].iloc[0]} ({(~is_fine).sum()} such rows)")

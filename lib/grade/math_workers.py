@@ -1,9 +1,9 @@
-"""Answers that have to be parsed, compared in processes that can be killed.
+"""Worker pool for answers that have to be parsed: processes that can be killed.
 
-Each answer is graded by itself under a limit of processor time, wall time and memory. A worker over a limit dies, is
-replaced, and costs its own answer only. Processor time is limited first, so that a busy machine does not change a
-verdict; wall time is the backstop. Workers get pairs of texts in batches and send one verdict for each, in order, all
-of it as JSON: nothing that a worker says is ever run.
+Each answer has a limit of processor time, wall time and memory. A worker over a limit dies, is replaced, and costs its
+own answer only. Processor time is limited first, so that a busy machine does not change a verdict; wall time is the
+backstop. Workers get batches of text pairs and send one verdict for each, in order, all of it as JSON: nothing that a
+worker sends is ever run.
 """
 
 import errno
@@ -27,42 +27,41 @@ from lib.answers import Grade
 SECONDS = 5  # processor time for one answer
 WALL_SECONDS = 60  # wall time for one answer
 MEMORY = 2 * 2**30  # address space of a worker, in bytes
-SPARE = 2**24  # bytes that a worker must be able to get after an answer, or nothing it said of that answer counts
-IDLE_SECONDS = 60  # wall time that a worker waits for more answers
+SPARE = 2**24  # bytes that a worker must be able to get after an answer, or its verdict does not count
+IDLE_SECONDS = 60  # wall time that a worker waits for more answers, as the parser is slow at first
 BATCH = 16  # answers that a worker is given at once, at most
 
-Pair = tuple[str, str]  # answer and gold answer, as `answers.final_answer` and `answers.wanted` give them
+Pair = tuple[str, str]  # answer and gold answer, as `answers.read` and `answers.read_gold` give them
 
 
-def grades(pairs: list[Pair], count: int | None = None, profile: str = "exact") -> dict[Pair, Grade]:
-    """Verdict on every pair, in `count` processes at most (by default one per usable core).
+def compare_all(pairs: list[Pair], workers: int | None = None, profile: str = "exact") -> list[Grade]:
+    """`answers.compare` on every pair, in so many processes at most (by default one per usable core).
 
-    An answer over a limit is ungradable, and its reason names the limit. The processes wait for more work for
-    `IDLE_SECONDS`, as the parser is slow at first.
+    An answer over a limit is ungradable, and its reason names the limit.
     """
     todo, verdicts = deque(dict.fromkeys(pairs)), {}
     total = len(todo)
-    crew = [_hire() for _ in range(min(count or len(os.sched_getaffinity(0)), total))]
-    batch = max(1, min(BATCH, total // (4 * len(crew) or 1)))
+    pool = [_worker() for _ in range(min(workers or len(os.sched_getaffinity(0)), total))]
+    batch = max(1, min(BATCH, total // (4 * len(pool) or 1)))
     try:
         with progress_bar.bar(total, "answer") as bar:
             while len(verdicts) < total:
-                crew = [worker if worker.alive else _hire() for worker in crew]
-                for worker in crew:
+                pool = [worker if worker.is_alive else _worker() for worker in pool]
+                for worker in pool:
                     if todo and not worker.pairs:
-                        worker.give([todo.popleft() for _ in range(min(batch, len(todo)))], profile)
-                for worker in _ready([worker for worker in crew if worker.pairs]):
-                    verdicts |= worker.take()
+                        worker.send([todo.popleft() for _ in range(min(batch, len(todo)))], profile)
+                for worker in _ready([worker for worker in pool if worker.pairs]):
+                    verdicts |= worker.receive()
                     bar.update()
-                    todo.extendleft(() if worker.alive else reversed(worker.pairs))
+                    todo.extendleft(() if worker.is_alive else reversed(worker.pairs))
     finally:  # also when interrupted by hand: do not wait for what is left
-        for worker in crew:
-            worker.rest()
-    return verdicts
+        for worker in pool:
+            worker.release()
+    return [verdicts[pair] for pair in pairs]
 
 
 class _Worker:
-    """One process, and the pairs that it has been given and has not answered."""
+    """One process, and the pairs that it has been sent and has not answered."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("forkserver")  # forks from a small clean process: no engine, no threads
@@ -73,15 +72,15 @@ class _Worker:
             self.process.start()
         theirs.close()
         self.pairs: deque[Pair] = deque()
-        self.alive, self.owner, self.deadline = True, os.getpid(), 0.0
+        self.is_alive, self.owner, self.deadline = True, os.getpid(), 0.0
 
-    def give(self, pairs: list[Pair], profile: str) -> None:
+    def send(self, pairs: list[Pair], profile: str) -> None:
         self.pairs.extend(pairs)
         self.deadline = time.monotonic() + WALL_SECONDS
-        with suppress(BrokenPipeError):  # it died while it waited: `take` will see that
+        with suppress(BrokenPipeError):  # it died while it waited: `receive` will see that
             self.pipe.send_bytes(json.dumps([profile, SECONDS, pairs]).encode())
 
-    def take(self) -> dict[Pair, Grade]:
+    def receive(self) -> dict[Pair, Grade]:
         """The verdict on the first pair: the worker's own, or that it died of it."""
         pair = self.pairs.popleft()
         self.deadline = time.monotonic() + WALL_SECONDS
@@ -100,35 +99,35 @@ class _Worker:
         self.process.join(WALL_SECONDS)  # it has closed its pipe, and is about to be gone
         code = self.process.exitcode
         self.kill()
-        known = {
+        limits = {
             -signal.SIGPROF: f"time limit ({SECONDS} s)",
             errno.ENOMEM: f"memory limit ({MEMORY / 2**30:.3g} GiB)",
         }
-        return known.get(code, f"grader died (exit code {code})")
+        return limits.get(code, f"grader died (exit code {code})")
 
-    def rest(self) -> None:
-        """Wait for more work, if it has done what it was given."""
-        if self.alive and not self.pairs:
+    def release(self) -> None:
+        """Keep it for the next call, if it has done what it was sent."""
+        if self.is_alive and not self.pairs:
             self.deadline = time.monotonic() + IDLE_SECONDS / 2
-            _resting.append(self)
+            _idle.append(self)
         else:
             self.kill()
 
     def kill(self) -> None:
-        if self.alive:
-            self.alive = False
+        if self.is_alive:
+            self.is_alive = False
             self.process.kill()
             self.process.join()
             self.pipe.close()
 
 
-_resting: list[_Worker] = []
+_idle: list[_Worker] = []
 
 
-def _hire() -> _Worker:
-    """A worker that has done the like before, or a new one."""
-    while _resting:
-        worker = _resting.pop()
+def _worker() -> _Worker:
+    """An idle worker, or a new one."""
+    while _idle:
+        worker = _idle.pop()
         if worker.owner != os.getpid():
             continue  # this process is a copy of the one that it works for
         if time.monotonic() < worker.deadline:
@@ -138,7 +137,7 @@ def _hire() -> _Worker:
 
 
 def _ready(busy: list[_Worker]) -> list[_Worker]:
-    """The workers that have said something or died; where none has until the first deadline, those that are late."""
+    """The workers that have answered or died; where none has until the first deadline, those that are late."""
     left = min(worker.deadline for worker in busy) - time.monotonic()
     pipes = connection.wait([worker.pipe for worker in busy], timeout=max(0.0, left))
     now = time.monotonic()
@@ -146,7 +145,7 @@ def _ready(busy: list[_Worker]) -> list[_Worker]:
 
 
 def _serve(pipe: connection.Connection, memory: int) -> None:
-    """The work of a process: a verdict for each pair that comes, until nobody asks any more."""
+    """Main loop of a process: a verdict for each pair that comes, until no more do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -1,4 +1,4 @@
-"""Many programs at once: as many sandboxes as there are cores, each with a thread that compares what comes back."""
+"""Pool of sandboxes: as many as there are cores, each with a thread that compares what comes back."""
 
 import functools
 import os
@@ -23,7 +23,7 @@ def run_all(
     allow_unsafe: bool = False,
     open_runner: Callable[[], Runner] | None = None,
 ) -> list[Verdict]:
-    """Verdicts on pairs of a program and its tests, in their order; a pair of equal code and the same tests runs once.
+    """Verdicts on pairs of a program and its tests, in their order.
 
     Args:
         workers: sandboxes at a time, by default one per usable core; verdicts do not depend on it.
@@ -34,34 +34,32 @@ def run_all(
         SandboxError: nothing here is safe enough to run code in.
         ValueError: an unknown profile.
     """
-    keys = [(code, tests if isinstance(tests, str) else id(tests)) for code, tests in pairs]
-    distinct = dict(zip(keys, pairs, strict=True))
-    if any(code for code, _ in distinct) and open_runner is None:
-        walls = best(allow_unsafe)
-        open_runner = lambda: Box(walls)  # noqa: E731
-    count = max(1, min(workers or len(os.sched_getaffinity(0)), len(distinct)))
+    if open_runner is None and any(code for code, _ in pairs):
+        open_runner = functools.partial(Box, best(allow_unsafe))
+    count = max(1, min(workers or len(os.sched_getaffinity(0)), len(pairs)))
     own, runners = threading.local(), []
-    tests_of = {key[1]: tests for key, (_, tests) in distinct.items()}
+    first: dict[int, int] = {}
+    places = [first.setdefault(id(tests), i) for i, (_, tests) in enumerate(pairs)]
 
     @functools.lru_cache(2 * count)  # tests are large: few at a time, and once for the programs of one problem
-    def read(key: str | int) -> Any:
-        return _read(tests_of[key])
+    def read(place: int) -> Any:
+        return _read(pairs[place][1])
 
     def start() -> None:
         own.runner = open_runner() if open_runner else None
         runners.append(own.runner)
 
-    def one(key: tuple[str | None, str | int]) -> Verdict:
-        return run(key[0], read(key[1]), limits, profile, own.runner)
+    def one(i: int) -> Verdict:
+        return run(pairs[i][0], read(places[i]), limits, profile, own.runner)
 
     pool = ThreadPoolExecutor(count, initializer=start)
     try:
-        with progress_bar.bar(len(distinct), "program") as bar:
-            verdicts = {}
-            for key, verdict in zip(distinct, pool.map(one, distinct), strict=True):
-                verdicts[key] = verdict
+        verdicts = []
+        with progress_bar.bar(len(pairs), "program") as bar:
+            for verdict in pool.map(one, range(len(pairs))):
+                verdicts.append(verdict)
                 bar.update()
-        return [verdicts[key] for key in keys]
+        return verdicts
     finally:
         pool.shutdown(cancel_futures=True)
         for runner in filter(None, runners):

@@ -104,7 +104,7 @@ def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Stor
 
 def _math(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Found]:
     """What most answers to each problem are, and whether it is the gold answer of the original."""
-    stated = {i: [answers.final_answer(text, left.loc[i, "source"]) for text in texts[i]] for i in left.index}
+    stated = {i: [answers.read(text, left.loc[i, "source"]).answer for text in texts[i]] for i in left.index}
     pairs = [
         (i, one, other) for i in left.index for one, other in combinations(sorted(set(filter(None, stated[i]))), 2)
     ]

@@ -90,8 +90,7 @@ STATED = [  # text, source, answer, whether it is complete
 
 @pytest.mark.parametrize(("text", "source", "answer", "whole"), STATED)
 def test_where_the_answer_stands(text, source, answer, whole):
-    assert answers.final_answer(text, source) == answer
-    assert answers.complete(text, source) == whole
+    assert answers.read(text, source) == answers.Reading(answer, whole)
 
 
 NUMBERS = [
@@ -250,19 +249,12 @@ def test_what_equals_what(answer, gold, source, status):
     assert (grade.reason is None) == (status in ("correct", "incorrect"))
 
 
-def test_a_text_with_the_right_number_but_no_answer_is_no_answer():
+def test_a_text_is_graded_by_what_it_states_alone():
     assert answers.grade("She buys 3 and has 12", "12", "gsm8k") == Grade("no_answer", None, "no final answer stated")
-
-
-def test_hedging_over_two_boxes_is_one_wrong_answer():
     assert answers.grade(r"\boxed{3} or \boxed{5}", "5", "math500").status == "incorrect"
-
-
-def test_plain_pairs_are_settled_without_algebra(monkeypatch):
-    monkeypatch.setattr(answers, "compare", None)  # calling it would fail
-    assert answers.settle(r"\boxed{7}", "7.0", "tiny") == Grade("correct", "7")
-    assert answers.settle(r"\boxed{x^2}", " $x^2$ ", "math500") == Grade("correct", "x^2")
-    assert answers.settle(r"\boxed{x^2}", "x^3", "math500") is None
+    assert answers.match("7", "7.0", "tiny") == Grade("correct", "7")
+    assert answers.match("x^2", "x^2", "math500") == Grade("correct", "x^2")
+    assert answers.match("x^2", "x^3", "math500") is None  # takes the algebra
 
 
 def test_works_outside_the_main_thread():
@@ -289,10 +281,10 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("text", NONSENSE.values(), ids=NONSENSE)
-def test_a_megabyte_of_nonsense_is_settled_at_once(text):
+def test_a_megabyte_of_nonsense_is_read_at_once(text):
     start = time.process_time()
     for source, profile in product(("gsm8k", "math500"), answers.PROFILES):
-        grade = answers.settle(text, "5", source, profile)
+        grade = answers.match(answers.read(text, source, profile).answer, "5", source, profile)
         assert grade is None or grade.status in ("no_answer", "ungradable", "incorrect")
     assert time.process_time() - start < 10  # far more than it takes, far less than anything quadratic does
 
@@ -302,23 +294,6 @@ def test_answers_are_never_run_as_python(tmp_path, monkeypatch):
     for attack in ("open('marker', 'w')", "__import__('os').system('touch marker') or 0"):
         assert answers.grade(rf"\boxed{{{attack}}}", "0", "math500").status != "correct"
     assert list(tmp_path.iterdir()) == []
-
-
-GOLD = {  # file, field of the answer, rows
-    "gsm8k": ("gsm8k_test.jsonl", "final_answer", 1319),
-    "math500": ("math500.jsonl", "answer", 500),
-    "aime2024": ("aime2024.jsonl", "answer", 30),
-    "aime2025": ("aime2025.jsonl", "answer", 30),
-}
-
-
-@pytest.mark.parametrize("source", GOLD)
-def test_every_gold_answer_equals_itself(shared_data, source):
-    file, field, rows = GOLD[source]
-    golds = [json.loads(line)[field] for line in (shared_data / file).open(encoding="utf-8")]
-    assert len(golds) == rows
-    wrong = [gold for gold in golds if answers.grade(rf"So \boxed{{{gold}}}.", gold, source).status != "correct"]
-    assert wrong == []
 
 
 def test_math500_gold_is_understood_by_the_algebra_too(shared_data):

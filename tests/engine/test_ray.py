@@ -219,8 +219,8 @@ def test_verdicts_of_the_cluster_are_those_of_this_machine(cluster, monkeypatch)
     here = grade.math(math), grade.code(code)
     monkeypatch.setenv(graders.VARIABLE, "ray")
     called = []
-    everywhere = graders._everywhere
-    monkeypatch.setattr(graders, "_everywhere", lambda *args: called.append(args[-1]) or everywhere(*args))
+    scatter = graders.scatter
+    monkeypatch.setattr(graders, "scatter", lambda *args: called.append(args[-1]) or scatter(*args))
     monkeypatch.setattr(graders, "PROGRAMS", 2)
     pd.testing.assert_frame_equal(grade.math(math), here[0])
     pd.testing.assert_frame_equal(grade.code(code), here[1])
@@ -266,7 +266,7 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         RayEngine(several())
     monkeypatch.setenv(graders.VARIABLE, "ray")
     with pytest.raises(graders.GradersError, match="MIDTHOUGHT_GRADERS=ray: Ray is not installed"):
-        graders.grades([("1", "2")])
+        graders.scatter(list, [1], 1, None, "answers")
 
 
 def test_options_that_cannot_be_met_are_told(cluster, monkeypatch):

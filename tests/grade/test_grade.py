@@ -1,4 +1,4 @@
-"""Grading of whole tables: workers under limits, and the rows of `grades`."""
+"""Grading of whole tables: math answers in workers under limits, programs in sandboxes, and the rows of `grades`."""
 
 import subprocess
 import sys
@@ -9,6 +9,7 @@ import pytest
 
 from lib import answers, grade, paths, schema, tables
 from lib.grade import math_workers
+from lib.sandbox import Outcome
 
 SLOW = r"\boxed{9^{9^{9^{9}}}}"
 
@@ -78,7 +79,7 @@ def test_hostile_answers_cost_only_their_own_rows(monkeypatch, tmp_path):
 
 def test_a_worker_without_memory_costs_its_answers_and_is_replaced(monkeypatch):
     rows = pairs((r"\boxed{\frac12}", r"\frac24", "math500"), (r"\boxed{x}", "2x-x", "math500"))
-    monkeypatch.setattr(math_workers, "_resting", [])
+    monkeypatch.setattr(math_workers, "_idle", [])
     with monkeypatch.context() as short:
         short.setattr(math_workers, "MEMORY", 2**20)  # it has more than that before it begins
         graded = grade.math(rows, workers=1)
@@ -95,13 +96,12 @@ def test_verdicts_do_not_depend_on_the_number_of_workers():
     rows = [(text, gold, "math500") for text, gold in zip(texts, golds, strict=True)]
     one, two = (grade.math(pairs(*rows), workers=count) for count in (1, 2))
     pd.testing.assert_frame_equal(one, two)
-    pd.testing.assert_frame_equal(one, grade.math(pairs(*rows), workers=2))
 
 
 def test_equal_answers_in_different_texts_are_compared_once(monkeypatch):
     seen = []
-    compare = math_workers.grades
-    monkeypatch.setattr(math_workers, "grades", lambda asked, *rest: seen.extend(set(asked)) or compare(asked, *rest))
+    compare = math_workers.compare_all
+    monkeypatch.setattr(math_workers, "compare_all", lambda rows, *r, **k: seen.extend(rows) or compare(rows, *r, **k))
     texts = [rf"So \boxed{{\frac{{2}}{{6}}}}{'!' * n}" for n in range(20)]
     graded = grade.math(pairs(*[(text, r"\frac13", "math500") for text in texts]))
     assert graded["status"].tolist() == ["correct"] * 20
@@ -110,9 +110,9 @@ def test_equal_answers_in_different_texts_are_compared_once(monkeypatch):
 
 def test_workers_rest_and_are_used_again():
     grade.math(pairs((r"\boxed{\frac{7}{8}}", "x", "math500")), workers=1)
-    before = [worker.process.pid for worker in math_workers._resting]
+    before = [worker.process.pid for worker in math_workers._idle]
     grade.math(pairs((r"\boxed{\frac{7}{9}}", "x", "math500")), workers=1)
-    assert before[-1] in [worker.process.pid for worker in math_workers._resting]
+    assert before[-1] in [worker.process.pid for worker in math_workers._idle]
 
 
 def test_the_profile_is_passed_on():
@@ -121,23 +121,17 @@ def test_the_profile_is_passed_on():
     assert grade.math(frame, profile="published")["status"].tolist() == ["correct", "correct"]
 
 
-def test_equal_rows_are_graded_once_and_order_and_index_are_kept(monkeypatch):
+def test_equal_rows_are_read_and_matched_once_and_order_and_index_are_kept(monkeypatch):
     calls = []
-    settle = answers.settle
-    monkeypatch.setattr(answers, "settle", lambda *pair: calls.append(pair) or settle(*pair))
+    for name in ("read", "match"):
+        function = getattr(answers, name)
+        monkeypatch.setattr(answers, name, lambda *a, f=function, n=name, **k: calls.append(n) or f(*a, **k))
     right, wrong, none = (r"\boxed{1}", "1", "tiny"), (r"\boxed{2}", "1", "tiny"), ("hm", "1", "tiny")
     frame = pairs(right, wrong, right, none, wrong, right).set_index(pd.Index(list("fedcba")))
     graded = grade.math(frame)
-    assert graded["status"].tolist() == [
-        "correct",
-        "incorrect",
-        "correct",
-        "no_answer",
-        "incorrect",
-        "correct",
-    ]
+    assert graded["status"].tolist() == ["correct", "incorrect", "correct", "no_answer", "incorrect", "correct"]
     assert graded.index.tolist() == list("fedcba")
-    assert len(calls) == 3
+    assert sorted(calls) == ["match"] * 3 + ["read"] * 3
     assert list(frame.columns) == ["text", "gold", "source"]
 
 
@@ -151,6 +145,8 @@ def test_plain_answers_start_no_process(monkeypatch):
 def test_a_missing_column_is_named():
     with pytest.raises(ValueError, match="missing columns: gold, source"):
         grade.math(pd.DataFrame({"text": []}))
+    with pytest.raises(ValueError, match="missing columns: tests"):
+        grade.code(pd.DataFrame({"code": []}))
 
 
 def test_runs_from_a_script_without_a_main_guard(tmp_path):
@@ -161,14 +157,51 @@ def test_runs_from_a_script_without_a_main_guard(tmp_path):
         "frame = pd.DataFrame({'text': [r'\\boxed{\\frac12}'], 'gold': ['0.5'], 'source': ['math500']})\n"
         "print(grade.math(frame)['status'].item())\n"
     )
-    done = subprocess.run(
-        [sys.executable, script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONPATH": str(paths.ROOT)},
-    )
-    assert done.stdout == "correct\n"
+    done = subprocess.check_output([sys.executable, script], text=True, env={"PYTHONPATH": str(paths.ROOT)})
+    assert done == "correct\n"
+
+
+ONE = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
+
+
+def test_a_table_is_graded_in_its_order_and_equal_programs_once():
+    seen = []
+
+    class Runner:  # in place of a sandbox, as a container would be
+        walls = ("a container",)
+
+        def outcomes(self, code, inputs, limits, **task):
+            seen.append(code)
+            for given in inputs:
+                yield Outcome(0, None, False, 0.0, f"{int(given) + int(code)}".encode(), "")
+
+        def close(self):
+            seen.append("closed")
+
+    frame = pd.DataFrame({"code": ["1", "2", "1", None], "tests": [ONE] * 4}, index=list("dcba"))
+    graded = grade.code(frame, workers=1, open_runner=Runner)
+    assert graded["status"].tolist() == ["correct", "incorrect", "correct", "no_answer"]
+    assert graded["passed"].tolist() == [True, False, True, False]
+    assert graded["failed_test"].isna().tolist() == [True, False, True, True]
+    assert graded["failed_test"].iloc[1] == 0
+    assert graded["sandbox"].tolist()[0] == "a container"
+    assert graded.index.tolist() == list("dcba")
+    assert sorted(seen) == ["1", "2", "closed"]
+
+
+def test_names_of_methods_may_stand_in_a_column():
+    call = [{"input": "1\n[2]", "output": "3", "testtype": "functional"}]
+    frame = pd.DataFrame({"code": ["def f(a, b): return 3", "print(2)"], "tests": [call, ONE], "fn_name": ["f", None]})
+    assert grade.code(frame)["passed"].tolist() == [True, True]
+    assert grade.code(frame[:0])["status"].tolist() == []
+
+
+def test_one_program_that_kills_its_sandbox_costs_only_its_own_row():
+    codes = [f"print({n})" for n in range(6)]
+    codes[2] = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+    frame = pd.DataFrame({"code": codes, "tests": [[{"input": "", "output": str(n)}] for n in range(6)]})
+    for workers in (1, 2, 3):
+        assert grade.code(frame, workers)["passed"].tolist() == [True, True, False, True, True, True]
 
 
 ADD = '[{"input": "1", "output": "2", "testtype": "stdin"}, {"input": "5", "output": "6", "testtype": "stdin"}]'
@@ -343,14 +376,8 @@ def test_a_revised_code_problem_is_graded_by_its_own_tests():
         ],
     )
     assert rows["status"].tolist() == ["correct", "correct", "correct", "incorrect", "incorrect", "no_answer"]
-    assert rows["equals_revised"].astype(object).where(rows["equals_revised"].notna(), None).tolist() == [
-        None,
-        True,
-        False,
-        True,
-        False,
-        None,
-    ]
+    equal = [None if pd.isna(value) else value for value in rows["equals_revised"]]
+    assert equal == [None, True, False, True, False, None]
     assert rows["failed_test"].tolist()[3:5] == [0, 0]
 
 

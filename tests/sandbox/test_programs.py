@@ -1,4 +1,4 @@
-"""Programs as answers: extraction of code, comparison of outputs, verdicts, tables of verdicts."""
+"""Programs as answers: extraction of code, comparison of outputs, verdicts."""
 
 import json
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lib import grade, sandbox
-from lib.sandbox import Limits, Outcome, programs
+from lib.sandbox import Limits, programs
 
 ONE = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
 CALL = [{"input": "1\n[2]", "output": "3", "testtype": "functional"}]
@@ -185,56 +185,6 @@ def test_the_profile_of_livecodebench_passes_what_the_exact_one_fails(name):
 def test_an_unknown_profile_is_told():
     with pytest.raises(ValueError, match="expected one of exact, lcb, got 'strict'"):
         sandbox.run("1", ONE, profile="strict")
-
-
-# tables
-
-
-def test_a_table_is_graded_in_its_order_and_equal_programs_once():
-    seen = []
-
-    class Runner:  # in place of a sandbox, as a container would be
-        walls = ("a container",)
-
-        def outcomes(self, code, inputs, limits, **task):
-            seen.append(code)
-            for given in inputs:
-                yield Outcome(0, None, False, 0.0, f"{int(given) + int(code)}".encode(), "")
-
-        def close(self):
-            seen.append("closed")
-
-    frame = pd.DataFrame({"code": ["1", "2", "1", None], "tests": [ONE] * 4}, index=list("dcba"))
-    graded = grade.code(frame, workers=1, open_runner=Runner)
-    assert graded["status"].tolist() == ["correct", "incorrect", "correct", "no_answer"]
-    assert graded["passed"].tolist() == [True, False, True, False]
-    assert graded["failed_test"].isna().tolist() == [True, False, True, True]
-    assert graded["failed_test"].iloc[1] == 0
-    assert graded["sandbox"].tolist()[0] == "a container"
-    assert graded.index.tolist() == list("dcba")
-    assert sorted(seen) == ["1", "2", "closed"]
-
-
-def test_names_of_methods_may_stand_in_a_column():
-    frame = pd.DataFrame({"code": ["def f(a, b): return 3", "print(2)"], "tests": [CALL, ONE], "fn_name": ["f", None]})
-    assert grade.code(frame)["passed"].tolist() == [True, True]
-
-
-def test_a_missing_column_is_named():
-    with pytest.raises(ValueError, match="missing columns: tests"):
-        grade.code(pd.DataFrame({"code": []}))
-
-
-def test_an_empty_table_starts_nothing():
-    assert grade.code(pd.DataFrame({"code": [], "tests": []}))["status"].tolist() == []
-
-
-def test_one_program_that_kills_its_sandbox_costs_only_its_own_row():
-    codes = [f"print({n})" for n in range(6)]
-    codes[2] = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
-    frame = pd.DataFrame({"code": codes, "tests": [[{"input": "", "output": str(n)}] for n in range(6)]})
-    for workers in (1, 2, 3):
-        assert grade.code(frame, workers)["passed"].tolist() == [True, True, False, True, True, True]
 
 
 # material written elsewhere

@@ -155,11 +155,10 @@ def goes_on(item: Item, rng: random.Random) -> Edit | None:
 def swapped(item: Item, rng: random.Random) -> Edit | None:
     """The stated answer, a number, is another, which is not the reference either."""
     answer = _text(item, "answer")
-    found = extract.find(answer, "gsm8k")
-    start = answer.rfind(found[0]) if found else -1
-    if start < 0 or not NUMBER.fullmatch(found[0]):
+    was = extract.find(answer, "gsm8k").answer
+    start = answer.rfind(was) if was is not None else -1
+    if start < 0 or not NUMBER.fullmatch(was):
         return None
-    was = found[0]
     now = _other(was, rng, {was, str(item.get("reference"))})
     text = answer[:start] + now + answer[start + len(was) :]
     return Edit({"answer": text}, "answer", _around(text, start), None, was, now)
