@@ -1,12 +1,12 @@
-"""Benchmarks in: every source as one frame with the columns of the problems table.
+"""Benchmarks: the problems of every source as one frame with the columns of the problems table.
 
-A benchmark comes from the hub or from a folder of JSON Lines; `BENCHMARKS` says where it is, in which
-revision, and what its fields are called. Generated problems come from `lib.problems.tiny_math.story`.
+A benchmark comes from the hub or from a folder of JSON Lines; `BENCHMARKS` says where it is, in which revision, and
+what its fields are called. `tiny` and `tiny-code` are generated here.
 """
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from lib import schema
-from lib.problems import jsonl, livecodebench, own, tiny_code, update_benchmark
-from lib.problems.jsonl import ProblemError
+from lib.problems import jsonl, livecodebench, tiny_code, update_benchmark
+from lib.problems.jsonl import Problem, ProblemError, Row
 from lib.problems.tiny_math import story
 
 
@@ -41,7 +41,7 @@ def _boxed(solution: str) -> str:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Where a benchmark is and what its fields are called; `answers` are tried in turn, with their rules."""
+    """Where a benchmark is and what its fields are called; `answers` has the fields to try, each with its rule."""
 
     hub: str
     revision: str
@@ -93,8 +93,7 @@ BENCHMARKS = {
     ),
 }
 
-TINY_SIZE = 1000
-CODE, TINY_CODE_SIZE = "tiny-code", 500  # generated programming problems
+TINY_SIZE, TINY_CODE_SIZE = 1000, 500
 SUBSET_SEED = 42
 
 
@@ -102,51 +101,51 @@ def load(source: str, data_dir: str | Path | None = None, window: livecodebench.
     """All problems of a source, in the benchmark's own order, with the columns of the problems table.
 
     Args:
-        source: a benchmark, `tiny`, or the path of a file of one's own problems (`lib.problems.own`), which ends in
-        `.jsonl`.
+        source: a benchmark, `tiny`, `tiny-code`, or the path of a file of one's own problems (`lib.problems.jsonl`).
         data_dir: folder of JSON Lines (relative to the repository) to read a benchmark from; without it the hub is
             asked, at the pinned revision.
         window: first and last day of the contests of LiveCodeBench; None takes all.
 
     Raises:
         ProblemError: an unknown source; a hub that cannot be reached; a file that is missing, empty or cut; a
-            row without a field, told with its line.
+            row without a field, named by its line.
     """
-    if source == CODE:
-        return _frame(tiny_code.problems(TINY_CODE_SIZE), source, f"seed {tiny_code.SEED}")
-    if own.is_own(source):
-        name, rows, revision = own.load(source)
+    if jsonl.is_own(source):
+        name, rows, revision = jsonl.load_own(source)
         return _frame(rows, name, revision)
+    if source == "tiny":
+        return _frame(story.problems(TINY_SIZE), source, f"seed {story.SEED}")
+    if source == "tiny-code":
+        return _frame(tiny_code.problems(TINY_CODE_SIZE), source, f"seed {tiny_code.SEED}")
     if source == livecodebench.SOURCE:
         rows, revision = livecodebench.load(data_dir, window)
         return _frame(rows, source, revision)
     if source in update_benchmark.CONFIGS:
         rows, revision = update_benchmark.load(source, data_dir)
         return _frame(rows, None, revision)
-    if source == "tiny":
-        rows = story.problems(TINY_SIZE, seed=story.SEED)
-        return _frame(rows, source, f"seed {story.SEED}")
     benchmark = _benchmark(source)
     if data_dir is None:
-        return _from_hub(source, benchmark)
-    return _from_file(source, benchmark, Path(data_dir) / benchmark.file)
+        origin, revision = f"{benchmark.hub}@{benchmark.revision[:7]}", benchmark.revision
+        rows = list(jsonl.read_hub(source, benchmark.hub, benchmark.config, revision, benchmark.file))
+    else:
+        origin = Path(data_dir) / benchmark.file
+        rows, revision = jsonl.read(origin, f"expected the {benchmark.size} problems of {source} as JSON Lines")
+    if len(rows) != benchmark.size:
+        expected = f"expected the {benchmark.size} of {source}: the data is cut, or another split"
+        raise ProblemError(f"{origin}: {len(rows)} problems, {expected}")
+    return _frame([_problem(source, benchmark, i, row) for i, row in enumerate(rows)], source, revision)
 
 
 def size(source: str) -> int:
-    """How many problems a source has, of LiveCodeBench in the published window; no benchmark is loaded for that.
+    """How many problems a source has, without loading it; of LiveCodeBench those in the published window.
 
     Raises:
         ProblemError: an unknown source.
     """
-    if own.is_own(source):
-        return len(own.load(source)[1])
-    known = {
-        "tiny": TINY_SIZE,
-        CODE: TINY_CODE_SIZE,
-        livecodebench.SOURCE: livecodebench.SIZE,
-        **update_benchmark.SIZES,
-    }
-    return known.get(source) or _benchmark(source).size
+    if jsonl.is_own(source):
+        return len(jsonl.load_own(source)[1])
+    sizes = {"tiny": TINY_SIZE, "tiny-code": TINY_CODE_SIZE, livecodebench.SOURCE: livecodebench.SIZE}
+    return (sizes | update_benchmark.SIZES).get(source) or _benchmark(source).size
 
 
 def subset(frame: pd.DataFrame, n: int | None, seed: int = SUBSET_SEED) -> pd.DataFrame:
@@ -162,52 +161,21 @@ def subset(frame: pd.DataFrame, n: int | None, seed: int = SUBSET_SEED) -> pd.Da
 
 def _benchmark(source: str) -> Benchmark:
     if source not in BENCHMARKS:
-        known = [*BENCHMARKS, livecodebench.SOURCE, *update_benchmark.CONFIGS, "tiny", CODE]
+        known = [*BENCHMARKS, livecodebench.SOURCE, *update_benchmark.CONFIGS, "tiny", "tiny-code"]
         close = difflib.get_close_matches(str(source), known, n=1)
         guess = f" (did you mean {close[0]}?)" if close else ""
         raise ProblemError(f"{source}: no such source{guess}, expected one of {', '.join(known)}")
     return BENCHMARKS[source]
 
 
-def _from_hub(source: str, benchmark: Benchmark) -> pd.DataFrame:
-    import datasets  # slow to import, and needed only here
-
-    hub = f"{benchmark.hub}@{benchmark.revision[:7]}"
-    try:
-        dataset = datasets.load_dataset(benchmark.hub, benchmark.config, split="test", revision=benchmark.revision)
-    except Exception as error:
-        raise ProblemError(
-            f"{source}: {hub} could not be loaded from the hub ({jsonl.cause(error)}); "
-            f"to work without the hub, put {benchmark.file} in a folder and set data_dir to that folder"
-        ) from error
-    rows = ((f"{hub}, row {i}", row) for i, row in enumerate(dataset))
-    return _frame(_normal(source, benchmark, hub, rows), source, benchmark.revision)
-
-
-def _from_file(source: str, benchmark: Benchmark, path: Path) -> pd.DataFrame:
-    rows, revision = jsonl.read(path, f"expected the {benchmark.size} problems of {source} as JSON Lines")
-    return _frame(_normal(source, benchmark, str(path), rows), source, revision)
-
-
-def _normal(
-    source: str, benchmark: Benchmark, origin: str, rows: Iterable[tuple[str, dict[str, Any]]]
-) -> list[dict[str, str | None]]:
-    """Rows of any origin, each with the place to name in an error, in the project's own fields."""
-    normal = []
-    for i, (where, row) in enumerate(rows):
-        difficulty = benchmark.difficulty and jsonl.text(row, benchmark.difficulty, where)
-        normal.append(
-            {
-                "problem_id": f"{source}/{i:04d}",
-                "problem": jsonl.text(row, benchmark.problem, where),
-                "answer": _answer(row, benchmark.answers, where),
-                "difficulty": difficulty,
-            }
-        )
-    if len(normal) != benchmark.size:
-        expected = f"expected the {benchmark.size} of {source}: the data is cut, or another split"
-        raise ProblemError(f"{origin}: {len(normal)} problems, {expected}")
-    return normal
+def _problem(source: str, benchmark: Benchmark, number: int, placed: Row) -> Problem:
+    where, row = placed
+    return {
+        "problem_id": f"{source}/{number:04d}",
+        "problem": jsonl.text(row, benchmark.problem, where),
+        "answer": _answer(row, benchmark.answers, where),
+        "difficulty": benchmark.difficulty and jsonl.text(row, benchmark.difficulty, where),
+    }
 
 
 def _answer(row: dict[str, Any], answers: dict[str, Callable[[str], str]], where: str) -> str:
@@ -219,8 +187,8 @@ def _answer(row: dict[str, Any], answers: dict[str, Callable[[str], str]], where
         raise ProblemError(f"{where}: {field}: {error}, got {text[-40:]!r}") from error
 
 
-def _frame(rows: list[dict[str, str | None]], source: str | None, revision: str) -> pd.DataFrame:
-    """The table; a problem that has tests is one of code. `source` None: each row has its own."""
+def _frame(rows: list[Problem], source: str | None, revision: str) -> pd.DataFrame:
+    """The table; a problem that has tests is one of code. If `source` is None, each row has its own."""
     frame = pd.DataFrame(rows).reindex(columns=schema.PROBLEMS.names())
     task = np.where(frame["tests"].notna(), "code", "math")
     return frame.assign(source=source or frame["source"], task=task, revision=revision).astype("str")

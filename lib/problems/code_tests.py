@@ -38,9 +38,9 @@ class Tests:
 
 
 def method(code: str | None) -> str | None:
-    """The only public method that a class in a program has, None if there is none or more than one."""
-    found = set(METHOD.findall(code or ""))
-    return found.pop() if len(found) == 1 else None
+    """The only public method of a class in a program; None if there is none or more than one."""
+    names = set(METHOD.findall(code or ""))
+    return names.pop() if len(names) == 1 else None
 
 
 def read_tests(tests: Any, code: str = "", function: str | None = None) -> Tests:
@@ -57,12 +57,7 @@ def read_tests(tests: Any, code: str = "", function: str | None = None) -> Tests
     if isinstance(tests, str):
         tests = _json(tests)
     function = function or _function(tests)
-    if isinstance(tests, dict):
-        tests = tests | {key: _json(tests[key]) for key in ("tests", "private") if isinstance(tests.get(key), str)}
-    if isinstance(tests, dict) and "inputs" in tests:
-        rows = [{"input": given, "output": wanted} for given, wanted in zip(*_both(tests), strict=True)]
-    else:
-        rows = _listed(tests) if isinstance(tests, dict) else tests
+    rows = _rows(tests) if isinstance(tests, dict) else tests
     if not isinstance(rows, list) or not rows:
         raise TestsError("no tests")
     for number, row in enumerate(rows):
@@ -70,7 +65,9 @@ def read_tests(tests: Any, code: str = "", function: str | None = None) -> Tests
             raise TestsError(f"test {number}: expected an object with the texts `input` and `output`")
     function = function or next(filter(None, map(_function, rows)), None)
     if function is None and any(row.get("testtype") == "functional" for row in rows):
-        function = _only_method(code)
+        function = method(code)
+        if function is None:
+            raise TestsError("functional tests that do not name the method to call")
     return Tests(tuple((row["input"], row["output"]) for row in rows), function)
 
 
@@ -102,7 +99,7 @@ def _json(text: str) -> Any:
 
 
 def _function(holder: Any) -> str | None:
-    """Name of the method, where a test or what holds the tests says it."""
+    """The method's name, if a test, or the object that holds the tests, says it."""
     if not isinstance(holder, dict):
         return None
     metadata = holder.get("metadata")
@@ -113,24 +110,18 @@ def _function(holder: Any) -> str | None:
     return next((name for name in names if isinstance(name, str) and name), None)
 
 
-def _listed(tests: dict[str, Any]) -> Any:
-    """Public and private tests of an object."""
-    public, private = tests.get("tests"), tests.get("private") or []
+def _rows(holder: dict[str, Any]) -> Any:
+    """The public and private tests of an object, or its inputs and outputs, as a list of tests."""
+    if "inputs" in holder:
+        inputs, outputs = holder["inputs"], holder.get("outputs")
+        if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
+            raise TestsError("expected as many `outputs` as `inputs`")
+        return [{"input": given, "output": expected} for given, expected in zip(inputs, outputs, strict=True)]
+    public, private = (
+        _json(tests) if isinstance(tests, str) else tests for tests in (holder.get("tests"), holder.get("private"))
+    )
+    private = private or []
     return [*public, *private] if isinstance(public, list) and isinstance(private, list) else None
-
-
-def _both(tests: dict[str, Any]) -> tuple[list, list]:
-    inputs, outputs = tests["inputs"], tests.get("outputs")
-    if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
-        raise TestsError("expected as many `outputs` as `inputs`")
-    return inputs, outputs
-
-
-def _only_method(code: str) -> str:
-    name = method(code)
-    if name is None:
-        raise TestsError("functional tests that do not name the method to call")
-    return name
 
 
 def _pickled_string(data: bytes) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lib import paths
 from lib.problems import code_tests, jsonl
-from lib.problems.jsonl import ProblemError, Row
+from lib.problems.jsonl import Problem, ProblemError, Row
 
 SOURCE = "livecodebench"
 HUB = "livecodebench/code_generation_lite"
@@ -24,7 +25,7 @@ SIZE = 341  # problems of the release in that window
 Window = tuple[str, str]  # first and last day, YYYY-MM-DD
 
 
-def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[dict[str, str | None]], str]:
+def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[Problem], str]:
     """Problems first published in the window (None: all), in the benchmark's order, and their revision.
 
     Beside the columns of the problems table each has `contest` and `title`, by which other data sets name it.
@@ -34,13 +35,13 @@ def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[dict[
             occurs twice; no problem lies in the window.
     """
     rows, revision = _from_hub() if data_dir is None else _from_folder(Path(data_dir))
-    found = [(where, _normal(row, where)) for where, row in rows if _is_within(row, where, window)]
-    jsonl.need_distinct((where, row["problem_id"]) for where, row in found)
-    if not found:
+    placed = [(where, _problem(row, where)) for where, row in rows if _is_within(row, where, window)]
+    jsonl.need_distinct((where, problem["problem_id"]) for where, problem in placed)
+    if not placed:
         raise ProblemError(f"{SOURCE}: no problem between {' and '.join(window or ())}, expected another window")
-    if data_dir is None and window == WINDOW and len(found) != SIZE:
-        raise ProblemError(f"{SOURCE}: {len(found)} problems in the published window, expected {SIZE}")
-    return [row for _, row in found], revision
+    if data_dir is None and window == WINDOW and len(placed) != SIZE:
+        raise ProblemError(f"{SOURCE}: {len(placed)} problems in the published window, expected {SIZE}")
+    return [problem for _, problem in placed], revision
 
 
 def _from_hub() -> tuple[Iterator[Row], str]:
@@ -54,16 +55,12 @@ def _downloaded(name: str) -> Path:
     try:
         return Path(huggingface_hub.hf_hub_download(HUB, name, repo_type="dataset", revision=REVISION))
     except Exception as error:
-        raise ProblemError(
-            f"{SOURCE}: {HUB}@{REVISION[:7]}/{name} could not be loaded from the hub "
-            f"({jsonl.cause(error)}); "
-            f"to work without the hub, put {LOCAL[0]} in a folder and set data_dir to that folder"
-        ) from error
+        raise jsonl.hub_error(SOURCE, f"{HUB}@{REVISION[:7]}/{name}", LOCAL[0], error) from error
 
 
 def _from_folder(folder: Path) -> tuple[list[Row], str]:
     for name in LOCAL:
-        if (jsonl.paths.ROOT / (folder / name).expanduser()).exists():
+        if (paths.ROOT / (folder / name).expanduser()).exists():
             return jsonl.read(folder / name, f"expected the problems of {SOURCE} as JSON Lines")
     raise ProblemError(f"{folder}: no {LOCAL[0]} there, expected the problems of {SOURCE} as JSON Lines")
 
@@ -73,29 +70,28 @@ def _is_within(row: dict[str, Any], where: str, window: Window | None) -> bool:
 
 
 def _day(row: dict[str, Any], where: str) -> str:
-    """The day of a contest, whatever its hour."""
-    told = jsonl.text(row, "contest_date", where)
+    date = jsonl.text(row, "contest_date", where)
     try:
-        return datetime.datetime.fromisoformat(told).date().isoformat()
+        return datetime.datetime.fromisoformat(date).date().isoformat()
     except ValueError as error:
-        raise ProblemError(f"{where}: contest_date: expected a day such as 2024-10-01, got {told[:40]!r}") from error
+        raise ProblemError(f"{where}: contest_date: expected a day such as 2024-10-01, got {date[:40]!r}") from error
 
 
-def _normal(row: dict[str, Any], where: str) -> dict[str, str | None]:
+def _problem(row: dict[str, Any], where: str) -> Problem:
     return {
         "problem_id": f"{SOURCE}/{jsonl.text(row, 'question_id', where)}",
         "problem": jsonl.text(row, "question_content", where),
-        "starter_code": jsonl.maybe(row, "starter_code", where),
+        "starter_code": jsonl.optional_text(row, "starter_code", where),
         "tests": _tests(row, where),
-        "difficulty": jsonl.maybe(row, "difficulty", where),
+        "difficulty": jsonl.optional_text(row, "difficulty", where),
         "contest_date": _day(row, where),
-        "contest": jsonl.maybe(row, "contest_id", where),
-        "title": jsonl.maybe(row, "question_title", where),
+        "contest": jsonl.optional_text(row, "contest_id", where),
+        "title": jsonl.optional_text(row, "question_title", where),
     }
 
 
 def _tests(row: dict[str, Any], where: str) -> str:
-    """Public and private tests as one JSON, the private ones as they came; refused where they cannot be read."""
+    """Public and private tests as one JSON, the private ones still packed; refused if they cannot be read."""
     public, private = (jsonl.text(row, f"{kind}_test_cases", where) for kind in ("public", "private"))
     try:
         name = (json.loads(row.get("metadata") or "{}") or {}).get("func_name")

@@ -50,7 +50,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_tests_are_told(name):
+def test_bad_tests_are_refused(name):
     given, message = BAD[name]
     with pytest.raises(TestsError, match=message):
         code_tests.read_tests(given)

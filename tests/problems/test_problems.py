@@ -1,3 +1,5 @@
+"""Problems of every source: benchmarks from folders and the hub, contests, one's own, released and generated ones."""
+
 import base64
 import json
 import os
@@ -13,25 +15,36 @@ import pytest
 from lib import paths, problems, schema, tables, updates
 from lib.problems import code_tests, livecodebench
 
-SIZES = {"gsm8k": 1319, "math500": 500, "aime2024": 30, "aime2025": 30}
 STATEMENT = {"gsm8k": "question", "math500": "problem", "aime2024": "problem", "aime2025": "problem"}
 
 
-def told(*args, **kwargs) -> str:
+def message(*args, **kwargs) -> str:
     with pytest.raises(problems.ProblemError) as caught:
         problems.load(*args, **kwargs)
     assert "\n" not in str(caught.value), "one line"
     return str(caught.value)
 
 
-def rows_of(folder, source: str) -> list[dict]:
+def read_rows(folder, source: str) -> list[dict]:
     lines = (folder / problems.BENCHMARKS[source].file).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
+def write_rows(file, plain: dict, *changes: dict):
+    """Writes rows of JSON Lines, each `plain` but for its change, and gives the file."""
+    file.write_text("".join(json.dumps(plain | change) + "\n" for change in changes))
+    return file
+
+
+def assert_stored(frame, name: str = "problems"):
+    """The frame is the table already: sorted, and of the types of the schema."""
+    tables.write(frame, name, "test")
+    assert tables.read(name, "test").equals(frame)
+
+
 @pytest.fixture
 def aime(tmp_path):
-    """Writes thirty problems as a local aime2024, one of them changed, and gives the folder."""
+    """Writes thirty problems as a local aime2024, one line of them changed, and gives the folder."""
 
     def write(line: int | None = None, change: dict | str | bytes | None = None):
         rows = [{"problem": f"What is {i} + 1?", "answer": str(i + 1)} for i in range(30)]
@@ -50,43 +63,31 @@ def aime(tmp_path):
 # from a folder of JSON Lines: the real benchmarks
 
 
-@pytest.mark.parametrize("source", SIZES)
-def test_benchmarks_load_from_a_folder(shared_data, outputs, source):
-    frame = problems.load(source, shared_data)
-    assert len(frame) == SIZES[source]
+@pytest.mark.parametrize(("source", "size"), [("gsm8k", 1319), ("math500", 500), ("aime2024", 30), ("aime2025", 30)])
+def test_benchmarks_load_from_a_folder(shared_data, outputs, source, size):
+    frame, rows = problems.load(source, shared_data), read_rows(shared_data, source)
+    assert len(frame) == size == problems.size(source)
     assert list(frame.columns) == schema.PROBLEMS.names()
-    assert frame["problem_id"].is_unique
-    assert frame["problem_id"].iloc[7] == f"{source}/0007"
+    assert frame["problem_id"].is_unique and frame["problem_id"].iloc[7] == f"{source}/0007"
     assert (frame[["source", "task"]] == [source, "math"]).all(axis=None)
-    assert frame[["problem", "answer", "revision"]].notna().all(axis=None)
-    assert list(frame["problem"]) == [row[STATEMENT[source]] for row in rows_of(shared_data, source)]
-    tables.write(frame, "problems", "test")
-    assert tables.read("problems", "test").equals(frame), "already sorted, and of the types of the schema"
+    assert list(frame["problem"]) == [row[STATEMENT[source]] for row in rows]
+    assert frame["revision"].str.fullmatch(r"sha256:[0-9a-f]{12}").all()
+    assert_stored(frame)
+    if source == "gsm8k":
+        assert list(frame["answer"]) == [row["final_answer"] for row in rows]
+        assert not frame["answer"].str.contains(",").any()
+    elif source == "math500":
+        assert frame["answer"].iloc[0] == r"\left( 3, \frac{\pi}{2} \right)"
+        assert set(frame["difficulty"]) == {"1", "2", "3", "4", "5"}
+    else:
+        assert frame["answer"].map(lambda answer: 0 <= int(answer) < 1000).all()
 
 
-def test_gsm8k_answers_are_the_numbers_after_the_hashes(shared_data):
-    frame = problems.load("gsm8k", shared_data)
-    assert list(frame["answer"]) == [row["final_answer"] for row in rows_of(shared_data, "gsm8k")]
-    assert not frame["answer"].str.contains(",").any()
-
-
-def test_math500_answers_keep_their_commas_and_levels(shared_data):
-    frame = problems.load("math500", shared_data)
-    assert frame["answer"].iloc[0] == r"\left( 3, \frac{\pi}{2} \right)"
-    assert set(frame["difficulty"]) == {"1", "2", "3", "4", "5"}
-
-
-@pytest.mark.parametrize("source", ["aime2024", "aime2025"])
-def test_aime_answers_are_whole_numbers_below_1000(shared_data, source):
-    assert problems.load(source, shared_data)["answer"].map(lambda answer: 0 <= int(answer) < 1000).all()
-
-
-def test_the_revision_of_a_file_tells_its_bytes(aime):
-    first = problems.load("aime2024", aime())["revision"].unique()
-    second = problems.load("aime2024", aime(3, {"answer": "9"}))["revision"].unique()
-    assert len(first) == len(second) == 1
-    assert re.fullmatch(r"sha256:[0-9a-f]{12}", first[0])
-    assert first[0] != second[0]
+def test_the_revision_of_a_file_is_its_digest(aime):
+    first, second = (
+        problems.load("aime2024", aime(*change))["revision"].unique() for change in ((), (3, {"answer": "9"}))
+    )
+    assert len(first) == len(second) == 1 and first[0] != second[0]
 
 
 def test_a_relative_folder_starts_at_the_repository(shared_data, tmp_path, monkeypatch):
@@ -94,91 +95,85 @@ def test_a_relative_folder_starts_at_the_repository(shared_data, tmp_path, monke
     assert len(problems.load("aime2025", "../shared/data")) == 30
 
 
-def test_whole_numbers_and_blank_lines_are_fine(aime):
-    folder = aime(2, {"answer": 73})
-    file = folder / "aime2024.jsonl"
+def test_integers_and_blank_lines_are_fine(aime):
+    file = aime(2, {"answer": 73}) / "aime2024.jsonl"
     file.write_text(file.read_text() + "\n\n")
-    assert problems.load("aime2024", folder)["answer"].iloc[1] == "73"
+    assert problems.load("aime2024", file.parent)["answer"].iloc[1] == "73"
 
 
 # from the hub, whose rows have other fields than the files; load_dataset is replaced by rows in memory, so
 # these tests show how rows are read, not that the hub answers
 
-HUB = {
-    "gsm8k": {"question": "How many?", "answer": "3 * <<3*400=1200>>400\n#### 1,200"},
-    "math500": {
-        "problem": "Convert.",
-        "solution": r"It is $\boxed{(3, 1)}$.",
-        "answer": "(3, 1)",
-        "subject": "Precalculus",
-        "level": 2,
-        "unique_id": "test/precalculus/807.json",
-    },
-    "aime2024": {"id": 60, "problem": "How far?", "solution": r"\boxed{204}", "url": "https://example.org"},
-    "aime2025": {"problem": "Which base?", "answer": "70", "id": "0"},
+HUB = {  # a row of each, and its answer
+    "gsm8k": ({"question": "How many?", "answer": "3 * <<3*400=1200>>400\n#### 1,200"}, "1200"),
+    "math500": ({"problem": "Convert.", "solution": r"$\boxed{(3, 1)}$.", "answer": "(3, 1)", "level": 2}, "(3, 1)"),
+    "aime2024": ({"id": 60, "problem": "How far?", "solution": r"\boxed{204}"}, "204"),
+    "aime2025": ({"problem": "Which base?", "answer": "70", "id": "0"}, "70"),
 }
-ANSWERS = {"gsm8k": "1200", "math500": "(3, 1)", "aime2024": "204", "aime2025": "70"}
 
 
 def put_on_hub(monkeypatch, rows: list[dict]) -> list:
-    asked = []
+    calls = []
 
     def load_dataset(*args, **kwargs):
-        asked.append((args, kwargs))
+        calls.append((args, kwargs))
         return datasets.Dataset.from_list(rows)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    return asked
+    return calls
+
+
+def refuse(*args, **kwargs):
+    raise ConnectionError("no route to host\nmore about it")
 
 
 @pytest.mark.parametrize("source", HUB)
 def test_rows_of_the_hub(monkeypatch, source):
-    benchmark = problems.BENCHMARKS[source]
-    asked = put_on_hub(monkeypatch, [HUB[source]] * SIZES[source])
+    benchmark, (row, answer) = problems.BENCHMARKS[source], HUB[source]
+    assert re.fullmatch("[0-9a-f]{40}", benchmark.revision), "a whole commit"
+    calls = put_on_hub(monkeypatch, [row] * benchmark.size)
     frame = problems.load(source)
-    assert asked == [((benchmark.hub, benchmark.config), {"split": "test", "revision": benchmark.revision})]
-    assert len(frame) == SIZES[source]
-    assert frame["answer"].unique().tolist() == [ANSWERS[source]]
+    assert calls == [((benchmark.hub, benchmark.config), {"split": "test", "revision": benchmark.revision})]
+    assert len(frame) == benchmark.size
+    assert frame["answer"].unique().tolist() == [answer]
     assert frame["revision"].unique().tolist() == [benchmark.revision]
     assert frame["difficulty"].iloc[0] == "2" if source == "math500" else frame["difficulty"].isna().all()
 
 
-@pytest.mark.parametrize("benchmark", problems.BENCHMARKS.values(), ids=problems.BENCHMARKS)
-def test_hub_revisions_are_whole_commits(benchmark):
-    assert re.fullmatch("[0-9a-f]{40}", benchmark.revision)
+def test_bad_rows_and_another_split_of_the_hub_are_refused(monkeypatch):
+    row = HUB["aime2024"][0]
+    put_on_hub(monkeypatch, [row] * 29 + [row | {"solution": "204"}])
+    expected = "math-ai/aime24@83a7f38, row 29: solution: expected an integer in \\boxed{}, got '204'"
+    assert message("aime2024") == expected
+    put_on_hub(monkeypatch, [HUB["gsm8k"][0]] * 7473)
+    assert "7473 problems, expected the 1319 of gsm8k" in message("gsm8k")
+    put_on_hub(monkeypatch, [{"id": 0, "source": "gsm8k", "original_problem": "a", "original_answer": "1"} | NEWS])
+    assert message("update_math") == "update_math: 1 rows of dynamic-lm/update-interrupt-benchmark, expected 1060"
 
 
-def test_a_bad_row_of_the_hub_is_told(monkeypatch):
-    rows = [HUB["aime2024"]] * 29 + [HUB["aime2024"] | {"solution": "204"}]
-    put_on_hub(monkeypatch, rows)
-    assert told("aime2024") == ("math-ai/aime24@83a7f38, row 29: solution: expected an integer in \\boxed{}, got '204'")
-
-
-def test_another_split_of_the_hub_is_told(monkeypatch):
-    put_on_hub(monkeypatch, [HUB["gsm8k"]] * 7473)
-    assert "7473 problems, expected the 1319 of gsm8k" in told("gsm8k")
-
-
-@pytest.mark.parametrize("source", SIZES)
-def test_an_error_of_the_hub_is_told_with_the_way_out(monkeypatch, source):
-    def load_dataset(*args, **kwargs):
-        raise ConnectionError("no route to host\nmore about it")
-
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    benchmark = problems.BENCHMARKS[source]
-    assert told(source) == (
-        f"{source}: {benchmark.hub}@{benchmark.revision[:7]} could not be loaded from the hub "
-        "(ConnectionError: no route to host); "
-        f"to work without the hub, put {benchmark.file} in a folder and set data_dir to that folder"
+@pytest.mark.parametrize(
+    ("source", "what", "file"),
+    [
+        *((name, f"{one.hub}@{one.revision[:7]}", one.file) for name, one in problems.BENCHMARKS.items()),
+        ("update_math", "dynamic-lm/update-interrupt-benchmark@main", "update_math.jsonl"),
+        ("livecodebench", "livecodebench/code_generation_lite@0fe84c3/test.jsonl", "livecodebench.jsonl"),
+    ],
+)
+def test_an_error_of_the_hub_names_the_way_out(monkeypatch, source, what, file):
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
+    assert message(source) == (
+        f"{source}: {what} could not be loaded from the hub (ConnectionError: no route to host); "
+        f"to work without the hub, put {file} in a folder and set data_dir to that folder"
     )
 
 
 def test_the_real_library_without_a_hub_ends_in_that_error(tmp_path):
     code = "from lib import problems; problems.load('gsm8k')"
     offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(paths.ROOT)}
-    asked = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
-    assert asked.returncode == 1
-    last = asked.stderr.strip().splitlines()[-1]
+    done = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("lib.problems.jsonl.ProblemError: gsm8k: openai/gsm8k@740312a could not be loaded")
     assert "put gsm8k_test.jsonl in a folder and set data_dir" in last
 
@@ -186,84 +181,58 @@ def test_the_real_library_without_a_hub_ends_in_that_error(tmp_path):
 # bad files
 
 
-def test_a_missing_folder_or_file_is_told(tmp_path):
+def test_a_missing_or_empty_file_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
-        message = told("gsm8k", folder)
-        assert message.startswith(f"{folder}/gsm8k_test.jsonl: cannot be read (No such file")
-        assert "expected the 1319 problems of gsm8k as JSON Lines" in message
+        text = message("gsm8k", folder)
+        assert text.startswith(f"{folder}/gsm8k_test.jsonl: cannot be read (No such file")
+        assert "expected the 1319 problems of gsm8k as JSON Lines" in text
+    for text in ("", "\n\n"):
+        (tmp_path / "aime2024.jsonl").write_text(text)
+        expected = f"{tmp_path}/aime2024.jsonl: empty, expected the 30 problems of aime2024 as JSON Lines"
+        assert message("aime2024", tmp_path) == expected
 
 
-@pytest.mark.parametrize("text", ["", "\n\n"])
-def test_an_empty_file_is_told(tmp_path, text):
-    (tmp_path / "aime2024.jsonl").write_text(text)
-    assert told("aime2024", tmp_path) == (
-        f"{tmp_path}/aime2024.jsonl: empty, expected the 30 problems of aime2024 as JSON Lines"
-    )
-
-
-# line, what stands there instead, what the error must say
-BAD_LINES = [
+BAD_LINES = [  # line, what stands there instead, what the error says
     (4, {"problem": "take out"}, ":4: problem: expected a text, got no such field"),
     (30, {"answer": "take out"}, ":30: answer: expected a text, got no such field"),
     (1, {"answer": None}, ":1: answer: expected a text, got null"),
     (1, {"answer": "  "}, ':1: answer: expected a text, got "  "'),
     (2, {"problem": ["a"]}, ':2: problem: expected a text, got ["a"]'),
     (2, {"answer": True}, ":2: answer: expected a text, got true"),
-    (
-        2,
-        {"answer": "take out", "solution": "204"},
-        ":2: solution: expected an integer in \\boxed{}, got '204'",
-    ),
+    (2, {"answer": "take out", "solution": "204"}, ":2: solution: expected an integer in \\boxed{}, got '204'"),
     (7, "[1, 2]", ":7: expected a JSON object, got list"),
     (7, '{"problem": "What', ":7: not sound JSON (column 13: Unterminated string"),
     (7, b'{"problem": "\xff"}', ":7: not UTF-8, expected one JSON object a line"),
 ]
 
 
-@pytest.mark.parametrize(("line", "change", "message"), BAD_LINES, ids=lambda value: str(value)[:40])
-def test_a_bad_line_is_told_with_its_number(aime, line, change, message):
+@pytest.mark.parametrize(("line", "change", "expected"), BAD_LINES, ids=lambda value: str(value)[:40])
+def test_a_bad_line_is_named_by_its_number(aime, line, change, expected):
     folder = aime(line, change)
-    assert told("aime2024", folder).startswith(f"{folder}/aime2024.jsonl{message}")
+    assert message("aime2024", folder).startswith(f"{folder}/aime2024.jsonl{expected}")
 
 
-def test_a_gsm8k_solution_without_a_number_is_told(shared_data, tmp_path):
+def test_a_gsm8k_solution_without_a_number_is_refused(shared_data, tmp_path):
     lines = (shared_data / "gsm8k_test.jsonl").read_text().splitlines()
     lines[11] = json.dumps({"question": "How many?", "answer": "Many."})
     (tmp_path / "gsm8k_test.jsonl").write_text("\n".join(lines))
-    assert told("gsm8k", tmp_path) == (
-        f"{tmp_path}/gsm8k_test.jsonl:12: answer: expected a solution that ends in '#### <number>', got 'Many.'"
-    )
+    expected = "gsm8k_test.jsonl:12: answer: expected a solution that ends in '#### <number>', got 'Many.'"
+    assert message("gsm8k", tmp_path) == f"{tmp_path}/{expected}"
 
 
-def test_a_cut_file_is_told_wherever_the_cut_is(aime):
+def test_a_cut_file_is_refused_wherever_the_cut_is(aime):
     folder = aime()
     file = folder / "aime2024.jsonl"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2 + 3])
-    assert re.search(r"aime2024\.jsonl:1\d: not sound JSON", told("aime2024", folder))
+    assert re.search(r"aime2024\.jsonl:1\d: not sound JSON", message("aime2024", folder))
     file.write_bytes(b"\n".join(whole.split(b"\n")[:20]) + b"\n")
-    assert "20 problems, expected the 30 of aime2024: the data is cut" in told("aime2024", folder)
+    assert "20 problems, expected the 30 of aime2024: the data is cut" in message("aime2024", folder)
 
 
-def test_an_unknown_source_is_told():
-    assert told("gsm8") == (
-        "gsm8: no such source (did you mean gsm8k?), "
-        "expected one of gsm8k, math500, aime2024, aime2025, livecodebench, "
-        "update_math, update_coding, tiny, tiny-code"
-    )
-
-
-# generated problems
-
-
-def test_tiny_problems_are_the_same_each_time(outputs):
-    frame = problems.load("tiny")
-    assert len(frame) == problems.TINY_SIZE
-    assert frame.equals(problems.load("tiny", "a folder that is of no use here"))
-    assert frame["problem"].is_unique
-    assert frame["revision"].str.fullmatch(r"seed \d+").all()
-    tables.write(frame, "problems", "test")
-    assert tables.read("problems", "test").equals(frame)
+def test_an_unknown_source_is_refused():
+    known = "gsm8k, math500, aime2024, aime2025, livecodebench, update_math, update_coding, tiny, tiny-code"
+    assert message("gsm8") == f"gsm8: no such source (did you mean gsm8k?), expected one of {known}"
 
 
 # subsets
@@ -278,58 +247,56 @@ def test_a_subset_is_what_datasets_would_draw(n):
 
 def test_the_published_subset_of_gsm8k(shared_data):
     frame = problems.load("gsm8k", shared_data)
-    drawn = datasets.Dataset.from_list(rows_of(shared_data, "gsm8k")).shuffle(seed=42).select(range(500))
+    drawn = datasets.Dataset.from_list(read_rows(shared_data, "gsm8k")).shuffle(seed=42).select(range(500))
     assert list(problems.subset(frame, 500)["problem"]) == list(drawn["question"])
-
-
-@pytest.mark.parametrize("n", [None, 30, 500])
-def test_a_subset_as_large_as_the_benchmark_is_the_benchmark(aime, n):
-    frame = problems.load("aime2024", aime())
-    assert problems.subset(frame, n).equals(frame)
+    assert all(problems.subset(frame, n).equals(frame) for n in (None, len(frame), 5000))
 
 
 # contests
 
 
-def contest(tmp_path, *changes: dict, name: str = "livecodebench.jsonl"):
-    """Writes contest problems, each as the first but for its change, and gives the folder."""
-    plain = {
-        "question_id": "abc_1",
-        "question_content": "Add one.",
-        "contest_date": "2024-11-01T10:00:00",
-        "starter_code": "",
-        "difficulty": "easy",
-        "public_test_cases": json.dumps([{"input": "1", "output": "2", "testtype": "stdin"}]),
-        "private_test_cases": packed(json.dumps([{"input": "5", "output": "6", "testtype": "stdin"}])),
-        "metadata": "{}",
-    }
-    rows = [plain | {"question_id": f"abc_{i}"} | change for i, change in enumerate(changes, 1)]
-    (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return tmp_path
-
-
-def packed(text):
+def packed(text) -> str:
     return base64.b64encode(zlib.compress(pickle.dumps(text))).decode()
 
 
+CONTEST = {
+    "question_content": "Add one.",
+    "contest_date": "2024-11-01T10:00:00",
+    "starter_code": "",
+    "difficulty": "easy",
+    "public_test_cases": json.dumps([{"input": "1", "output": "2", "testtype": "stdin"}]),
+    "private_test_cases": packed(json.dumps([{"input": "5", "output": "6", "testtype": "stdin"}])),
+    "metadata": "{}",
+}
+
+
+def write_contests(tmp_path, *changes: dict, name: str = "livecodebench.jsonl"):
+    rows = ({"question_id": f"abc_{i}"} | change for i, change in enumerate(changes, 1))
+    return write_rows(tmp_path / name, CONTEST, *rows).parent
+
+
 def test_contests_load_with_all_their_tests(tmp_path, outputs):
-    frame = problems.load("livecodebench", contest(tmp_path, {}, {"metadata": '{"func_name": "add"}'}))
+    frame = problems.load("livecodebench", write_contests(tmp_path, {}, {"metadata": '{"func_name": "add"}'}))
     assert frame["problem_id"].tolist() == ["livecodebench/abc_1", "livecodebench/abc_2"]
     assert (frame[["source", "task", "contest_date"]] == ["livecodebench", "code", "2024-11-01"]).all(axis=None)
     first, second = map(code_tests.read_tests, frame["tests"])
     assert first == code_tests.Tests((("1", "2"), ("5", "6")))
     assert second.function == "add"
     assert frame["answer"].isna().all() and frame["starter_code"].isna().all()
-    tables.write(frame, "problems", "test")
-    assert tables.read("problems", "test").equals(frame)
+    assert_stored(frame)
 
 
 def test_the_window_holds_both_its_days_whatever_the_hour(tmp_path):
     hours = ("2024-09-30T23:59:59", "2024-10-01T00:00:00", "2025-05-01T10:00:00", "2025-05-02T00:00:00")
-    folder = contest(tmp_path, *({"contest_date": hour} for hour in hours))
+    folder = write_contests(tmp_path, *({"contest_date": hour} for hour in hours))
     inside = problems.load("livecodebench", folder, ("2024-10-01", "2025-05-01"))
     assert inside["contest_date"].tolist() == ["2024-10-01", "2025-05-01"]
     assert len(problems.load("livecodebench", folder)) == 4
+    assert "no problem between 2020-01-01 and 2020-02-01" in message(
+        "livecodebench", folder, ("2020-01-01", "2020-02-01")
+    )
+    (folder / "livecodebench.jsonl").unlink()
+    assert "no livecodebench.jsonl there" in message("livecodebench", folder)
 
 
 BAD_CONTESTS = {
@@ -345,114 +312,79 @@ BAD_CONTESTS = {
 
 
 @pytest.mark.parametrize("name", BAD_CONTESTS)
-def test_a_bad_contest_row_is_told_with_its_line(name, tmp_path):
-    first, second, message = BAD_CONTESTS[name]
-    assert message in told("livecodebench", contest(tmp_path, first, second))
-
-
-def test_an_empty_window_and_a_missing_file_are_told(tmp_path):
-    folder = contest(tmp_path, {})
-    assert "no problem between 2020-01-01 and 2020-02-01" in told("livecodebench", folder, ("2020-01-01", "2020-02-01"))
-    (folder / "livecodebench.jsonl").unlink()
-    assert "no livecodebench.jsonl there" in told("livecodebench", folder)
+def test_a_bad_contest_is_named_by_its_line(name, tmp_path):
+    first, second, expected = BAD_CONTESTS[name]
+    assert expected in message("livecodebench", write_contests(tmp_path, first, second))
 
 
 def test_all_files_of_the_release_come_from_the_pinned_revision(tmp_path, monkeypatch):
-    asked = []
+    calls = []
 
     def download(hub, name, repo_type, revision):
-        asked.append((hub, name, repo_type, revision))
-        number = len(asked)
-        return contest(tmp_path, {"question_id": str(number)}, name=name) / name
+        calls.append((hub, name, repo_type, revision))
+        return write_contests(tmp_path, {"question_id": str(len(calls))}, name=name) / name
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     assert problems.load("livecodebench")["problem_id"].str.endswith(tuple("123456")).all()
-    assert [name for _, name, _, _ in asked] == ["test.jsonl", *(f"test{n}.jsonl" for n in range(2, 7))]
-    assert {(hub, kind, revision) for hub, _, kind, revision in asked} == {
-        ("livecodebench/code_generation_lite", "dataset", "0fe84c3912ea0c4d4a78037083943e8f0c4dd505")
-    }
-    assert "6 problems in the published window, expected 341" in told("livecodebench", None, livecodebench.WINDOW)
-
-
-def test_contests_without_a_hub_end_in_one_line(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise ConnectionError("no route to host")
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-    assert "test.jsonl could not be loaded from the hub (ConnectionError: no route to host)" in told("livecodebench")
+    hub, revision = "livecodebench/code_generation_lite", "0fe84c3912ea0c4d4a78037083943e8f0c4dd505"
+    names = ["test.jsonl", *(f"test{n}.jsonl" for n in range(2, 7))]
+    assert calls == [(hub, name, "dataset", revision) for name in names]
+    assert "6 problems in the published window, expected 341" in message("livecodebench", None, livecodebench.WINDOW)
 
 
 def test_every_contest_of_the_sample_loads(shared_data):
     frame = problems.load("livecodebench", shared_data)
-    assert len(frame) == 140
-    assert frame["problem_id"].is_unique
+    assert len(frame) == 140 and frame["problem_id"].is_unique
     assert frame["starter_code"].notna().sum() == 58
     assert all(code_tests.read_tests(tests).cases for tests in frame["tests"])
 
 
 # one's own
 
-
-def write_own(tmp_path, *rows: dict):
-    file = tmp_path / "mine.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(file)
-
-
-MINE = {"problem": "What is 1 + 1?", "answer": 2}
-MINE_CODE = {"problem": "Add one.", "tests": [{"input": "1", "output": "2"}], "id": "add", "difficulty": "easy"}
+OWN = {"problem": "What is 1 + 1?", "answer": 2}
+OWN_CODE = {"problem": "Add one.", "tests": [{"input": "1", "output": "2"}], "id": "add", "difficulty": "easy"}
 
 
 def test_own_problems_of_both_kinds_load(tmp_path, outputs):
-    frame = problems.load(write_own(tmp_path, MINE, MINE_CODE))
+    file = str(write_rows(tmp_path / "mine.jsonl", {}, OWN, OWN_CODE))
+    frame = problems.load(file)
     assert frame["problem_id"].tolist() == ["mine/0000", "mine/add"]
-    assert frame["task"].tolist() == ["math", "code"]
-    assert (frame["source"] == "mine").all()
+    assert frame["task"].tolist() == ["math", "code"] and (frame["source"] == "mine").all()
     assert frame["answer"].iloc[0] == "2"
     assert code_tests.read_tests(frame["tests"].iloc[1]) == code_tests.Tests((("1", "2"),))
-    assert problems.size(str(tmp_path / "mine.jsonl")) == 2
+    assert problems.size(file) == 2
     tables.write(frame, "problems", "test")
 
 
-BAD_OWN = {
-    "no statement": ({"answer": 2}, ":1: problem: expected a text, got no such field"),
-    "neither answer nor tests": ({"problem": "x"}, ":1: expected either answer (math) or tests (code), got neither"),
-    "both": (MINE | {"tests": []}, "got both"),
-    "tests that are none": ({"problem": "x", "tests": [{"input": 1}]}, ":1: tests: test 0: expected an object"),
-    "tests that are not JSON": ({"problem": "x", "tests": "[{"}, ":1: tests: not JSON"),
-    "no tests": ({"problem": "x", "tests": []}, ":1: tests: no tests"),
-}
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"answer": 2}], ":1: problem: expected a text, got no such field"),
+        ([{"problem": "x"}], ":1: expected either answer (math) or tests (code), got neither"),
+        ([OWN | {"tests": []}], "got both"),
+        ([{"problem": "x", "tests": [{"input": 1}]}], ":1: tests: test 0: expected an object"),
+        ([{"problem": "x", "tests": "[{"}], ":1: tests: not JSON"),
+        ([{"problem": "x", "tests": []}], ":1: tests: no tests"),
+        ([OWN | {"id": "a"}, OWN | {"id": "a"}], "mine.jsonl:2: id 'mine/a' is that of"),
+    ],
+)
+def test_a_bad_row_of_ones_own_is_named_by_its_line(tmp_path, rows, expected):
+    assert expected in message(str(write_rows(tmp_path / "mine.jsonl", {}, *rows)))
 
 
-@pytest.mark.parametrize("name", BAD_OWN)
-def test_a_bad_row_of_ones_own_is_told_with_its_line(name, tmp_path):
-    row, message = BAD_OWN[name]
-    assert message in told(write_own(tmp_path, row))
+# the published benchmark of updates, and what is generated
 
-
-def test_ids_of_ones_own_must_differ(tmp_path):
-    assert "mine.jsonl:2: id 'mine/a' is that of" in told(write_own(tmp_path, MINE | {"id": "a"}, MINE | {"id": "a"}))
-
-
-# the published benchmark of updates
-
-
-def put_released(tmp_path, source: str, *changes: dict):
-    """Writes rows of one part of the published benchmark, each as the first but for its change."""
-    math = {"source": "gsm8k", "original_problem": "What is 1 + 1?", "original_answer": "2"}
-    coding = {"contest_id": "abc", "question_title": "Add", "original_problem": "Add one.", "difficulty": "easy"}
-    plain = {"revised_problem": "What is 1 + 2?", "update": "It is 1 + 1.", **(math if "math" in source else coding)}
-    rows = [plain | {"id": i} | change for i, change in enumerate(changes)]
-    (tmp_path / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return tmp_path
+NEWS = {"revised_problem": "What is 1 + 2?", "update": "It is 1 + 1."}
+RELEASED_MATH = NEWS | {"source": "gsm8k", "original_problem": "What is 1 + 1?", "original_answer": "2"}
+RELEASED_CODE = NEWS | {"contest_id": "abc", "question_title": "Add", "original_problem": "Add one.", "id": 0}
 
 
 def test_released_math_keeps_the_sources_whose_rules_grade_it(tmp_path, outputs):
-    folder = put_released(tmp_path, "update_math", {}, {"source": "aime2024", "original_answer": "025"})
+    other = {"id": 1, "source": "aime2024", "original_answer": "025"}
+    folder = write_rows(tmp_path / "update_math.jsonl", RELEASED_MATH, {"id": 0}, other).parent
     frame = problems.load("update_math", folder)
     assert frame["problem_id"].tolist() == ["gsm8k/0000", "aime2024/0001"]
-    assert frame["source"].tolist() == ["gsm8k", "aime2024"]
-    assert frame["task"].tolist() == ["math", "math"]
+    assert frame["source"].tolist() == ["gsm8k", "aime2024"] and frame["task"].tolist() == ["math", "math"]
     news = updates.collect(frame, ["update_math"], folder)
     assert news["problem_id"].tolist() == frame["problem_id"].tolist()
     assert news["valid"].all() and (news["kind"] == "necessary").all()
@@ -461,42 +393,28 @@ def test_released_math_keeps_the_sources_whose_rules_grade_it(tmp_path, outputs)
 
 
 def test_released_code_finds_its_tests_by_contest_and_title(tmp_path):
-    contest(tmp_path, {"contest_id": "abc", "question_title": "Add"}, {"contest_id": "abc", "question_title": "Other"})
+    folder = write_contests(tmp_path, *({"contest_id": "abc", "question_title": title} for title in ("Add", "Other")))
     starter = {"original_starter_code": "def f(a):", "revised_starter_code": "def g(a):"}
-    folder = put_released(tmp_path, "update_coding", starter)
+    write_rows(folder / "update_coding.jsonl", RELEASED_CODE, starter)
     frame = problems.load("update_coding", folder)
     assert frame["problem_id"].tolist() == ["livecodebench/abc_1"]
     assert code_tests.read_tests(frame["tests"].iloc[0]).cases == (("1", "2"), ("5", "6"))
     assert frame["starter_code"].tolist() == ["def f(a):"]
     news = updates.collect(frame, ["update_coding"], folder)
     assert news["revised_starter_code"].tolist() == ["def g(a):"]
-    put_released(tmp_path, "update_coding", {"question_title": "Gone"})
-    assert ":1: abc / Gone: no such problem in livecodebench" in told("update_coding", folder)
+    write_rows(folder / "update_coding.jsonl", RELEASED_CODE, {"question_title": "Gone"})
+    assert ":1: abc / Gone: no such problem in livecodebench" in message("update_coding", folder)
 
 
-def test_a_part_that_the_hub_does_not_have_is_told(monkeypatch):
-    def refuse(hub, config, split, revision):
-        assert (hub, config, split) == ("dynamic-lm/update-interrupt-benchmark", "Math", "test")
-        raise ValueError("BuilderConfig 'Math' not found")
-
-    monkeypatch.setattr(datasets, "load_dataset", refuse)
-    assert "configuration Math, split test could not be loaded from the hub" in told("update_math")
-
-
-def test_a_cut_part_of_the_hub_is_told(monkeypatch):
-    rows = [{"id": 0, "source": "gsm8k", "original_problem": "a", "original_answer": "1"}]
-    made = [row | {"revised_problem": "b", "update": "c"} for row in rows]
-    monkeypatch.setattr(datasets, "load_dataset", lambda *args, **kwargs: made)
-    assert told("update_math") == "update_math: 1 rows of dynamic-lm/update-interrupt-benchmark, expected 1060"
-
-
-def test_generated_programming_problems_load_with_their_updates(outputs):
-    frame = problems.load("tiny-code")
-    assert len(frame) == problems.size("tiny-code") == 500
-    assert frame["problem_id"].is_unique and (frame["task"] == "code").all()
-    assert 0 < frame["starter_code"].isna().sum() < 500
+@pytest.mark.parametrize(("source", "size"), [("tiny", 1000), ("tiny-code", 500)])
+def test_generated_problems_load_with_their_updates(outputs, source, size):
+    frame = problems.load(source)
+    assert len(frame) == problems.size(source) == size
+    assert frame["problem"].is_unique and frame["revision"].str.fullmatch(r"seed \d+").all()
+    assert (frame["task"] == ("math" if source == "tiny" else "code")).all()
+    assert frame.equals(problems.load(source, "a folder that is of no use here"))
     news = updates.collect(frame.head(20))
     assert news["valid"].all() and len(news) == 60
     assert set(news["problem_id"]) == set(frame["problem_id"].head(20))
-    tables.write(frame, "problems", "test")
+    assert_stored(frame)
     tables.write(news, "updates", "test")
