@@ -1,4 +1,4 @@
-"""Where the words that a judge quotes stand in the text it judged."""
+"""Evidence: find the words that a judge quotes in the text it judged."""
 
 import re
 import unicodedata
@@ -8,7 +8,8 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 
 from lib.grm.fence import visible
-from lib.grm.reply import CANNOT, Asked, Status, Verdict
+from lib.grm.reply import Status, Verdict
+from lib.grm.rubric import CANNOT, Criterion
 
 LEAST_SCORE = 90  # of 100, by `rapidfuzz.fuzz.partial_ratio_alignment`: a slip of the pen in ten characters
 LEAST_CHARS = 12  # of a quote that may differ from the text; a shorter one resembles too much
@@ -48,17 +49,17 @@ def located(verdict: Verdict, text: str) -> tuple[Span, ...]:
     return tuple(span for span in found if span is not None)
 
 
-def check(verdict: Verdict, asked: Asked, text: str) -> Status:
+def check(verdict: Verdict, criterion: Criterion, text: str) -> Status:
     """The status of a verdict: abstain, evidence_missing if a quote is needed and none is in the text, else ok.
 
     Args:
         verdict: as it was read.
-        asked: the criterion it is about.
-        text: the part of the trace in which quotes must lie.
+        criterion: which it is about.
+        text: the view in which quotes must lie.
     """
     if verdict.label == CANNOT:
         return "abstain"
-    if asked.evidence and verdict.label not in asked.bare and not located(verdict, text):
+    if verdict.label in criterion.quoted and not located(verdict, text):
         return "evidence_missing"
     return "ok"
 

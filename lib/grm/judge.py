@@ -35,7 +35,7 @@ class Policy:
     """How a judge is asked."""
 
     per_call: int | None = 1  # criteria of one call, which see the union of their views; None: all
-    order: int = 0  # of the criteria of a call and of their verdicts, as `prompt.arranged` has it
+    order: int = 0  # of the criteria of a call and of their verdicts, as `prompt.permuted` has it
     plain: bool = False  # whether every call, not only the last of several, is in plain text
     attempts: int = 3  # calls for one reply; the last of several is in plain text if none could be read
     max_tokens: int | None = None  # of a reply, twice as many after one that was cut; None: the model's own limit
@@ -130,7 +130,7 @@ class Judge:
         ids = markup.prompt_ids(text, model, None)
         names = ",".join(one.id for one in call.criteria)
         seed = seed_of(self.seed, call.item["item_id"], names, call.sample, attempt)
-        schema = None if plain or not model.structured else reply.schema([prompt.asked(one) for one in call.criteria])
+        schema = None if plain or not model.structured else reply.schema(call.criteria)
         limit = self.policy.max_tokens and self.policy.max_tokens * (2 if call.status == "truncated" else 1)
         return Request.of(model, ids, seed, limit, json_schema=schema)
 
@@ -147,7 +147,7 @@ class Judge:
         answer = markup.split(done.token_ids, self.ready.model).answer
         text = markup.decode(done.token_ids[slice(*answer)], self.ready.model)
         text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
-        return reply.read(text, [prompt.asked(one) for one in call.criteria], done.finish_reason)
+        return reply.read(text, call.criteria, done.finish_reason)
 
     def _rows(self, call: Call, rubric: Rubric) -> Iterator[dict[str, Any]]:
         for criterion in call.criteria:
@@ -173,7 +173,7 @@ def _statuses(call: Call) -> list[str]:
 
 def _mends(again: Call, call: Call) -> bool:
     """Whether a reply has more quotes for the same verdicts; else one that needs none would win in the end."""
-    new, old = ({name: said.label for name, said in one.reply.judgements.items()} for one in (again, call))
+    new, old = ({name: said.label for name, said in one.reply.verdicts.items()} for one in (again, call))
     return new == old and _statuses(again).count("ok") > _statuses(call).count("ok")
 
 
@@ -201,10 +201,10 @@ def judged(call: Call, criterion: Criterion) -> dict[str, Any]:
     found = call.reply
     if found is None or found.status != "ok":
         return {"status": found.status if found else "infra_error", "why": found.why if found else "not asked"}
-    verdict = found.judgements[criterion.id]
+    verdict = found.verdicts[criterion.id]
     view = criterion.evidence_from or criterion.views[-1]
     text = call.item[view] or ""
-    status = evidence.check(verdict, prompt.asked(criterion), text)
+    status = evidence.check(verdict, criterion, text)
     spans = evidence.located(verdict, text)
     told = {"status": status, "verdict": verdict.label, "reason": verdict.reason, "path": found.path}
     if status == "ok":

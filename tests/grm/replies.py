@@ -5,12 +5,14 @@ status, or the labels if it is ok.
 """
 
 import json
+from types import SimpleNamespace
 
 from lib.grm.probes import injections
-from lib.grm.reply import Asked
+from lib.grm.rubric import Criterion
 
-LEAK = Asked("leak", ("no", "yes"), evidence=True)
-DEPTH = Asked("depth", ("1", "2", "3"))
+LEAK = Criterion("leak", "Does it go on working?", "desired", ("answer",), evidence=True, evidence_from="answer")
+# a criterion whose labels are digits, which a rubric does not allow
+DEPTH = SimpleNamespace(id="depth", levels=("1", "2", "3"), labels=("1", "2", "3"), evidence=False, quoted=())
 ONE, TWO = (LEAK,), (LEAK, DEPTH)
 
 

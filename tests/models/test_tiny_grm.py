@@ -54,10 +54,10 @@ def test_records_have_faults_of_every_kind_and_none():
 def test_what_is_taught_is_what_a_judge_may_reply():
     for (words, _), (said, _) in lessons(300):
         asked = next(one for name, one in KNOWN.items() if f"\n{name}: " in words)
-        read = reply.read(said.removesuffix("<|im_end|>").partition("</think>")[2], [prompt.asked(asked)])
+        read = reply.read(said.removesuffix("<|im_end|>").partition("</think>")[2], [asked])
         assert (read.status, read.path) == ("ok", "grammar"), said
-        verdict = read.judgements[asked.id]
-        assert evidence.check(verdict, prompt.asked(asked), words) in ("ok", "abstain")
+        verdict = read.verdicts[asked.id]
+        assert evidence.check(verdict, asked, words) in ("ok", "abstain")
 
 
 def test_verdicts_and_quotes_are_the_truth():

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lib import params
 from lib.engine import json_reply
-from lib.grm import fence, refusals
+from lib.grm import fence, reply
 from lib.grm.rubric import VIEWS, Criterion, Rubric
 
 MOST = 5  # criteria of one reply
@@ -63,7 +63,7 @@ def read(text: str, finish_reason: str = "stop") -> Offer:
     if found is None and finish_reason == "length":
         return Offer("truncated", why="cut at the limit of tokens")
     if found is None:
-        is_refusal = refusals.is_refusal(text)
+        is_refusal = reply.is_refusal(text)
         return Offer("refused", why="the model declined") if is_refusal else Offer("parse_error", why="no JSON object")
     said = found.value["criteria"]
     if set(found.value) != {"criteria"} or not isinstance(said, list) or not all(isinstance(one, dict) for one in said):

@@ -31,7 +31,7 @@ def position(
 
     Args:
         judge, items, rubric, samples: as for `Judge.score`; the judge's own order must be 0.
-        orders: those of `prompt.arranged` that are compared with the rubric's own.
+        orders: those of `prompt.permuted` that are compared with the rubric's own.
 
     Raises:
         ValueError: as `Judge.score`, or an order is 0 or less.
