@@ -62,11 +62,11 @@ NAMES = {"new_error_rate": "new errors", "attributed_rate": "explained by the mo
 def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.DataFrame]) -> Figure:
     """One figure of the paper, from `PAPER`, with our points beside its own.
 
-    `published` is as from `reported.load`; `ours` has a frame for each metric that a study measured, as
-    `reported.beside` takes it. Only panels that the paper has are drawn.
+    `published` is as from `numbers.load`; `ours` has a frame for each metric that a study measured, as
+    `numbers.beside` takes it. Only panels that the paper has are drawn.
 
     Raises:
-        ReportedError: a frame of ours lacks a column.
+        ValueError: a frame of ours lacks a column.
     """
     frames = {metric: joined(paper, published, metric, ours.get(metric)) for metric in paper.metrics}
     shown = _shown(paper, pd.concat(frames.values()))

@@ -1,15 +1,15 @@
-"""Claims: the statements of the paper, judged on a study and on the published figures by the same functions."""
+"""What the paper states, judged on a study and on the published figures by the same functions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from lib.paper import checks, numbers
-from lib.paper.ask import Ask, ask
-from lib.paper.comparison import FAILS, HOLDS, UNSURE, Finding, find
+from lib.paper.comparison import FAILS, HOLDS, UNSURE, Finding, judge_parts
 from lib.paper.evidence import Evidence, of_published, of_study
-from lib.paper.statements import Statement, load
+from lib.paper.statements import Case, Statement, case_of, load
 
 __all__ = ["FAILS", "HOLDS", "UNSURE", "Evidence", "Statement", "judge", "load", "of_published", "of_study", "overview"]
 __all__ += ["table"]
@@ -24,12 +24,11 @@ def table(grades: pd.DataFrame, labels: pd.DataFrame | None = None, draws: int =
     Returns two rows per statement, study first, with the columns of `judge`.
     """
     study = of_study(grades, labels, draws=draws, seed=seed)
-    said = load()
-    both = [judge(study, said), judge(of_published(numbers.load()), said)]
+    both = [judge(study), judge(of_published(numbers.load()))]
     return pd.concat(both).sort_values("id", kind="stable", ignore_index=True)
 
 
-def judge(evidence: Evidence, said: Sequence[Statement] | None = None) -> pd.DataFrame:
+def judge(evidence: Evidence, statements: Sequence[Statement] | None = None) -> pd.DataFrame:
     """One row per statement, by number.
 
     verdict is holds, does not hold or cannot say; judged_on tells what it was judged on. model, benchmark, measure,
@@ -38,11 +37,8 @@ def judge(evidence: Evidence, said: Sequence[Statement] | None = None) -> pd.Dat
     be said, of the statement's holding). met of comparisons, in the part of the statement that decides, have an effect
     on the right side of their bound, surely or not. A verdict is about what is there; why says it in words, with what
     is missing.
-
-    Raises:
-        reported.ReportedError: a statement names a test that is not there.
     """
-    rows = [_row(statement, evidence) for statement in (load() if said is None else said)]
+    rows = [_row(statement, evidence) for statement in (load() if statements is None else statements)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -63,8 +59,8 @@ def overview(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(statement: Statement, evidence: Evidence) -> dict:
-    asked, judged_on = ask(statement, evidence)
-    finding = Finding(UNSURE, judged_on) if asked is None else _found(asked)
+    case, judged_on = case_of(statement, evidence)
+    finding = Finding(UNSURE, judged_on) if case is None else _finding(case)
     one = finding.deciding
     low, high = one.interval if one else (np.nan, np.nan)
     return {
@@ -72,7 +68,7 @@ def _row(statement: Statement, evidence: Evidence) -> dict:
         "statement": statement.statement,
         "figure": statement.figure,
         "evidence": evidence.name,
-        "judged_on": judged_on if asked else "nothing",
+        "judged_on": judged_on if case else "nothing",
         "verdict": finding.verdict,
         "model": one.model if one else None,
         "benchmark": one.benchmark if one else None,
@@ -89,15 +85,12 @@ def _row(statement: Statement, evidence: Evidence) -> dict:
     }
 
 
-def _found(asked: Ask) -> Finding:
-    name = asked.statement.test
-    test = getattr(checks, name, None)
-    if test is None or name.startswith("_"):
-        raise numbers.ReportedError(f"statement {asked.statement.id}: test: no function {name} in lib.paper.checks")
-    finding = find(test(asked), asked.missing, asked.evidence.name)
-    if asked.evidence.stale & set(asked.used):
+def _finding(case: Case) -> Finding:
+    parts = getattr(checks, case.statement.test)(case)
+    finding = judge_parts(parts, case.missing, case.evidence.name)
+    if case.evidence.stale & set(case.used):
         why = f"{finding.why}; partly from code results of 10 October 2025, which were replaced elsewhere"
-        return Finding(**(vars(finding) | {"why": why}))
+        return replace(finding, why=why)
     return finding
 
 

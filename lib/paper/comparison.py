@@ -1,4 +1,4 @@
-"""Effects: comparisons of means with bounds, and the verdict of a statement that is made of them.
+"""Comparisons of means with bounds, and the verdict of a statement that is made of them.
 
 A comparison says that an effect (a difference or a ratio of means) is at least, or at most, a bound. Drawn effects give
 its 95 % percentile interval and its standard error, and one-sided p-values by the normal distribution: one that the
@@ -99,23 +99,23 @@ class Finding:
     met: int = 0
 
 
-def find(parts: Sequence[Part], missing: Sequence[str], name: str) -> Finding:
+def judge_parts(parts: Sequence[Part], missing: Sequence[str], name: str) -> Finding:
     """Judge a statement that says all of `parts`; `missing` are cells that evidence `name` lacks."""
-    asked = [part for part in parts if part.comparisons]
-    if not asked:
-        return Finding(UNSURE, _lacks(missing, name))
-    total = sum(len(part.comparisons) for part in asked)
-    verdicts = [_verdict(part, total, len(asked)) for part in asked]
+    known = [part for part in parts if part.comparisons]
+    if not known:
+        return Finding(UNSURE, _what_is_missing(missing, name))
+    total = sum(len(part.comparisons) for part in known)
+    verdicts = [_verdict(part, total, len(known)) for part in known]
     order = (FAILS, UNSURE, HOLDS)
-    i = min(range(len(asked)), key=lambda i: order.index(verdicts[i][0]))
+    i = min(range(len(known)), key=lambda i: order.index(verdicts[i][0]))
     verdict, p = verdicts[i]
-    part = asked[i]
+    part = known[i]
     worst = (min if part.every else max)(part.comparisons, key=lambda one: one.z)
     met = sum(one.margin >= -ROUNDING for one in part.comparisons)
-    why = _told(worst, part, p, met)
+    why = _reason(worst, part, p, met)
     if missing:
-        why = f"{why}; {_lacks(missing, name)}"
-    if verdict != FAILS and len(asked) < len(parts):
+        why = f"{why}; {_what_is_missing(missing, name)}"
+    if verdict != FAILS and len(known) < len(parts):
         verdict = UNSURE
     return Finding(verdict, why, _test(worst, part, total), worst, p, len(part.comparisons), met)
 
@@ -132,7 +132,7 @@ def _verdict(part: Part, comparisons: int, parts: int) -> tuple[str, float]:
     return (FAILS, against) if against <= LEVEL else (UNSURE, for_it)
 
 
-def _lacks(missing: Sequence[str], name: str) -> str:
+def _what_is_missing(missing: Sequence[str], name: str) -> str:
     where = "not in this study" if name == "study" else "not published"
     others = len(set(missing)) - 1
     first = missing[0] if missing else "anything that this is about"
@@ -146,7 +146,7 @@ def _test(worst: Comparison, part: Part, comparisons: int) -> str:
     return f"cluster bootstrap, paired by problem; {kind} {len(part.comparisons)}, Bonferroni over {comparisons}"
 
 
-def _told(worst: Comparison, part: Part, p: float, met: int) -> str:
+def _reason(worst: Comparison, part: Part, p: float, met: int) -> str:
     low, high = worst.interval
     chance = "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"
     spread = "" if np.isnan(low) else f" ({low:.3f} to {high:.3f}), {chance}"

@@ -1,7 +1,7 @@
-"""Evidence: the mean of every cell of a study, or of the published figures, as one number and as bootstrap draws of it.
+"""Evidence for the statements: the mean of every cell of a study, or of the published figures, with bootstrap draws.
 
 A cell is a model, a benchmark, an interrupt and a position. Its mean is an array: the value first, then what it is in
-each draw of the cluster bootstrap (`lib.stats` says which). All cells of a benchmark are drawn with the same problems,
+each draw of the cluster bootstrap (`lib.stats.bootstrap`). All cells of a benchmark are drawn with the same problems,
 so a difference or a ratio of two arrays is the paired one, draw by draw. Published means are arrays of length 1: the
 rows behind them are not published.
 """
@@ -16,6 +16,7 @@ import pandas as pd
 
 from lib.paper import numbers
 from lib.paper.numbers import FULL, REVISED
+from lib.stats import bootstrap
 
 Cell = tuple[str, str, str, float | None, str]  # model, benchmark, interrupt (our name), position, metric
 COUNTED = ("accuracy", "answer_chars", "reasoning_chars", "chars", "new_error", "attributed", "leaking_right")
@@ -46,12 +47,11 @@ class Evidence:
         return list(dict.fromkeys(cell[0] for cell in self.means))
 
 
-def of_published(published: pd.DataFrame, known: pd.DataFrame | None = None) -> Evidence:
-    """What the published figures show (frames from `reported.load` and `reported.names`), each cell by its value."""
-    known = numbers.names() if known is None else known
+def of_published(published: pd.DataFrame) -> Evidence:
+    """What the published figures show (a frame from `numbers.load`), each cell by its value."""
     rows = numbers.figures(published, ("stands", "stale"))
-    rows = rows.assign(interrupt=numbers.ours_of(rows["interrupt"], "interrupt", known))
-    tasks = known[known["kind"].eq("benchmark")].set_index("published")["task"].to_dict()
+    rows = rows.assign(interrupt=numbers.our_interrupts(rows["interrupt"]))
+    tasks = numbers.names().query("kind == 'benchmark'").set_index("published")["task"].to_dict()
     shown = {name: list(part["model"].unique()) for name, part in rows.groupby("figure")}
     evidence = Evidence("published", tasks, shown=shown)
     for row in rows.itertuples():
@@ -59,17 +59,11 @@ def of_published(published: pd.DataFrame, known: pd.DataFrame | None = None) -> 
         evidence.means[cell] = np.array([row.value])
         if row.standing == "stale":
             evidence.stale.add(cell)
-    _relate(evidence)
+    _add_quotients(evidence)
     return evidence
 
 
-def of_study(
-    grades: pd.DataFrame,
-    labels: pd.DataFrame | None = None,
-    known: pd.DataFrame | None = None,
-    draws: int = 2000,
-    seed: int = 0,
-) -> Evidence:
+def of_study(grades: pd.DataFrame, labels: pd.DataFrame | None = None, draws: int = 2000, seed: int = 0) -> Evidence:
     """What a study shows: tables grades and labels of all its models.
 
     Every row counts, by its status; positions that are not plain shares, and rows that began with a system message, are
@@ -77,18 +71,18 @@ def of_study(
     cell whose rows are all right, or all wrong, would have draws without spread: they come from Jeffreys' posterior for
     its number of problems, Beta(right + 1/2, wrong + 1/2), instead.
     """
-    known = numbers.names() if known is None else known
-    rows = _rows(numbers.canonical(grades.reset_index(drop=True), known))
+    rows = _rows(numbers.canonical(grades.reset_index(drop=True)))
     if labels is not None:
-        rows = _labelled(rows, numbers.canonical(labels, known))
+        rows = _labelled(rows, numbers.canonical(labels))
     evidence = Evidence("study", {})
     for benchmark, part in rows.groupby("benchmark"):
         evidence.tasks[benchmark] = "code" if part["gold"].isna().all() else "math"
         evidence.clusters[benchmark] = part["problem_id"].nunique()
-        rng = np.random.default_rng([seed, crc32(benchmark.encode())])
-        weights = _weights(evidence.clusters[benchmark], draws, rng)
-        _count(evidence, part, weights, rng)
-    _relate(evidence)
+        random = np.random.default_rng([seed, crc32(benchmark.encode())])
+        drawn = bootstrap.draw_weights(evidence.clusters[benchmark], draws, random)
+        weights = np.vstack([np.ones((1, drawn.shape[1])), drawn])  # the first takes each problem once
+        _add_means(evidence, part, weights, random)
+    _add_quotients(evidence)
     return evidence
 
 
@@ -114,13 +108,7 @@ def _labelled(rows: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     return rows.merge(flags, how="left", left_on=["model", "row_id"], right_on=["model", "continuation_id"])
 
 
-def _weights(clusters: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each draw takes each problem; the first takes each once."""
-    drawn = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws if clusters > 1 else 0)
-    return np.vstack([np.ones((1, clusters)), drawn])
-
-
-def _count(evidence: Evidence, rows: pd.DataFrame, weights: np.ndarray, rng: np.random.Generator) -> None:
+def _add_means(evidence: Evidence, rows: pd.DataFrame, weights: np.ndarray, random: np.random.Generator) -> None:
     """Add the means of all metrics for all cells of one benchmark."""
     metrics = [name for name in COUNTED if name in rows.columns]
     groups = rows.groupby(["problem_id", *CELLS], dropna=False)[metrics]
@@ -132,11 +120,11 @@ def _count(evidence: Evidence, rows: pd.DataFrame, weights: np.ndarray, rng: np.
         values = means[:, i]
         if metric == "accuracy" and values[0] in (0, 1) and len(values) > 1:
             right = values[0] * problems[i]
-            values = np.append(values[0], rng.beta(right + 0.5, problems[i] - right + 0.5, len(values) - 1))
+            values = np.append(values[0], random.beta(right + 0.5, problems[i] - right + 0.5, len(values) - 1))
         evidence.means[model, rows["benchmark"].iloc[0], interrupt, _place(position), metric] = values
 
 
-def _relate(evidence: Evidence) -> None:
+def _add_quotients(evidence: Evidence) -> None:
     """Add the metrics that are quotients of others, where these are known."""
     means = evidence.means
     by_place: dict[tuple, dict[str, np.ndarray]] = defaultdict(dict)

@@ -1,53 +1,112 @@
-"""Statements: what the paper found, read from `params/published/statements.yaml`."""
+"""Statements of the paper, from `params/published/statements.yaml`, and what each is judged on in some evidence."""
 
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import yaml
-from pydantic import ConfigDict, Field, ValidationError
-from pydantic.dataclasses import dataclass
 
-from lib import params, paths
-from lib.paper import numbers
+from lib.paper.comparison import Comparison, Part
+from lib.paper.evidence import Evidence
+from lib.paper.numbers import FOLDER, FULL
+
+GRID = (0.1, 0.3, 0.5, 0.7, 0.9)  # the published positions
+MISSING = np.array([np.nan])
 
 
-@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+@dataclass(frozen=True)
 class Statement:
     """One statement: number, words, the figure that shows it, the function that tests it and what that needs."""
 
     id: int
     statement: str
     figure: str
-    test: str
+    test: str  # a function of `lib.paper.checks`
     bounds: dict[str, Any]
-    benchmarks: list[str] = Field(default_factory=list)
-    models: list[str] = Field(default_factory=list)
-    elsewhere: Literal["math", "code", "any"] | None = None
+    benchmarks: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    elsewhere: str | None = None  # math, code or any: the task whose problems may stand in for the benchmarks
 
 
-def load(file: Path | None = None) -> list[Statement]:
-    """All statements, by number; `file` is by default that of `params/published`.
-
-    Raises:
-        reported.ReportedError: the file is missing, or an entry is not as expected; told with file and key.
-    """
-    file = file or paths.PARAMS / "published" / "statements.yaml"
-    shown = paths.show(file)
-    try:
-        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise numbers.ReportedError(f"{shown}: cannot be read ({reason}), expected statements") from error
-    if not isinstance(entries, dict) or not entries:
-        raise numbers.ReportedError(f"{shown}: expected statements under their numbers")
-    said = [_statement(key, entry, shown) for key, entry in entries.items()]
-    return sorted(said, key=lambda one: one.id)
+def load() -> list[Statement]:
+    """All statements, by number."""
+    entries = yaml.safe_load((FOLDER / "statements.yaml").read_text(encoding="utf-8"))
+    return [Statement(id=number, **entry) for number, entry in sorted(entries.items())]
 
 
-def _statement(key: Any, entry: Any, shown: str) -> Statement:
-    if not isinstance(key, int) or not isinstance(entry, dict):
-        raise numbers.ReportedError(f"{shown}: {key}: expected a number, and keys with values under it")
-    try:
-        return Statement(id=key, **entry)
-    except ValidationError as error:
-        raise numbers.ReportedError(f"{shown}: {key}: {'; '.join(map(params.format_error, error.errors()))}") from error
+@dataclass
+class Case:
+    """A statement with its evidence: the models and benchmarks to judge it on, and which means were missing or used."""
+
+    statement: Statement
+    evidence: Evidence
+    models: list[str]
+    benchmarks: list[str]
+    missing: list[str] = field(default_factory=list)
+    used: list[tuple] = field(default_factory=list)
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """The bounds of the statement."""
+        return self.statement.bounds
+
+    def cells(self) -> Iterator[tuple[str, str]]:
+        """Every model with every benchmark."""
+        return ((model, benchmark) for model in self.models for benchmark in self.benchmarks)
+
+    def mean(
+        self, cell: tuple[str, str], interrupt: str, position: float | None, metric: str = "accuracy"
+    ) -> np.ndarray:
+        """A mean with its draws; null, and noted as missing, where there is none."""
+        key = (*cell, interrupt, position, metric)
+        if key in self.evidence.means and np.isfinite(self.evidence.means[key][0]):
+            self.used.append(key)
+            return self.evidence.means[key]
+        place = "" if position is None else f" at {position:g}"
+        self.missing.append(f"{metric} of {interrupt}{place} for {cell[0]} on {cell[1]}")
+        return MISSING
+
+    def full(self, cell: tuple[str, str], metric: str = "accuracy") -> np.ndarray:
+        """The mean with full thinking."""
+        return self.mean(cell, FULL, None, metric)
+
+    def kept(self, cell: tuple[str, str], interrupt: str, position: float) -> np.ndarray:
+        """The share of full thinking's accuracy that an interrupt keeps."""
+        return self.mean(cell, interrupt, position, "relative_accuracy")
+
+    def part(self, *comparisons: Comparison | None, every: bool = True) -> Part:
+        """A part of the statement: those of `comparisons` that there are."""
+        return Part([one for one in comparisons if one is not None], every)
+
+    def at_least(self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float) -> Comparison | None:
+        """That an effect is at least a bound; None where a mean in it is missing."""
+        return self._compare(what, cell, effect, bound, True)
+
+    def at_most(self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float) -> Comparison | None:
+        """That an effect is at most a bound; None where a mean in it is missing."""
+        return self._compare(what, cell, effect, bound, False)
+
+    def _compare(
+        self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float, at_least: bool
+    ) -> Comparison | None:
+        if not np.isfinite(effect[0]):
+            return None
+        return Comparison(what, *cell, effect, bound, at_least, self.evidence.clusters.get(cell[1], 0))
+
+
+def case_of(statement: Statement, evidence: Evidence) -> tuple[Case | None, str]:
+    """The statement with its evidence, and what it is judged on; None where there is nothing of what it names."""
+    figure_models = evidence.shown.get(statement.figure, evidence.models)
+    models = [name for name in statement.models or figure_models if name in figure_models]
+    if not models:
+        return None, f"about {', '.join(statement.models)}, none of which is here"
+    named = [name for name in evidence.tasks if name in statement.benchmarks]
+    if named or not statement.benchmarks:
+        absent = [name for name in (*statement.models, *statement.benchmarks) if name not in (*models, *named)]
+        judged_on = "what it names" + (f", but for {', '.join(absent)}" if absent else "")
+        return Case(statement, evidence, models, named or list(evidence.tasks)), judged_on
+    other = [name for name, task in evidence.tasks.items() if statement.elsewhere in (task, "any")]
+    if not other:
+        return None, f"about {', '.join(statement.benchmarks)}, and nothing here can stand in for that"
+    return Case(statement, evidence, models, other), f"{', '.join(other)} in place of {', '.join(statement.benchmarks)}"

@@ -267,7 +267,7 @@ def test_every_published_number_that_stands_in_a_figure_is_in_one_of_ours():
     drawn = {metric for paper in charts.PAPER.values() for metric in paper.metrics}
     assert set(stands["metric"]) == drawn
     shown = {name for paper in charts.PAPER.values() for name in paper.interrupts} | {reported.FULL}
-    known = reported.ours_of(stands["interrupt"], "interrupt", reported.names())
+    known = reported.our_interrupts(stands["interrupt"])
     assert set(known) - shown == {reported.REVISED}  # of which the paper's figure tells one length
 
 

@@ -1,6 +1,5 @@
 """The published statements: judged on the published figures, and on small studies made here whose truth is known."""
 
-import ast
 import dataclasses
 import inspect
 
@@ -10,12 +9,11 @@ import pytest
 
 from lib import failures, paper
 from lib.paper import checks, comparison, evidence, numbers
-from lib.paper.ask import GRID
-from lib.paper.comparison import Comparison, Part
+from lib.paper.comparison import FAILS, HOLDS, UNSURE, Comparison, Part
+from lib.paper.statements import GRID
 
-SAID = paper.load()
-PUBLISHED = paper.judge(paper.of_published(numbers.load()), SAID).set_index("id")
-HOLDS, FAILS, UNSURE = "holds", "does not hold", "cannot say"
+STATEMENTS = {one.id: one for one in paper.load()}
+PUBLISHED = paper.judge(paper.of_published(numbers.load())).set_index("id")
 
 
 def fake(rates, problems=150, seed=0, model="m", source="tiny", repeats=1, lengths=None):
@@ -59,32 +57,29 @@ def curve(interrupt, *rates):
 FULL = {(None, None): 0.95}
 
 
-NAMES = numbers.names()
-
-
 def verdict(number, *grades, labels=None):
-    said = [one for one in SAID if one.id == number]
-    return paper.judge(paper.of_study(pd.concat(grades), labels, NAMES, draws=500), said).iloc[0]
+    return paper.judge(paper.of_study(pd.concat(grades), labels, draws=500), [STATEMENTS[number]]).iloc[0]
 
 
 # the statements and the published figures
 
 
 def test_there_are_nineteen_statements_and_a_check_for_each():
-    assert [one.id for one in SAID] == list(range(1, 20))
-    tree = ast.parse(inspect.getsource(checks))
-    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
-    assert sorted(functions) == sorted(one.test for one in SAID)
-    for one in SAID:
+    assert list(STATEMENTS) == list(range(1, 20))
+    functions = {name for name, one in inspect.getmembers(checks, inspect.isfunction) if name[0] != "_"}
+    assert functions - {"pairwise"} == {one.test for one in STATEMENTS.values()}
+    for one in STATEMENTS.values():
         assert getattr(checks, one.test).__doc__.startswith(f"{one.id}: ")
 
 
-def test_every_statement_names_a_figure_and_benchmarks_that_were_published():
+@pytest.mark.parametrize("one", STATEMENTS.values(), ids=lambda one: str(one.id))
+def test_a_statement_names_what_was_published(one):
     published = numbers.load()
-    for one in SAID:
-        assert one.figure in set(published["figure"])
-        assert set(one.benchmarks) <= set(published["benchmark"].dropna())
-        assert set(one.models) <= set(published["model"].dropna())
+    assert one.figure in set(published["figure"])
+    assert set(one.benchmarks) <= set(published["benchmark"].dropna())
+    assert set(one.models) <= set(published["model"].dropna())
+    assert one.elsewhere in (None, "math", "code", "any")
+    assert one.statement and one.bounds
 
 
 @pytest.mark.parametrize(
@@ -284,8 +279,8 @@ def test_a_true_statement_at_its_bound_is_seldom_refuted_or_borne_out():
     place = many["problem_id"].str.removeprefix("tiny/").astype(int)
     of_60 = many.assign(model="m" + (place // 60).astype(str), problem_id="tiny/" + (place % 60).astype(str))
     study, names = paper.of_study(of_60, draws=500), of_60["model"].unique()
-    late = next(one for one in SAID if one.id == 12)
-    found = paper.judge(study, [dataclasses.replace(late, models=[name]) for name in names])["verdict"]
+    of_each = [dataclasses.replace(STATEMENTS[12], models=[name]) for name in names]
+    found = paper.judge(study, of_each)["verdict"]
     for verdict in (HOLDS, FAILS):
         assert (
             0.0 < found.eq(verdict).mean() <= 0.055
@@ -295,7 +290,7 @@ def test_a_true_statement_at_its_bound_is_seldom_refuted_or_borne_out():
 def test_equal_tables_give_equal_verdicts_in_any_order():
     grades = fake(FULL | curve("end_thinking", 0.1, 0.3, 0.5, 0.7, 0.9))
     shuffled = grades.sample(frac=1, random_state=1)
-    rows = [paper.judge(paper.of_study(frame, draws=200), SAID) for frame in (grades, shuffled)]
+    rows = [paper.judge(paper.of_study(frame, draws=200)) for frame in (grades, shuffled)]
     pd.testing.assert_frame_equal(*rows)
 
 
@@ -322,43 +317,18 @@ def drawn(value, spread, bound=0.0, at_least=True):
 )
 def test_every_and_some_are_judged_with_all_comparisons_in_mind(values, every, expected):
     parts = [Part([drawn(*pair) for pair in values], every)]
-    assert comparison.find(parts, [], "study").verdict == expected
+    assert comparison.judge_parts(parts, [], "study").verdict == expected
     mirrored = [Part([drawn(-value, spread, at_least=False) for value, spread in values], every)]
-    assert comparison.find(mirrored, [], "study").verdict == expected
+    assert comparison.judge_parts(mirrored, [], "study").verdict == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.0, UNSURE), (0.03, UNSURE), (0.05, HOLDS), (-0.05, FAILS)])
 def test_draws_without_spread_are_not_certain_either(value, expected):
     flat = Comparison("what", "m", "b", np.full(100, value), 0.0, True, clusters=100)  # 97.5 % limit: 0.036
-    assert comparison.find([Part([flat])], [], "study").verdict == expected
+    assert comparison.judge_parts([Part([flat])], [], "study").verdict == expected
 
 
-# reading and showing
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("[]", "expected statements under their numbers"),
-        ("1: [", "cannot be read"),
-        ("one: {}", "one: expected a number"),
-        ("1: {test: a, figure: f, bounds: {}}", "1: statement: missing"),
-        ("1: {statement: s, test: a, figure: f, bounds: {}, colour: red}", "1: colour"),
-        ("1: {statement: s, test: a, figure: f, bounds: {}, elsewhere: art}", "1: elsewhere"),
-    ],
-)
-def test_a_bad_statement_is_refused_by_file_and_key(tmp_path, text, told):
-    (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(numbers.ReportedError, match=r"^[^\n]+$") as caught:
-        paper.load(tmp_path / "bad.yaml")
-    assert "bad.yaml: " in str(caught.value)
-    assert told in str(caught.value)
-
-
-def test_a_statement_without_its_check_is_refused():
-    stray = paper.Statement(1, "s", "hard_interrupt_acc_and_len", "no_such", {})
-    with pytest.raises(numbers.ReportedError, match="statement 1: test: no function no_such"):
-        paper.judge(paper.of_published(numbers.load()), [stray])
+# the tables
 
 
 def test_the_table_has_two_rows_a_statement_and_the_overview_one():
