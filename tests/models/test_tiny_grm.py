@@ -182,10 +182,10 @@ def test_it_judges_unseen_records_through_the_real_engine(ready):
     assert asked >= 60 and right / asked >= 0.9
 
 
-def test_the_example_of_a_reward_in_the_readme_runs(ready, monkeypatch, capsys):
-    section = (paths.ROOT / "README.md").read_text().split("### As a reward")[1]
+def test_the_example_of_a_reward_in_the_docs_runs(ready, monkeypatch, capsys):
+    section = (paths.ROOT / "docs" / "judge.md").read_text().split("## As a reward")[1]
     code = section.split("```python\n")[1].split("```")[0]
     assert len(code.strip().splitlines()) <= 10
     monkeypatch.setattr(engine, "open", lambda model: contextlib.nullcontext(ready))  # it is open already
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(code, "docs/judge.md", "exec"), {})
     assert capsys.readouterr().out.strip() == code.split("# ")[-1].strip()

@@ -27,6 +27,10 @@ PARAMETERS = {
     "06_failure_modes": ["study", "models"],
 }
 
+PAGES = [
+    "clusters", "failure_modes", "grading", "judge", "models_and_engines", "performance", "protocol", "scale", "storage",
+    "updates",
+]  # fmt: skip
 TREE = [
     "README.md",
     "LICENSE",
@@ -39,7 +43,7 @@ TREE = [
     "params/studies/tiny.yaml",
     "models/tiny_lrm",
     "models/tiny_grm",
-    *(f"docs/{name}.md" for name in ("clusters", "performance", "scale")),
+    *(f"docs/{page}.md" for page in PAGES),
     "tests",
 ]
 
