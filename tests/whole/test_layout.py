@@ -28,9 +28,9 @@ PARAMETERS = {
 }
 
 PAGES = [
-    "clusters", "failure_modes", "grading", "judge", "models_and_engines", "performance", "protocol", "scale", "storage",
-    "updates",
-]  # fmt: skip
+    *("clusters", "failure_modes", "grading", "judge", "models_and_engines"),
+    *("performance", "protocol", "scale", "storage", "updates"),
+]
 TREE = [
     "README.md",
     "LICENSE",
