@@ -204,7 +204,7 @@ $(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$
     $(JUDGING) $(FIGURES) $(call room,report/explorer) $(wildcard params/published/*) params/failure_modes.yaml | $(STAMP)
 	$(RUN) $(CAST)
 
-.PHONY: plan status scale report archive verify pull push
+.PHONY: plan status report archive verify pull push
 report: $(STAMP)  ## Make static pages of a finished STUDY: outputs/STUDY/report/index.html
 	@$(PULL)
 	$(PY) -m lib.report --study $(STUDY)
@@ -230,9 +230,6 @@ plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens
 status: $(STAMP)  ## Tell what of STUDY is planned, running, done or failed (WATCH=1: again and again)
 	@$(PY) -m lib.pipeline.status --study $(STUDY) --models '$(if $(CAST),$(call commas,$(MODELS)))' \
 	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))' $(if $(WATCH),--watch)
-
-scale: $(STAMP)  ## Compute what 100 models would take: requests, tokens, GPU hours, storage, cost (params/scale.yaml)
-	@$(PY) -m lib.scale $(if $(WRITE),--write)
 
 ## The rest ---------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The machine: what computes here, what is installed, and what its commands say."""
+"""The machine: its hardware, the packages installed, and whether a process still runs."""
 
 import os
 import platform
@@ -14,11 +14,8 @@ from typing import Any
 from lib import paths
 
 
-def described() -> dict[str, Any]:
-    """What computes: system, processor, usable cores, memory in GiB, GPUs; null where the machine does not tell.
-
-    Its name and its user are no part of it.
-    """
+def describe() -> dict[str, Any]:
+    """System, processor, usable cores, memory in GiB and GPUs, null where unknown; not its name, nor its user."""
     gpus = run_command("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -40,7 +37,7 @@ def version(name: str) -> str:
 
 
 def run_command(*command: str) -> str | None:
-    """What a command prints in the repository; null if it is not there, fails, or takes more than ten seconds."""
+    """The output of a command run in the repository; None if it is not there, fails, or takes over ten seconds."""
     if not shutil.which(command[0]):
         return None
     try:
@@ -51,17 +48,17 @@ def run_command(*command: str) -> str | None:
 
 
 def process() -> str:
-    """This process, as a file tells that says who is at work."""
+    """This process as text, for a file that names its holder."""
     return f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%F %T')}"
 
 
-def is_running(told: str) -> bool | None:
-    """Whether a process, as `process` told it, is still there; None if it is on another machine, or cannot be read."""
-    found = re.match(r"process (\d+) on (\S+) since ", told)
-    if not found or found[2] != socket.gethostname():
+def is_running(holder: str) -> bool | None:
+    """Whether a process, as `process` names it, still runs; None if it is on another machine, or not readable."""
+    match = re.match(r"process (\d+) on (\S+) since ", holder)
+    if not match or match[2] != socket.gethostname():
         return None
     try:
-        os.kill(int(found[1]), 0)
+        os.kill(int(match[1]), 0)
     except ProcessLookupError:
         return False
     except OSError:

@@ -15,40 +15,38 @@ MODELS = ROOT / "models"
 OUTPUTS_VARIABLE = "MIDTHOUGHT_OUTPUTS"
 COPY_VARIABLE = "MIDTHOUGHT_WORKING_COPY"
 # Of a URL only what neither make nor a shell reads in a way of its own, and no place for a key.
-SOUND_URL = re.compile(r"[a-z][a-z0-9+.-]*://[\w.+=:~/-]*", re.ASCII)
+PLAIN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[\w.+=:~/-]*", re.ASCII)
 
 
 class PathError(OSError):
-    """A place for results that cannot be one; its text is one line, and tells no secret that stood in a URL."""
+    """A place for results that cannot be one; its text is one line, and holds no secret that stood in a URL."""
 
 
 def outputs() -> Path:
     """Folder of all results: the variable `MIDTHOUGHT_OUTPUTS` if set, else `outputs/` of the project.
 
     Of an object store it is the working copy on this disk: the folder `MIDTHOUGHT_WORKING_COPY` if that is set, else
-    one below the user's cache that has the URL's name. The Makefile names it alike. `lib.pipeline.sync` keeps both
-    equal.
+    one below the user's cache that has the URL's name, as in the Makefile. `lib.pipeline.sync` pulls and pushes it.
 
     Raises:
-        PathError: an unsound URL.
+        PathError: a URL that is not plain.
     """
-    elsewhere = os.environ.get(OUTPUTS_VARIABLE)
-    if not (url := store()):
-        return Path(elsewhere).expanduser().resolve() if elsewhere else ROOT / "outputs"
-    if named := os.environ.get(COPY_VARIABLE):
-        return Path(named).expanduser().resolve()
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "midthought", url.replace("://", "/").replace(":", "_")).resolve()
+    if url := store():
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "midthought")
+        named = os.environ.get(COPY_VARIABLE) or cache / url.replace("://", "/").replace(":", "_")
+    else:
+        named = os.environ.get(OUTPUTS_VARIABLE) or ROOT / "outputs"
+    return Path(named).expanduser().resolve()
 
 
 def store() -> str | None:
     """URL of the object store that `MIDTHOUGHT_OUTPUTS` names, without a slash at its end; None for a folder.
 
     Raises:
-        PathError: an unsound URL.
+        PathError: a URL that is not plain.
     """
     value = os.environ.get(OUTPUTS_VARIABLE, "")
-    return sound(value, f"{OUTPUTS_VARIABLE}: ") if is_url(value) else None
+    return check_url(value, f"{OUTPUTS_VARIABLE}: ") if is_url(value) else None
 
 
 def is_url(place: str) -> bool:
@@ -56,14 +54,14 @@ def is_url(place: str) -> bool:
     return "://" in place
 
 
-def sound(url: str, where: str = "") -> str:
-    """A URL of a bucket or folder as it is used, without a slash at its end.
+def check_url(url: str, where: str = "") -> str:
+    """A URL of a bucket or folder, without a slash at its end; `where` opens the message.
 
     Raises:
         PathError: a key or password in it, or a character that does not belong into it.
     """
     shown = re.sub(r"://[^/]*@", "://", url).split("?")[0]
-    if not SOUND_URL.fullmatch(url) or ".." in url.split("/"):
+    if not PLAIN_URL.fullmatch(url) or ".." in url.split("/"):
         raise PathError(
             f"{where}{shown}: expected a URL such as s3://bucket/folder, of letters, digits and . _ - + = ~ : / alone; "
             f"keys and options come from variables such as AWS_PROFILE and AWS_ENDPOINT_URL"
@@ -75,40 +73,32 @@ def sound(url: str, where: str = "") -> str:
 
 def tables(study: str, model: str | None = None) -> Path:
     """Folder of the tables of a study, or of one model in it."""
-    return _below(study, "tables", model)
+    return outputs() / study / "tables" / (model or "")
 
 
 def parts(study: str, model: str) -> Path:
     """Folder of what a model has written for a study so far, completion by completion."""
-    return _below(study, "parts", model)
+    return outputs() / study / "parts" / model
 
 
 def notebooks(study: str, model: str | None = None) -> Path:
     """Folder of the executed notebooks of a study, or of one model in it."""
-    return _below(study, "notebooks", model)
+    return outputs() / study / "notebooks" / (model or "")
 
 
 def summary(study: str) -> Path:
     """Folder of the small CSV tables behind the figures of a study."""
-    return _below(study, "summary")
+    return outputs() / study / "summary"
 
 
 def figures(study: str) -> Path:
     """Folder of the figures of a study."""
-    return _below(study, "figures")
+    return outputs() / study / "figures"
 
 
 def show(path: Path) -> str:
-    """A path as messages name it, so that no machine's folders are told: from the repository on where it lies in it.
-
-    What lies in the working copy of an object store has its URL's name.
-    """
+    """A path as messages name it: from the repository or the store's URL on, where it lies below one of them."""
     if path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))
     url = store()
     return f"{url}/{path.relative_to(outputs()).as_posix()}" if url and path.is_relative_to(outputs()) else str(path)
-
-
-def _below(study: str, kind: str, model: str | None = None) -> Path:
-    folder = outputs() / study / kind
-    return folder / model if model else folder

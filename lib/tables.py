@@ -6,15 +6,14 @@ of the day, the machine or pandas is stored.
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from numbers import Integral, Real
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lib import paths, schema
@@ -29,7 +28,14 @@ MADE_BY = {
     "judgements": "05_grade",
 }
 
-INT32_MAX = 2**31 - 1
+INFERRED = {  # what Arrow may take the values of a column for, so that they can be cast to the column's type
+    "string": (pa.types.is_string, pa.types.is_large_string),
+    "int": (pa.types.is_integer, pa.types.is_floating),  # pandas turns ints with a null into floats
+    "float": (pa.types.is_integer, pa.types.is_floating),
+    "bool": (pa.types.is_boolean,),
+    "ids": (pa.types.is_list,),
+}
+UNFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)  # what Arrow raises over a value
 
 
 class TableError(ValueError):
@@ -48,17 +54,15 @@ def write(
         TableError: columns, a type or a key that break the schema, told with column and row; a failed write.
     """
     path = _path(name, study, model)
-    rows = _checked(frame, schema.TABLES[name], paths.show(path))
-    beside = path.with_suffix(".json")
+    rows, beside = _checked(frame, schema.TABLES[name], paths.show(path)), path.with_suffix(".json")
+    with ExitStack() as files:
+        if params is not None:
+            notes = files.enter_context(atomic_write(beside))
+            notes.write((json.dumps(params, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+            notes.flush()
+        pq.write_table(rows, files.enter_context(atomic_write(path)), compression="zstd")
     if params is None:
-        with atomic_write(path) as file:
-            pq.write_table(rows, file, compression="zstd")
         beside.unlink(missing_ok=True)
-        return
-    with atomic_write(beside) as notes, atomic_write(path) as file:
-        notes.write((json.dumps(params, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
-        notes.flush()
-        pq.write_table(rows, file, compression="zstd")
 
 
 def read(name: str, study: str, model: str | None = None) -> pd.DataFrame:
@@ -71,18 +75,24 @@ def read(name: str, study: str, model: str | None = None) -> pd.DataFrame:
         TableError: a file missing, truncated or of another schema, told with the notebook that makes it.
     """
     path = _path(name, study, model)
-    again = f"run notebook {MADE_BY[name]} of study {study}" + (f" for model {model}" if model else "")
+    file = paths.show(path)
+    notebook = f"run notebook {MADE_BY[name]} of study {study}" + (f" for model {model}" if model else "")
     if not path.is_file():
-        raise TableError(f"{paths.show(path)}: no such table, {again} first")
+        raise TableError(f"{file}: no such table, {notebook} first")
     try:
         rows = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise TableError(f"{paths.show(path)}: truncated or not parquet ({reason}), {again} again") from error
+        raise TableError(f"{file}: truncated or not parquet ({reason}), {notebook} again") from error
     if not rows.schema.equals(schema.TABLES[name].arrow()):
         difference = _difference(rows.schema.names, schema.TABLES[name].names()) or "types differ"
-        raise TableError(f"{paths.show(path)}: not the columns of table {name} ({difference}), {again} again")
-    return _to_pandas(rows)
+        raise TableError(f"{file}: not the columns of table {name} ({difference}), {notebook} again")
+    frame = rows.to_pandas()
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    for column, values in zip(rows.column_names, rows.columns, strict=True):
+        if values.null_count and values.type in nullable:
+            frame[column] = values.to_pandas(types_mapper=nullable.get)
+    return frame
 
 
 def write_summary(frame: pd.DataFrame, slug: str, study: str) -> None:
@@ -127,76 +137,58 @@ def _path(name: str, study: str, model: str | None) -> Path:
 def _checked(frame: pd.DataFrame, table: schema.Table, file: str) -> pa.Table:
     if difference := _difference(list(frame.columns), table.names()):
         raise TableError(f"{file}: {difference}")
-    for column in table.columns:
-        _check_values(frame, column, table.key, file)
     key = list(table.key)
-    if (twice := frame.duplicated(key)).any():
-        raise TableError(f"{file}: key {_row(frame[twice], 0, table.key)} stands twice, expected once")
+    for column in table.columns[: len(key)]:
+        if (missing := frame[column.name].isna()).any():
+            raise TableError(f"{file}: column {column.name}, row number {missing.argmax()}: null, expected a key")
+        _array(frame, column, key, file)
+    if (repeated := frame.duplicated(key)).any():
+        raise TableError(f"{file}: key {_row(frame[repeated], 0, key)} stands twice, expected once")
     ordered = frame.sort_values(key, kind="stable", ignore_index=True)
-    return pa.table([_array(ordered[c.name], c, file) for c in table.columns], schema=table.arrow())
+    return pa.table([_array(ordered, column, key, file) for column in table.columns], schema=table.arrow())
 
 
 def _difference(columns: list[str], expected: list[str]) -> str:
-    told = {
+    differences = {
         "missing columns": [name for name in expected if name not in columns],
         "unknown columns": [name for name in columns if name not in expected],
         "repeated columns": sorted({name for name in columns if columns.count(name) > 1}),
     }
-    return "; ".join(f"{what}: {', '.join(map(str, names))}" for what, names in told.items() if names)
+    return "; ".join(f"{what}: {', '.join(map(str, names))}" for what, names in differences.items() if names)
 
 
-def _check_values(frame: pd.DataFrame, column: schema.Column, key: tuple[str, ...], file: str) -> None:
-    fits = FITS[column.type]
-    missing = frame[column.name].isna()
-    for i, (value, null) in enumerate(zip(frame[column.name].tolist(), missing, strict=True)):
-        if null and column.name in key:
-            raise TableError(f"{file}: column {column.name}, row number {i}: null, expected a key")
-        if not null and not fits(value):
-            got = f"{type(value).__name__} {str(value)[:60]!r}"
-            where = f"{file}: column {column.name}, row {_row(frame, i, key)}"
-            raise TableError(f"{where}: expected {column.type}, got {got}")
-
-
-def _row(frame: pd.DataFrame, i: int, key: tuple[str, ...]) -> str:
-    return " ".join(str(frame[name].iloc[i]) for name in key)
-
-
-def _array(values: pd.Series, column: schema.Column, file: str) -> pa.Array:
+def _array(frame: pd.DataFrame, column: schema.Column, key: list[str], file: str) -> pa.Array:
+    """A column as Arrow stores it; the first row that does not fit is looked for only where one does not."""
     try:
-        return pa.array(values, schema.ARROW[column.type], from_pandas=True)
-    except (pa.ArrowException, ValueError, OverflowError) as error:
-        raise TableError(f"{file}: column {column.name}: expected {column.type} ({error})") from error
+        return _cast(frame[column.name], column.type)
+    except UNFIT:
+        where = f"{file}: column {column.name}"
+    for i, value in enumerate(frame[column.name]):
+        try:
+            _cast(pd.Series([value], dtype=object), column.type)
+        except UNFIT:
+            got = f"{type(value).__name__} {str(value)[:60]!r}"
+            raise TableError(f"{where}, row {_row(frame, i, key)}: expected {column.type}, got {got}") from None
+    try:  # each fits alone: numpy types that Arrow infers no common one for
+        return pa.array(frame[column.name], schema.ARROW[column.type], from_pandas=True)
+    except UNFIT as error:
+        raise TableError(f"{where}: expected {column.type} ({error})") from error
 
 
-def _to_pandas(rows: pa.Table) -> pd.DataFrame:
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame = rows.to_pandas()
-    for name, values in zip(rows.column_names, rows.columns, strict=True):
-        if values.null_count and values.type in nullable:
-            frame[name] = values.to_pandas(types_mapper=nullable.get)
-    return frame
+def _cast(values: pd.Series, kind: str) -> pa.Array:
+    """Values as an Arrow array of the schema's type; nothing is converted but ints and floats that lose nothing."""
+    array, target = pa.array(values, from_pandas=True), schema.ARROW[kind]
+    if array.null_count == len(array):
+        return pa.nulls(len(array), target)
+    fits = any(is_kind(array.type) for is_kind in INFERRED[kind])
+    if values.dtype == object and kind in ("int", "float"):  # where Arrow takes a truth value among floats for one
+        fits = fits and not values.map(pd.api.types.is_bool).any()
+    if fits and kind == "ids" and len(ids := pc.list_flatten(array)):
+        fits = pa.types.is_integer(ids.type) and not ids.null_count and pc.min(ids).as_py() >= 0
+    if not fits:
+        raise TypeError(f"expected {kind}, got {array.type}")
+    return array.cast(target)
 
 
-def _is_int(value: Any) -> bool:
-    # pandas turns a column of ints with a null into floats; such whole numbers are still ints
-    if isinstance(value, float):
-        return value.is_integer()
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _is_ids(value: Any) -> bool:
-    if not isinstance(value, (list, tuple, np.ndarray)):
-        return False
-    ids = np.asarray(value)
-    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
-        return False
-    return ids.size == 0 or (ids.min() >= 0 and ids.max() <= INT32_MAX)
-
-
-FITS: dict[str, Callable[[Any], bool]] = {
-    "string": lambda value: isinstance(value, str),
-    "int": _is_int,
-    "float": lambda value: isinstance(value, Real) and not isinstance(value, (bool, np.bool_)),
-    "bool": lambda value: isinstance(value, (bool, np.bool_)),
-    "ids": _is_ids,
-}
+def _row(frame: pd.DataFrame, i: int, key: list[str]) -> str:
+    return " ".join(map(str, frame[key].iloc[i]))

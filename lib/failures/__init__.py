@@ -32,8 +32,7 @@ import pandas as pd
 
 from lib import params, schema
 from lib.failures.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measured, with_thoughts
-from lib.params import thresholds
-from lib.params.thresholds import Thresholds
+from lib.params.settings import Thresholds
 
 __all__ = ["MODES", "QUESTIONS_UPDATE", "SAME_SAMPLE", "kind_of", "label", "summary", "with_thoughts"]
 MODES = schema.MODES
@@ -55,7 +54,7 @@ def label(
         ValueError: a full-thinking trace stands twice.
         params.ParamsError: an interrupt has no file, and no entry in `kinds`; or the thresholds are not sound.
     """
-    limits = limits or thresholds.load()
+    limits = limits or params.load_thresholds()
     rows = measured(frame)
     if kinds is None:
         kinds = {name: kind_of(name) for name in rows["interrupt"].unique()}

@@ -7,7 +7,6 @@ import dataclasses
 import difflib
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,10 @@ from pydantic import ValidationError
 
 from lib import paths
 from lib.params.families import FAMILIES, PARSER
-from lib.params.settings import UPDATE_SLOT, Interrupt, Model, Prompt, Study
+from lib.params.settings import UPDATE_SLOT, Interrupt, Model, Prompt, Study, Thresholds
+
+LISTS = ("models", "sources", "interrupts", "positions")  # keys of a study that may come as one text with commas
+HOOKS = ("system_prompt", "reasoning_prefix", "reasoning_suffix", "update_prefix", "update_suffix")
 
 
 class ParamsError(ValueError):
@@ -32,7 +34,7 @@ def load_study(name: str, **overrides: Any) -> Study:
     Raises:
         ParamsError: a missing file, an unknown key, a wrong type or value, here or in a file it names.
     """
-    given = {key: _listed(key, value) for key, value in overrides.items() if value not in (None, "")}
+    given = {key: _split(key, value) for key, value in overrides.items() if value not in (None, "")}
     study = _load(Study, "studies", name, given)
     file = location("studies", name, given)
     for key in ("writer", "solver", "judge"):
@@ -41,10 +43,12 @@ def load_study(name: str, **overrides: Any) -> Study:
             load_model(named)
     for named in study.rubrics:
         _expect(f"{file}: rubrics.{named}", "rubrics", named)
-    for key, cls in (("models", Model), ("interrupts", Interrupt)):
-        for i, named in enumerate(getattr(study, key)):
-            _expect(f"{file}: {key}[{i}]", key, named)
-            load_interrupt(named) if cls is Interrupt else _load(cls, key, named)
+    for i, named in enumerate(study.models):
+        _expect(f"{file}: models[{i}]", "models", named)
+        _load(Model, "models", named)
+    for i, named in enumerate(study.interrupts):
+        _expect(f"{file}: interrupts[{i}]", "interrupts", named)
+        load_interrupt(named)
     return study
 
 
@@ -68,6 +72,11 @@ def load_model(name: str) -> Model:
 def load_prompt(name: str) -> Prompt:
     """Read `params/prompts/<name>.yaml`; raises ParamsError as `load_study`."""
     return _load(Prompt, "prompts", name)
+
+
+def load_thresholds() -> Thresholds:
+    """Read `params/failure_modes.yaml`; raises ParamsError as `load_study`."""
+    return _load(Thresholds, "", "failure_modes")
 
 
 def load_interrupt(name: str) -> Interrupt:
@@ -107,29 +116,26 @@ def load_steps(interrupt: Interrupt) -> list[Interrupt]:
 
 def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = None) -> Any:
     file = location(kind, name, overrides)
-    if name not in _names(kind):
-        raise ParamsError(f"no file {missing(kind, name)}")
+    _expect("", kind, name)
     values = read(kind, name) | (overrides or {})
     if cls is Interrupt and "prompt_file" in values:
         values = _worded(values, file)
-    known = [field.name for field in dataclasses.fields(cls) if field.name != "name"]
+    fields = [field.name for field in dataclasses.fields(cls)]
+    keys = [field for field in fields if field != "name"]
     for key in values:
-        if key not in known:
-            raise ParamsError(f"{file}: {key}: unknown key{suggestion(key, known)}, expected {', '.join(known)}")
+        if key not in keys:
+            raise ParamsError(f"{file}: {key}: unknown key{suggestion(key, keys)}, expected {', '.join(keys)}")
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     try:
-        return cls(name=name, **plain)
+        return cls(**({"name": name} if "name" in fields else {}), **plain)
     except ValidationError as error:
         raise ParamsError(f"{file}: {'; '.join(map(format_error, error.errors()))}") from error
 
 
-HOOKS = ("system_prompt", "reasoning_prefix", "reasoning_suffix", "update_prefix", "update_suffix")
-
-
 def _worded(values: dict[str, Any], file: str) -> dict[str, Any]:
     """Values of an interrupt with `system` and `text` taken from the prompt file that they name."""
-    if taken := [key for key in ("text", "system") if key in values]:
-        raise ParamsError(f"{file}: {taken[0]}: stands beside prompt_file, expected one of the two")
+    if both := [key for key in ("text", "system") if key in values]:
+        raise ParamsError(f"{file}: {both[0]}: stands beside prompt_file, expected one of the two")
     named = values["prompt_file"]
     try:
         hooks = json.loads((paths.ROOT / str(named)).read_bytes())
@@ -144,9 +150,9 @@ def _worded(values: dict[str, Any], file: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key != "prompt_file"} | {"system": system, "text": text}
 
 
-def _listed(key: str, value: Any) -> Any:
+def _split(key: str, value: Any) -> Any:
     """A text with commas as a list, for the keys of a study that hold lists; anything else as it is."""
-    if not isinstance(value, str) or key not in ("models", "sources", "interrupts", "positions"):
+    if not isinstance(value, str) or key not in LISTS:
         return value
     items = [item.strip() for item in value.split(",")]
     if key != "positions":
@@ -180,32 +186,10 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_as(cls: type, name: str, about: str, prepared: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> Any:
-    """A file of `params/` itself as `cls`; `about` says what it holds, `prepared` makes YAML's values what `cls` takes.
-
-    Raises:
-        ParamsError: no such file, no sound YAML, a key that is missing or unknown, or a value of the wrong kind.
-    """
-    file = f"params/{name}.yaml"
-    try:
-        values = read(".", name)
-    except OSError as error:
-        raise ParamsError(f"no file {file}, expected {about}") from error
-    except ParamsError as error:
-        raise ParamsError(str(error).replace("/./", "/")) from error
-    known = [field.name for field in dataclasses.fields(cls)]
-    if unknown := [key for key in values if key not in known]:
-        raise ParamsError(f"{file}: {unknown[0]}: unknown key, expected {', '.join(known)}")
-    try:
-        return cls(**prepared(values))
-    except ValidationError as error:
-        raise ParamsError(f"{file}: {'; '.join(map(format_error, error.errors()))}") from error
-
-
 def format_error(error: Any) -> str:
     """One of pydantic's errors as `key: what was expected, got value`."""
-    told = [part for part in error["loc"] if part not in ("number", "text") or part == error["loc"][0]]  # not our tags
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told).lstrip(".")
+    place = [part for part in error["loc"] if part not in ("number", "text") or part == error["loc"][0]]  # not our tags
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     if error["type"] == "missing":
         return f"{key}: missing, expected a value"
     if error["type"] == "value_error":
@@ -224,8 +208,15 @@ def _show(value: Any) -> str:
 
 
 def location(kind: str, name: str, overrides: dict[str, Any] | None = None) -> str:
-    """A file of parameters as messages name it."""
-    return f"params/{kind}/{name}.yaml" + (f" (with {', '.join(overrides)} overridden)" if overrides else "")
+    """A file of parameters as messages name it; kind "" is `params/` itself."""
+    file = "/".join(filter(None, ("params", kind, f"{name}.yaml")))
+    return file + (f" (with {', '.join(overrides)} overridden)" if overrides else "")
+
+
+def missing(kind: str, name: str) -> str:
+    """A file that is not there, with a guess and the names of those that are."""
+    known = _names(kind)
+    return f"{location(kind, name)}{suggestion(name, known)}, expected one of {', '.join(known) or 'none here'}"
 
 
 def _names(kind: str) -> list[str]:
@@ -234,13 +225,7 @@ def _names(kind: str) -> list[str]:
 
 def _expect(where: str, kind: str, name: str) -> None:
     if name not in _names(kind):
-        raise ParamsError(f"{where}: no file {missing(kind, name)}")
-
-
-def missing(kind: str, name: str) -> str:
-    """A file that is not there, with a guess and the names of those that are."""
-    known = _names(kind)
-    return f"{location(kind, name)}{suggestion(name, known)}, expected one of {', '.join(known)}"
+        raise ParamsError(f"{where}{': ' if where else ''}no file {missing(kind, name)}")
 
 
 def suggestion(name: Any, known: list[str]) -> str:

@@ -38,14 +38,11 @@ def _place(text: str) -> str:
     return text
 
 
-def _as_text(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime.date) else value  # YAML reads a day without quotes as a date
-
-
-def _day(text: str) -> str:
+def _day(value: Any) -> str:
+    text = value.isoformat() if isinstance(value, datetime.date) else value  # YAML reads a day without quotes as a date
     try:
         return datetime.date.fromisoformat(text).isoformat()
-    except ValueError:
+    except (TypeError, ValueError):
         raise ValueError(f'should be a day such as "2024-10-01", got {json.dumps(text)}') from None
 
 
@@ -69,7 +66,7 @@ def _modes(rates: dict[str, float]) -> dict[str, float]:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Day = Annotated[str, BeforeValidator(_as_text), AfterValidator(_day)]
+Day = Annotated[str, BeforeValidator(_day)]
 Window = Annotated[tuple[Day, Day], AfterValidator(_in_order)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -85,7 +82,7 @@ Positions = Annotated[tuple[Place, ...], AfterValidator(_some_distinct)]
 
 class _Params:
     def as_dict(self) -> dict[str, Any]:
-        """All parameters as plain dicts and lists: what is stored beside a table and shown in a notebook."""
+        """All parameters as plain dicts and lists, as stored beside a table."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
 
@@ -235,3 +232,18 @@ class Interrupt(_Params):
         if self.text or self.prefill_math or self.prefill_code or self.closes_thinking:
             raise ValueError("steps: what is inserted stands in the files of the steps, and should be left out here")
         return self
+
+
+@dataclass(frozen=True, config=STRICT)
+class Thresholds:
+    """From where on a row counts as a failure mode; `params/failure_modes.yaml` says where each comes from."""
+
+    leakage_length: Annotated[float, Field(ge=1)]  # times as long as the full-thinking answer
+    leakage_sums: Count  # written out in the answer
+    leakage_comments: Count  # inside a program
+    leakage_working: Annotated[float, Field(ge=1)]  # times as many of these as in full-thinking answers
+    leakage_unseen_sums: Count  # which the kept thinking is known to lack
+    leakage_restarts: Count  # more than in the full-thinking answer
+    leakage_after_result: Count  # sums behind the first result, more than in the full-thinking answer
+    panic_share: Share  # of the thinking that was left
+    panic_tokens: Annotated[int, Field(ge=0)]  # of thinking that count as none

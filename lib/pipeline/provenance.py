@@ -126,7 +126,7 @@ def step(name: str, study: str, model: str | None = None, **overrides: str) -> I
     begun, before = _now(), code()
     yield
     entry = {"step": name, "model": model, "started": begun, "ended": _now(), "overrides": overrides, "code": before}
-    entry |= _made_from(study, model, overrides) | {"machine": machine.described()}
+    entry |= _made_from(study, model, overrides) | {"machine": machine.describe()}
     entry["packages"] = {"python": platform.python_version()} | {name: machine.version(name) for name in PACKAGES}
     try:
         merge(study, [entry])

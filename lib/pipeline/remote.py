@@ -46,7 +46,7 @@ class Objects:
     """
 
     def __init__(self, url: str):
-        self.url = paths.sound(url)
+        self.url = paths.check_url(url)
         kind = url.split("://", 1)[0]
         with self._telling():
             self._fs, self._root = _opened(self.url, kind)
@@ -140,7 +140,7 @@ def at(url: str) -> tuple[Objects, str]:
         PathError: no sound URL of a file.
         ObjectsError: as `Objects`.
     """
-    folder, _, name = paths.sound(url).rpartition("/")
+    folder, _, name = paths.check_url(url).rpartition("/")
     if folder.endswith(":/") or not name:
         raise paths.PathError(f"{url}: names no file, expected one as in s3://bucket/study.zip")
     return Objects(folder), name

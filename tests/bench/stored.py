@@ -35,7 +35,7 @@ def described(
     """
     return {
         "day": time.strftime("%Y-%m-%d", time.gmtime()),
-        "machine": machine.described() | {"load_before": before},
+        "machine": machine.describe() | {"load_before": before},
         "versions": {"midthought": __version__, "python": platform.python_version()}
         | {name: machine.version(name) for name in PACKAGES},
         "runs": runs,

@@ -6,8 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from lib import failures, grade, schema, tables
-from lib.params import thresholds
+from lib import failures, grade, params, schema, tables
 
 KINDS = {"end_thinking": "hard", "force_answer": "hard", "speed_up": "soft", "update": "update"}
 TRACE = {
@@ -330,6 +329,6 @@ def test_the_published_ratio_of_means_is_given_against_both_baselines():
 
 
 def test_other_thresholds_can_be_given():
-    strict = dataclasses.replace(thresholds.load(), leakage_length=5.0)
+    strict = dataclasses.replace(params.load_thresholds(), leakage_length=5.0)
     rows = pd.DataFrame([trace(), after("end_thinking", answer_chars=160)])
     assert [failures.label(rows, KINDS, limits)["leakage"].item() for limits in (None, strict)] == [True, False]

@@ -1,5 +1,8 @@
+"""Parameters: what is shipped loads, and what is wrong is one line with file, key and what was expected."""
+
 import dataclasses
 import json
+import re
 import shutil
 
 import pytest
@@ -7,10 +10,6 @@ import yaml
 
 from lib import params, paths
 from lib.engine import request_key
-
-STUDIES = sorted(file.stem for file in (paths.PARAMS / "studies").glob("*.yaml"))
-MODELS = sorted(file.stem for file in (paths.PARAMS / "models").glob("*.yaml"))
-INTERRUPTS = sorted(file.stem for file in (paths.PARAMS / "interrupts").glob("*.yaml"))
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "params"
 
 
-def told(function, *args, **kwargs) -> str:
+def error(function, *args, **kwargs) -> str:
     with pytest.raises(params.ParamsError) as caught:
         function(*args, **kwargs)
     assert "\n" not in str(caught.value), "one line"
@@ -37,38 +36,30 @@ def spoil(file, **changes) -> None:
 # what is shipped
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_every_study_loads(name):
-    study = params.load_study(name)
-    assert study.name == name
-    assert set(study.models) <= set(MODELS)
-    assert set(study.interrupts) <= set(INTERRUPTS)
-
-
-@pytest.mark.parametrize("name", INTERRUPTS)
-def test_every_interrupt_loads(name):
-    assert params.load_interrupt(name).name == name
+@pytest.mark.parametrize(
+    "file", sorted(paths.PARAMS.glob("*/*.yaml")), ids=lambda file: f"{file.parent.name}-{file.stem}"
+)
+def test_every_file_opens_with_a_comment_and_loads(file):
+    assert file.read_text().startswith("# ")
+    loaders = {"studies": params.load_study, "interrupts": params.load_interrupt, "augment": params.load_prompt}
+    if load := loaders.get(file.parent.name):
+        assert load(file.stem).name == file.stem
 
 
 @pytest.mark.parametrize("name", ["tiny-lrm-s", "tiny-lrm-m"])
 def test_shipped_models_load(name):
     model = params.load_model(name)
-    assert model.is_local
-    assert model.location == str(paths.ROOT / "models" / "tiny_lrm" / name)
+    assert model.is_local and model.location == str(paths.ROOT / "models" / "tiny_lrm" / name)
+    assert model.options["enforce_eager"] is True and model.options["block_size"] == 32
 
 
-@pytest.mark.parametrize("file", sorted(paths.PARAMS.glob("*/*.yaml")), ids=lambda file: file.stem)
-def test_every_file_opens_with_a_comment(file):
-    assert file.read_text().startswith("# ")
-
-
-def test_the_tiny_study():
-    study = params.load_study("tiny")
-    assert study.models == ("tiny-lrm-s", "tiny-lrm-m")
-    assert study.positions == (0.1, 0.3, 0.5, 0.7, 0.9)
-    assert study.interrupts == ("end_thinking", "force_answer", "speed_up", "update", "update_guided")
-    assert study.sources == ("tiny", "tiny-code")
-    assert study.problems * len(study.sources) >= 200
+def test_each_threshold_says_where_it_comes_from():
+    assert params.load_thresholds().panic_share == 0.01  # published
+    above = ""
+    for line in (paths.PARAMS / "failure_modes.yaml").read_text().splitlines():
+        if re.match(r"\w+:", line):
+            assert re.search(r"\b(Ours|Published)\b", above), line
+        above = "" if not line else above + line
 
 
 # name, kind, closes the thinking, start of the answer on math, on code, needs an update
@@ -82,64 +73,43 @@ WORDING = [
 
 
 @pytest.mark.parametrize(("name", "kind", "closes", "math", "code", "needs_update"), WORDING)
-def test_what_each_interrupt_does(name, kind, closes, math, code, needs_update):
+def test_what_each_interrupt_does_and_that_line_breaks_around_its_wording_survive_yaml(
+    name, kind, closes, math, code, needs_update
+):
     interrupt = params.load_interrupt(name)
     assert (interrupt.kind, interrupt.closes_thinking) == (kind, closes)
     assert (interrupt.prefill_math, interrupt.prefill_code) == (math, code)
-    assert interrupt.needs_update == needs_update
-    assert interrupt.role == "assistant"
-
-
-@pytest.mark.parametrize("name", [row[0] for row in WORDING])
-def test_line_breaks_around_the_wording_survive_yaml(name):
-    text = params.load_interrupt(name).text
-    assert text.startswith("\n\n")
-    assert text.endswith("\n")
-    assert not text.endswith("\n\n")
-    assert text == "\n\n" + text.strip() + "\n"
+    assert interrupt.needs_update == needs_update and interrupt.role == "assistant"
+    assert interrupt.text == "\n\n" + interrupt.text.strip() + "\n"
 
 
 # loading
 
 
-def test_loaded_params_are_frozen():
-    study = params.load_study("tiny")
+def test_overrides_replace_and_none_keeps():
+    study = params.load_study("tiny", positions=[0, 0.25, 1], interrupts="speed_up,update", samples=None)
+    assert study.positions == (0.0, 0.25, 1.0)
+    assert study.interrupts == ("speed_up", "update")
+    assert study.samples == params.load_study("tiny").samples
+    plain = study.as_dict()
+    assert json.loads(json.dumps(plain)) == plain and plain["positions"] == [0.0, 0.25, 1.0]
+    assert set(plain) == {field.name for field in dataclasses.fields(study)}
     with pytest.raises(dataclasses.FrozenInstanceError):
         study.seed = 1
 
 
-def test_overrides_replace_and_none_keeps():
-    study = params.load_study("tiny", positions=[0, 0.25, 1], interrupts=["speed_up"], samples=None)
-    assert study.positions == (0.0, 0.25, 1.0)
-    assert study.interrupts == ("speed_up",)
-    assert study.samples == params.load_study("tiny").samples
-
-
-def test_as_dict_is_plain_and_complete():
-    study = params.load_study("tiny", positions=[0.5])
-    plain = study.as_dict()
-    assert json.loads(json.dumps(plain)) == plain
-    assert plain["positions"] == [0.5]
-    assert set(plain) == {field.name for field in dataclasses.fields(study)}
-
-
-def test_engine_arguments_keep_their_types():
-    model = params.load_model("tiny-lrm-s")
-    assert model.engine == "vllm"
-    assert model.options["enforce_eager"] is True
-    assert model.options["block_size"] == 32
-    assert model.options["dtype"] == "float32"
-
-
 def test_a_hub_name_is_not_a_folder(folder):
     spoil(
-        folder / "models" / "tiny-lrm-s.yaml",
-        path="Qwen/Qwen3-8B",
-        revision="b968826d9c46dd6066d109eabc6255188de91218",
+        folder / "models" / "tiny-lrm-s.yaml", path="Qwen/Qwen3-8B", revision="b968826d9c46dd6066d109eabc6255188de91218"
     )
     model = params.load_model("tiny-lrm-s")
-    assert not model.is_local
-    assert model.location == "Qwen/Qwen3-8B"
+    assert not model.is_local and model.location == "Qwen/Qwen3-8B"
+
+
+@pytest.mark.parametrize("window", ["[2024-10-01, '2025-05-01']", "['2024-10-01', 2025-05-01]"])
+def test_a_day_may_stand_with_or_without_quotes(folder, window):
+    (folder / "studies" / "good.yaml").write_text(f"{GOOD_STUDY}window: {window}\n")
+    assert params.load_study("good").window == ("2024-10-01", "2025-05-01")
 
 
 # bad input: override of the tiny study, what the error must say
@@ -172,8 +142,8 @@ BAD_OVERRIDES = [
 
 
 @pytest.mark.parametrize(("override", "parts"), BAD_OVERRIDES, ids=lambda value: str(value)[:40])
-def test_bad_overrides_are_told(override, parts):
-    message = told(params.load_study, "tiny", **override)
+def test_bad_overrides_are_an_error(override, parts):
+    message = error(params.load_study, "tiny", **override)
     assert message.startswith("params/studies/tiny.yaml")
     assert f"(with {next(iter(override))} overridden)" in message
     for part in parts:
@@ -210,50 +180,39 @@ BAD_STUDIES = [
     (GOOD_STUDY + "rubrics: {panic: [goes_on, goes_on]}\n", ["rubrics.panic", "each value once", "goes_on"]),
     (GOOD_STUDY + "judged: 0\n", ["judged", "greater than or equal to 1", "0"]),
     (GOOD_STUDY + "draws: 1.5\n", ["draws", "integer", "1.5"]),
+    (GOOD_STUDY + "window: [2024-10-01, soon]\n", ["window[1]: should be a day", '"soon"']),
+    (GOOD_STUDY + "window: [2024-10-01, 2024-09-01]\n", ["window: should hold the first day, then the last"]),
+    (GOOD_STUDY + "seed: x\nsamples: 0\n", ["seed: ", "samples: "]),  # several faults in one line
 ]
 
 
 @pytest.mark.parametrize(("text", "parts"), BAD_STUDIES, ids=lambda value: "" if isinstance(value, str) else value[0])
-def test_bad_study_files_are_told(folder, text, parts):
+def test_bad_study_files_are_an_error(folder, text, parts):
     (folder / "studies" / "bad.yaml").write_text(text)
-    message = told(params.load_study, "bad")
+    message = error(params.load_study, "bad")
     assert message.startswith("params/studies/bad.yaml: ")
     for part in parts:
         assert part in message
 
 
-def test_the_good_study_that_the_bad_ones_vary_loads(folder):
-    (folder / "studies" / "good.yaml").write_text(GOOD_STUDY)
-    assert params.load_study("good").positions == (0.5,)
-
-
 def test_a_study_may_name_a_judge_and_what_it_is_asked(folder):
-    assert params.load_study("controls").judge is None and params.load_study("controls").rubrics == {}
     asked = "judge: tiny-lrm-m\nrubrics: {panic: all, leakage: [new_steps, takes_back]}\njudged: 40\ndraws: 3\n"
     (folder / "studies" / "good.yaml").write_text(GOOD_STUDY + asked)
     study = params.load_study("good")
-    assert study.rubrics == {"panic": "all", "leakage": ("new_steps", "takes_back")}
-    assert (study.judge, study.judged, study.draws) == ("tiny-lrm-m", 40, 3)
+    assert (study.judge, study.judged, study.draws, study.positions) == ("tiny-lrm-m", 40, 3, (0.5,))
     assert study.as_dict()["rubrics"] == {"panic": "all", "leakage": ["new_steps", "takes_back"]}
 
 
 @pytest.mark.parametrize("key", ["writer", "solver", "judge"])
-def test_a_judge_that_is_no_sound_model_is_told(folder, key):
+def test_a_judge_that_is_no_sound_model_is_an_error(folder, key):
     spoil(folder / "models" / "tiny-lrm-m.yaml", family="qwen4")
     (folder / "studies" / "bad.yaml").write_text(GOOD_STUDY + f"{key}: tiny-lrm-m\n")
-    assert told(params.load_study, "bad").startswith("params/models/tiny-lrm-m.yaml: family: no markup for qwen4")
+    assert error(params.load_study, "bad").startswith("params/models/tiny-lrm-m.yaml: family: no markup for qwen4")
 
 
-def test_bytes_that_are_not_text_are_told(folder):
+def test_bytes_that_are_not_text_are_an_error(folder):
     (folder / "studies" / "bad.yaml").write_bytes(b"title: \xff\xfe\n")
-    assert "params/studies/bad.yaml: not sound YAML" in told(params.load_study, "bad")
-
-
-def test_several_faults_stand_in_one_line(folder):
-    (folder / "studies" / "bad.yaml").write_text(GOOD_STUDY + "seed: x\nsamples: 0\n")
-    message = told(params.load_study, "bad")
-    assert "seed: " in message
-    assert "samples: " in message
+    assert "params/studies/bad.yaml: not sound YAML" in error(params.load_study, "bad")
 
 
 @pytest.mark.parametrize(
@@ -266,8 +225,8 @@ def test_several_faults_stand_in_one_line(folder):
         (params.load_interrupt, "interrupts", "../models/tiny-lrm-s", None),
     ],
 )
-def test_a_misspelt_name_is_told(load, kind, name, guess):
-    message = told(load, name)
+def test_a_misspelt_name_is_an_error(load, kind, name, guess):
+    message = error(load, name)
     assert message.startswith(f"no file params/{kind}/{name}.yaml")
     assert "expected one of" in message
     assert (f"(did you mean {guess}?)" in message) if guess else ("did you mean" not in message)
@@ -306,13 +265,13 @@ BAD_INTERRUPTS = [
 
 
 @pytest.mark.parametrize(("name", "changes", "parts"), BAD_INTERRUPTS, ids=lambda value: str(value)[:40])
-def test_bad_interrupts_are_told_by_the_file_and_by_the_study(folder, name, changes, parts):
+def test_bad_interrupts_are_an_error_by_the_file_and_by_the_study(folder, name, changes, parts):
     spoil(folder / "interrupts" / f"{name}.yaml", **changes)
-    message = told(params.load_interrupt, name)
+    message = error(params.load_interrupt, name)
     assert message.startswith(f"params/interrupts/{name}.yaml: ")
     for part in parts:
         assert part in message
-    assert told(params.load_study, "tiny") == message, "a study finds out before anything runs"
+    assert error(params.load_study, "tiny") == message, "a study finds out before anything runs"
 
 
 HOOKS = {
@@ -344,26 +303,22 @@ def test_wording_may_come_from_a_prompt_file_of_the_authors(folder, monkeypatch,
         ('{"a": "b"}', "expected"),
     ],
 )
-def test_a_bad_prompt_file_is_told(folder, monkeypatch, content, message):
+def test_a_bad_prompt_file_is_an_error(folder, monkeypatch, content, message):
     monkeypatch.setattr(paths, "ROOT", folder.parent)
     (folder / "words.json").write_text(content)
     spoil(folder / "interrupts" / "update.yaml", text=None, prompt_file="params/words.json")
-    assert message in told(params.load_interrupt, "update")
+    assert message in error(params.load_interrupt, "update")
 
 
-POSITIONS = [["512t", "0.3s", "1.0p", 0.5, 0]]
-
-
-@pytest.mark.parametrize("positions", POSITIONS)
-def test_positions_may_count_tokens_or_go_back_to_an_end(positions):
+def test_positions_may_count_tokens_or_go_back_to_an_end():
+    positions = ["512t", "0.3s", "1.0p", 0.5, 0]
     assert list(params.load_study("tiny", positions=positions).positions) == positions
-    told_as_text = ",".join(map(str, positions))
-    assert list(params.load_study("tiny", positions=told_as_text).positions) == positions
+    assert list(params.load_study("tiny", positions=",".join(map(str, positions))).positions) == positions
 
 
-@pytest.mark.parametrize("position", ["512", "1.5t", "-3t", "1.2s", "0.3x", 1.5, -0.1, "t"])
-def test_a_position_that_is_none_is_told(position):
-    assert "positions" in told(params.load_study, "tiny", positions=[position])
+@pytest.mark.parametrize("position", ["512", "1.5t", "-3t", "1.2s", "0.3x", 1.5, -0.1, "t", "early"])
+def test_a_position_that_is_none_is_an_error(position):
+    assert "positions" in error(params.load_study, "tiny", positions=[position])
 
 
 # changes to a model file, what the error must say
@@ -387,33 +342,50 @@ BAD_MODELS = [
 
 
 @pytest.mark.parametrize(("changes", "parts"), BAD_MODELS, ids=lambda value: str(value)[:40])
-def test_bad_models_are_told(folder, changes, parts):
+def test_bad_models_are_an_error(folder, changes, parts):
     spoil(folder / "models" / "tiny-lrm-s.yaml", **changes)
-    message = told(params.load_model, "tiny-lrm-s")
+    message = error(params.load_model, "tiny-lrm-s")
     assert message.startswith("params/models/tiny-lrm-s.yaml: ")
     for part in parts:
         assert part in message
 
 
-@pytest.mark.parametrize("rates", [{}, {"leakage": 0.4}, {"panic": 1, "self_doubt": 0}])
-def test_what_is_planted_in_a_model_is_read(folder, rates):
-    spoil(folder / "models" / "tiny-lrm-s.yaml", planted=rates)
-    model = params.load_model("tiny-lrm-s")
-    assert model.planted == rates
-    assert model.as_dict()["planted"] == rates
-
-
-def test_what_is_planted_changes_nothing_about_other_models(folder):
+def test_what_is_planted_in_a_model_is_read_and_changes_no_request(folder):
     before = params.load_model("tiny-lrm-s")
     assert before.planted is None and "planted" not in before.as_dict()
     assert type(before)(**before.as_dict()) == before
-    spoil(folder / "models" / "tiny-lrm-s.yaml", planted={"leakage": 0.4})
-    after = params.load_model("tiny-lrm-s")
-    assert request_key(after, [1, 2, 3], 7) == request_key(before, [1, 2, 3], 7)
+    for rates in ({}, {"leakage": 0.4}, {"panic": 1, "self_doubt": 0}):
+        spoil(folder / "models" / "tiny-lrm-s.yaml", planted=rates)
+        after = params.load_model("tiny-lrm-s")
+        assert after.planted == rates == after.as_dict()["planted"]
+        assert request_key(after, [1, 2, 3], 7) == request_key(before, [1, 2, 3], 7)
 
 
 @pytest.mark.parametrize("path", ["models/tiny_lrm/tiny-lrm-xl", "./nowhere", "/nowhere", "models"])
-def test_a_model_folder_that_is_not_there_is_told(folder, path):
+def test_a_model_folder_that_is_not_there_is_an_error(folder, path):
     spoil(folder / "models" / "tiny-lrm-s.yaml", path=path)
-    message = told(params.load_model, "tiny-lrm-s")
+    message = error(params.load_model, "tiny-lrm-s")
     assert message.startswith(f"params/models/tiny-lrm-s.yaml: path: no model in folder {path}, expected a folder")
+
+
+# what is changed in the file of thresholds, what the error must say
+BAD_THRESHOLDS = [
+    ("leakage_length: 2.0", "leakage_length: 0.5", "leakage_length: .*greater than or equal to 1"),
+    ("leakage_length: 2.0", "leakage_length: long", "leakage_length: .*number"),
+    ("leakage_sums: 2\n", "", "leakage_sums: missing"),
+    ("leakage_sums: 2\n", "leakage_sum: 2\n", r"leakage_sum: unknown key \(did you .*\), expected leakage_length, .*"),
+    ("panic_tokens: 1", "panic_tokens: -1", "panic_tokens: .*greater than or equal to 0"),
+    ("panic_share: 0.01", "panic_share: 1e-2", "panic_share: .*write numbers plainly"),
+    ("panic_share: 0.01", "panic_share: [0.01", "line .*not sound YAML"),
+    ("panic_tokens: 1", "panic_tokens: 1\npanic_tokens: 2", "line .*key panic_tokens stands twice"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BAD_THRESHOLDS)
+def test_bad_thresholds_are_an_error(folder, old, new, message):
+    file = folder / "failure_modes.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    assert re.match(rf"params/failure_modes\.yaml: {message}", error(params.load_thresholds))
+    file.unlink()
+    assert re.match(r"no file params/failure_modes\.yaml, expected", error(params.load_thresholds))

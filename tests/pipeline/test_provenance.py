@@ -24,7 +24,7 @@ def test_equal_runs_have_equal_provenance_and_it_tells_no_time_and_no_machine():
     assert first["study"] == "tiny" and first["seed"] == "42" and first["engine"] == "vllm"
     assert first["path"] == "models/tiny_lrm/tiny-lrm-s"
     told = " ".join(map(str, first))
-    assert str(paths.ROOT) not in told and str(machine.described()["processor"]) not in told
+    assert str(paths.ROOT) not in told and str(machine.describe()["processor"]) not in told
 
 
 @pytest.mark.parametrize("changed", [{"positions": "0.5"}, {"interrupts": "speed_up"}, {"models": "tiny-lrm-s"}])

@@ -1,5 +1,6 @@
 """The pages in docs/: links lead somewhere, what is to be copied parses, and what it names exists."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -87,3 +88,12 @@ def test_versions_are_those_that_are_pinned(page):
     pins = (paths.ROOT / "pyproject.toml").read_text()
     for version in re.findall(r'rayVersion: "([\d.]+)"', page.read_text()):
         assert f'"ray=={version}"' in pins
+
+
+def test_the_estimate_shows_what_its_cells_compute():
+    cells = json.loads((paths.ROOT / "docs" / "scale.ipynb").read_bytes())["cells"]
+    code, names = [cell for cell in cells if cell["cell_type"] == "code"], {}
+    for cell in code:
+        exec("".join(cell["source"]), names)
+    shown = ["".join(out["data"]["text/html"]) for cell in code for out in cell["outputs"]]
+    assert shown == [names["costs"]._repr_html_(), names["totals"]._repr_html_()]

@@ -29,7 +29,7 @@ PARAMETERS = {
 
 PAGES = [
     *("clusters", "failure_modes", "grading", "judge", "models_and_engines"),
-    *("performance", "protocol", "scale", "storage", "updates"),
+    *("performance", "protocol", "storage", "updates"),
 ]
 TREE = [
     "README.md",
@@ -44,6 +44,7 @@ TREE = [
     "models/tiny_lrm",
     "models/tiny_grm",
     *(f"docs/{page}.md" for page in PAGES),
+    "docs/scale.ipynb",
     "tests",
 ]
 
