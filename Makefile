@@ -120,8 +120,8 @@ PROBLEMS = $T/problems.parquet $N/01_load.ipynb
 UPDATES = $T/updates.parquet $N/02_augment.ipynb
 TRACES = $T/$1/traces.parquet $N/$1/03_initial.ipynb
 CONTINUATIONS = $T/$1/continuations.parquet $N/$1/04_interrupt.ipynb
-GRADES = $T/$1/grades.parquet $T/$1/judgements.parquet $N/$1/05_grade.ipynb
-LABELS = $T/labels.parquet $N/06_failure_modes.ipynb
+GRADES = $T/$1/grades.parquet $T/$1/labels.parquet $T/$1/judgements.parquet $N/$1/05_grade.ipynb
+REPORT = $N/06_failure_modes.ipynb
 ASKED = $(or $(call listed,$(INTERRUPTS)),$(call names,interrupts,$(STUDY_FILE)))
 worded = $(wildcard $(patsubst %,params/interrupts/%.yaml,$1))
 WORDINGS = $(call worded,$(ASKED) $(foreach f,$(call worded,$(ASKED)),$(call names,steps,$f)))
@@ -145,7 +145,7 @@ reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far a
 	$(PUSH)
 	$(PY) -m lib.pipeline.notebook --report --study $(STUDY)
 
-results: $(LABELS)
+results: $(REPORT)
 	@:
 
 # What was asked for last is kept beside the tables, so that 03 and 04 run again for other interrupts, 04 for other
@@ -195,13 +195,13 @@ $(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions | $(STA
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
 $(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) $(FIGURES) \
-    $(call room,updates) | $(STAMP)
+    $(call room,updates) params/failure_modes.yaml | $(STAMP)
 	$$(RUN) --model $1
 endef
 $(foreach 1,$(MODELS),$(eval $(CHAIN)))
 
-$(LABELS) &: notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
-    $(JUDGING) $(FIGURES) $(call room,report/explorer) $(wildcard params/published/*) params/failure_modes.yaml | $(STAMP)
+$(REPORT): notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
+    $(JUDGING) $(FIGURES) $(call room,report/explorer) $(wildcard params/published/*) | $(STAMP)
 	$(RUN) $(CAST)
 
 .PHONY: plan status report archive verify pull push

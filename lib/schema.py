@@ -17,6 +17,7 @@ ARROW = {
     "ids": pa.list_(pa.int32()),
 }
 
+VERSION = 2  # of the columns below, stored with every table; another version is refused when it is read
 STATUSES = ("correct", "incorrect", "no_answer", "censored", "ungradable")  # of a grade
 MODES = ("leakage", "panic", "self_doubt")  # of failure
 JUDGEMENT_STATUSES = (
@@ -53,7 +54,8 @@ class Table:
 
     def arrow(self) -> pa.Schema:
         """Arrow schema of the parquet file; key columns are not nullable."""
-        return pa.schema([pa.field(c.name, ARROW[c.type], c.name not in self.key) for c in self.columns])
+        fields = [pa.field(c.name, ARROW[c.type], c.name not in self.key) for c in self.columns]
+        return pa.schema(fields, metadata={"schema_version": str(VERSION)})
 
 
 def glossary(table_name: str) -> pd.DataFrame:
@@ -113,12 +115,14 @@ TRACES = _table(
     ("seed", "int", "random seed of this request"),
     ("prompt_ids", "ids", "token ids of the prompt, exactly as the engine got them"),
     ("token_ids", "ids", "token ids the model generated, exactly as the engine gave them"),
+    ("reasoning_start", "int", "index in token_ids where the thinking begins, behind its opening mark"),
     ("reasoning_tokens", "int", "length of the thinking: generated tokens before the end-of-thinking marker"),
     ("answer_start", "int", "index in token_ids where the answer begins; len(token_ids) if none does"),
     ("ended", "bool", "whether the model closed its thinking"),
     ("answer_tokens", "int", "length of the answer: generated tokens after the end-of-thinking marker"),
     ("reasoning_chars", "int", "length of the thinking in characters"),
     ("answer_chars", "int", "length of the answer in characters"),
+    ("reasoning", "string", "text of the thinking, without its marks"),
     ("answer", "string", "text of the answer; empty if thinking never ended"),
     ("finish_reason", "string", "stop (the model finished) or length (it hit the token limit)"),
 )
@@ -138,17 +142,21 @@ CONTINUATIONS = _table(
     ("position", "float", "where the thought was cut: share of its tokens that was kept, 0 to 1, or a count of tokens"),
     ("unit", "string", "share, tokens, sentence or paragraph (a share, moved back to the end of one)"),
     ("kept_tokens", "int", "number of generated tokens that were kept"),
+    ("kept_chars", "int", "characters kept of the cut row's `reasoning`: of its trace, or of parent_id"),
     ("remaining_tokens", "int", "thinking that the cut took away, in tokens"),
     ("budget", "int", "most tokens of thinking that the engine allowed; null if it did not limit them"),
     ("inserted_ids", "ids", "token ids spliced in after the kept ones"),
+    ("inserted", "string", "text of inserted_ids, without marks"),
     ("token_ids", "ids", "token ids generated after the splice"),
     ("prefill", "string", "start of the answer written for the model, put back for grading; empty if none"),
+    ("reasoning_start", "int", "index in token_ids where the new thinking begins"),
     ("reasoning_tokens", "int", "length of the new thinking, after the splice"),
     ("answer_start", "int", "index in token_ids where the answer begins; len(token_ids) if none does"),
     ("ended", "bool", "whether thinking was closed, by the interrupt or by the model"),
     ("answer_tokens", "int", "length of the new answer, without the prefill"),
     ("reasoning_chars", "int", "length of the new thinking in characters"),
     ("answer_chars", "int", "length of the new answer in characters, without the prefill"),
+    ("reasoning", "string", "text of the new thinking, without its marks"),
     ("answer", "string", "text of the new answer, without prefill; empty if thinking never ended"),
     ("finish_reason", "string", "stop (the model finished) or length (it hit the token limit)"),
     ("seed", "int", "random seed of this request"),
@@ -189,7 +197,7 @@ GRADES = _table(
 
 LABELS = _table(
     "labels",
-    "model continuation_id",  # one table for all models of a study
+    "model continuation_id",
     ("model", "string", "model that answered"),
     ("continuation_id", "string", "continuation that is labelled"),
     ("problem_id", "string", "problem that was answered"),
@@ -216,7 +224,7 @@ LABELS = _table(
     ("works_on", "bool", "hard interrupts: the answer computes, comments or starts over more than the full one"),
     ("answer_sums", "int", "sums written out in the answer, each once"),
     ("oracle_answer_sums", "int", "the same in the full-thinking answer"),
-    ("unseen_sums", "int", "those of answer_sums that the kept thinking lacks; null if that was not looked at"),
+    ("unseen_sums", "int", "those of answer_sums that the kept thinking lacks; null if that is not known"),
     ("answer_comments", "int", "lines with a comment in the programs of the answer"),
     ("oracle_answer_comments", "int", "the same in the full-thinking answer"),
     ("answer_restarts", "int", "how often the answer starts over, as with: wait"),
@@ -227,7 +235,7 @@ LABELS = _table(
     ("reasoning_tokens", "int", "thinking that was done after the interrupt"),
     ("remaining_share", "float", "reasoning_tokens over remaining_tokens"),
     ("equals_revised", "bool", "whether the answer is the one of the revised (old) problem"),
-    ("questions_update", "bool", "whether the answer, or the new thinking where it was read, questions the update"),
+    ("questions_update", "bool", "whether the answer or the new thinking questions the update"),
     ("takes_up", "string", "updates: problem that the new thinking works with: old, new, both; null if unknown"),
 )
 
@@ -253,6 +261,8 @@ JUDGEMENTS = _table(
     ("path", "string", "how the reply was read: grammar (as the schema has it), repaired, or plain (lines of text)"),
     ("attempts", "int", "calls that were made; 0 if the record lacks a part that the question needs"),
     ("prompt_version", "string", "eight digits that tell the words around the question from others"),
+    ("truth", "string", "label that is known to be right; null where nothing is known"),
+    ("truth_by", "string", "who knows it: planted (our own problems), people, or a program's table and column"),
 )
 
 TABLES = {t.name: t for t in (PROBLEMS, UPDATES, TRACES, CONTINUATIONS, GRADES, LABELS, JUDGEMENTS)}

@@ -24,7 +24,7 @@ MADE_BY = {
     "traces": "03_initial",
     "continuations": "04_interrupt",
     "grades": "05_grade",
-    "labels": "06_failure_modes",
+    "labels": "05_grade",
     "judgements": "05_grade",
 }
 
@@ -84,6 +84,9 @@ def read(name: str, study: str, model: str | None = None) -> pd.DataFrame:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise TableError(f"{file}: truncated or not parquet ({reason}), {notebook} again") from error
+    version = (rows.schema.metadata or {}).get(b"schema_version", b"1").decode()
+    if version != str(schema.VERSION):
+        raise TableError(f"{file}: schema version {version}, expected {schema.VERSION}, {notebook} again")
     if not rows.schema.equals(schema.TABLES[name].arrow()):
         difference = _difference(rows.schema.names, schema.TABLES[name].names()) or "types differ"
         raise TableError(f"{file}: not the columns of table {name} ({difference}), {notebook} again")
@@ -104,6 +107,19 @@ def write_summary(frame: pd.DataFrame, slug: str, study: str) -> None:
     text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     with atomic_write(paths.summary(study) / f"{slug}.csv") as file:
         file.write(text.encode())
+
+
+def read_summary(slug: str, study: str) -> pd.DataFrame:
+    """A small table that `write_summary` stored.
+
+    Raises:
+        TableError: no such file.
+    """
+    path = paths.summary(study) / f"{slug}.csv"
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise TableError(f"{paths.show(path)}: no such file, expected a summary of study {study}") from error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lib import failures, params, tables
+from lib import tables
 from lib.grm import calibrated, html, people, report
 from lib.grm import study as judging
 from lib.grm import trust as standing
@@ -62,7 +62,11 @@ def labels(study: Study, model: str, asked: Asked) -> dict[str, pd.DataFrame]:
 
 
 def truth(
-    items: pd.DataFrame, asked: Asked, grades: pd.DataFrame, told: Mapping[str, pd.DataFrame] | None = None
+    items: pd.DataFrame,
+    asked: Asked,
+    grades: pd.DataFrame,
+    rules: pd.DataFrame,
+    told: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """What is known about items: item_id, criterion, label, by.
 
@@ -74,10 +78,9 @@ def truth(
     Args:
         items: as from `lib.grm.study.items`.
         asked: the rubrics.
-        grades: rows of the grades table, of the items' model.
+        grades, rules: rows of the tables grades and labels, of the items' model.
         told: as from `labels`.
     """
-    rules = failures.label(grades)
     planted = tiny_truth.truth(items).assign(by="planted")
     found = [planted[[*KEY, "label", "by"]]]
     for name, rubric in asked.items():
@@ -141,57 +144,50 @@ def squares(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame) -> pd.
     return pd.concat(frames, names=["rubric"]) if frames else pd.DataFrame()
 
 
-def beside_rules(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """The items of one model on which both a rule of `lib.failures` and the judge say something, a row each.
+def beside_rules(table: pd.DataFrame, asked: Asked, labels: pd.DataFrame) -> pd.DataFrame:
+    """The items of one model on which both a rule of `lib.failures` and the judge have a verdict, a row each.
 
     `rule` and `judge` are labels of the criterion whose proxy the rule is; `truth` is the planted label, null where
-    nothing was planted; quote and reason are the judge's. What is judged otherwise than the rule has it stands first.
+    nothing was planted; quote and reason are the judge's. Rows on which rule and judge disagree come first.
 
     Args:
-        judgements: as `judging.judgements` gives them.
+        table: rows of the table judgements, of one model.
         asked: the rubrics.
-        grades: rows of the grades table, of that model.
-        known: as from `truth`.
+        labels: rows of the table labels, of that model.
     """
-    found, voted = failures.label(grades), votes(judgements, asked)
+    judgements = judging.judgements(table)
+    voted = votes(judgements, asked)
     voted = voted[voted["verdict"].notna()].rename(columns={"verdict": "judge"})
     ruled = [
-        programs.by_program(voted[["item_id"]].drop_duplicates(), rubric.only(names), grades, found)
+        programs.by_program(voted[["item_id"]].drop_duplicates(), rubric.only(names), labels=labels)
         for rubric in asked.values()
         if (names := [one.id for one in rubric.criteria if one.proxy.startswith("labels.")])
     ]
     if not ruled:
         return pd.DataFrame(columns=LISTED)
     rules = pd.concat(ruled, ignore_index=True).dropna(subset="label").rename(columns={"label": "rule"})
-    planted = known[known["by"].eq("planted")].rename(columns={"label": "truth"})[[*KEY, "truth"]]
-    said = judgements[judgements["status"].eq("ok")].drop_duplicates(KEY)[[*KEY, "quote", "reason"]]
-    rows = voted.merge(rules, on=KEY).merge(planted, on=KEY, how="left").merge(said, on=KEY, how="left")
-    rows = rows.assign(model=grades["model"].iloc[0], same=rows["rule"].eq(rows["judge"]))
+    planted = table[table["truth_by"].eq("planted")].rename(columns={"continuation_id": "item_id"})
+    planted = planted.drop_duplicates(KEY)[[*KEY, "truth"]]
+    quotes = judgements[judgements["status"].eq("ok")].drop_duplicates(KEY)[[*KEY, "quote", "reason"]]
+    rows = voted.merge(rules, on=KEY).merge(planted, on=KEY, how="left").merge(quotes, on=KEY, how="left")
+    rows = rows.assign(model=labels["model"].iloc[0], same=rows["rule"].eq(rows["judge"]))
     return rows.sort_values("same", kind="stable")[LISTED].reset_index(drop=True)
 
 
-def compared(study: Study, asked: Asked, grades: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`beside_rules` and `standings` of all models of a study, from its tables; without a judge both are empty.
+def compared(study: Study, asked: Asked, labels: pd.DataFrame) -> pd.DataFrame:
+    """`beside_rules` of all models of a study, from its tables; no rows without a judge.
 
     Args:
-        study: whose tables are read.
+        study: whose judgements are read.
         asked: its rubrics.
-        grades: rows of the grades table, of all its models.
+        labels: rows of the table labels, of all its models.
     """
     if not study.judge:
-        return pd.DataFrame(columns=LISTED), pd.DataFrame(columns=["model", *TRUSTED])
-    beside, trust = [], []
-    problems, updates = tables.read("problems", study.name), tables.read("updates", study.name)
-    for model in study.models:
-        told = [tables.read(name, study.name, model) for name in ("traces", "continuations")]
-        items = judging.items(study, params.load_model(model), *told, problems, updates)
-        judgements = judging.judgements(tables.read("judgements", study.name, model))
-        own = grades[grades["model"].eq(model)]
-        told = labels(study, model, asked)
-        known = truth(items, asked, own, told)
-        beside.append(beside_rules(judgements, asked, own, known))
-        trust.append(standings(judgements, known, asked, study, told).assign(model=model))
-    return pd.concat(beside, ignore_index=True), pd.concat(trust, ignore_index=True)
+        return pd.DataFrame(columns=LISTED)
+    by_model = labels.groupby("model")
+    tables_of = {model: tables.read("judgements", study.name, model) for model in study.models}
+    frames = [beside_rules(table, asked, by_model.get_group(model)) for model, table in tables_of.items()]
+    return pd.concat(frames, ignore_index=True)
 
 
 def page(judgements: pd.DataFrame, items: pd.DataFrame, asked: Asked, n: int, seed: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import engine, failures, params, schema, tables
+from lib import engine, params, schema
 from lib.engine import Engine, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
@@ -17,9 +17,8 @@ from lib.grm import judge as judges
 from lib.grm import rubric as files
 from lib.grm.judge import Judge, Policy
 from lib.grm.rubric import Rubric, RubricError
-from lib.interrupts import records as cut
-from lib.markup import tokens
-from lib.params.settings import Model, Study
+from lib.interrupts import records
+from lib.params.settings import Study
 
 NAMES = {"item_id": "continuation_id", "sample": "draw", "quote": "evidence"}  # of a judgement, and of the table
 
@@ -82,7 +81,6 @@ def assigned(study: Study, asked: Mapping[str, Rubric], rows: pd.DataFrame) -> p
 
 def items(
     study: Study,
-    model: Model,
     traces: pd.DataFrame,
     continuations: pd.DataFrame,
     problems: pd.DataFrame,
@@ -97,33 +95,8 @@ def items(
     asked = rubrics(study) if study.judge else {}
     wanted = study.judged_sources or study.sources
     taken = assigned(study, asked, continuations[continuations["source"].isin(wanted)])
-    made = cut.items(traces, taken, problems, updates, model, continuations)
-    return made.assign(source=taken["source"].to_numpy(), rubrics=taken["rubrics"].to_numpy())
-
-
-def with_thoughts(study: Study, grades: pd.DataFrame) -> pd.DataFrame:
-    """Grades of a study's models with what was thought before and after each cut, as `failures.with_thoughts`.
-
-    A model whose tokenizer is neither here nor to be had is named on stderr; its thinking is not read.
-
-    Args:
-        study: whose tables are read.
-        grades: rows of the grades table, of all its models.
-
-    Raises:
-        TableError: a table is missing or broken.
-    """
-    asked, news = tables.read("problems", study.name), tables.read("updates", study.name)
-    read = []
-    for name in study.models:
-        own, model = grades[grades["model"].eq(name)], params.load_model(name)
-        if not tokens.at_hand(model):
-            print(f"{name}: no tokenizer at hand, so its thinking is not read", file=sys.stderr)
-            read.append(own)
-            continue
-        told = [tables.read(table, study.name, name) for table in ("traces", "continuations")]
-        read.append(failures.with_thoughts(own, cut.items(*told, asked, news, model), asked))
-    return pd.concat(read, ignore_index=True)
+    items = records.items(traces, taken, problems, updates, continuations)
+    return items.assign(source=taken["source"].to_numpy(), rubrics=taken["rubrics"].to_numpy())
 
 
 def _first(study: Study, rows: pd.DataFrame, places: pd.Index) -> list[int]:
@@ -188,9 +161,17 @@ def parameters(study: Study) -> dict[str, Any]:
     return {"study": study.as_dict(), "judge": own, "rubrics": asked}
 
 
-def rows(judgements: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Judgements as rows of the judgements table; `model` is the one that is judged."""
-    return judgements.rename(columns=NAMES).assign(model=model)[schema.TABLES["judgements"].names()]
+def rows(judgements: pd.DataFrame, model: str, truth: pd.DataFrame) -> pd.DataFrame:
+    """Judgements as rows of the judgements table.
+
+    Args:
+        judgements: as from `judge`.
+        model: the one that is judged.
+        truth: as from `lib.grm.results.truth`.
+    """
+    labels = truth.rename(columns={"label": "truth", "by": "truth_by"})[["item_id", "criterion", "truth", "truth_by"]]
+    rows = judgements.merge(labels, on=["item_id", "criterion"], how="left", validate="many_to_one")
+    return rows.rename(columns=NAMES).assign(model=model)[schema.TABLES["judgements"].names()]
 
 
 def judgements(table: pd.DataFrame, rubric: Rubric | None = None) -> pd.DataFrame:

@@ -31,8 +31,8 @@ SHOWN = ["reason", "quote", "view"]
 def by_program(
     items: pd.DataFrame,
     rubric: Rubric,
-    grades: pd.DataFrame,
-    labels: pd.DataFrame,
+    grades: pd.DataFrame | None = None,
+    labels: pd.DataFrame | None = None,
     kinds: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """A label for each item and each criterion of the rubric that has a proxy: item_id, criterion, label.
@@ -43,7 +43,7 @@ def by_program(
     Args:
         items: has item_id.
         rubric: its criteria, of which those with a proxy are labelled.
-        grades, labels: rows of these tables, of the items' model.
+        grades, labels: rows of these tables, of the items' model; one that no proxy names can be left out.
         kinds: of each interrupt, whether it is hard, soft or update; by default its file in `params/interrupts` tells.
 
     Raises:

@@ -1,16 +1,15 @@
-"""Items: continuations as a judge reads them, cut into the parts that criteria may see."""
+"""Records: continuations as texts, cut into the parts that a judge, a rule or a reader looks at.
 
-from collections.abc import Mapping, Sequence
+Everything is read from the tables; no tokenizer is needed.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from lib import markup
-from lib.params.settings import Model
-
-CUT = ["kept_tokens", "inserted_ids", "token_ids"]  # of a continuation that another interrupt cut
-Ids = Sequence[int]
 COLUMNS = ["item_id", "problem_id", "interrupt", "position", "problem", "kept", "inserted", "after", "answer", "steps"]
+Row = Mapping[str, Any]
 
 
 def items(
@@ -18,75 +17,75 @@ def items(
     continuations: pd.DataFrame,
     problems: pd.DataFrame,
     updates: pd.DataFrame,
-    model: Model,
     earlier: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per continuation, in their order: the columns of `COLUMNS`, and `reference`.
 
-    Of several interrupts `inserted` is the last, and what led to it, the words of those before among it, is `kept`.
-    `problem` is what the model was asked, so the revised problem where its trace is of one; `kept` and `after` are the
-    thinking before and after the interrupt, without marks; `steps` numbers the lines of both; `reference` is the gold
-    answer of the original, null for code. A part that holds nothing is "", as thinking after a hard interrupt; one
-    that cannot be there is null, as the answer to a thought that never ended.
+    | column | text |
+    |---|---|
+    | problem | what the model was asked: the revised problem where its trace is of one |
+    | kept | thinking before the interrupt; of several interrupts, all that led to the last one |
+    | inserted | what was spliced in, by the last of several interrupts |
+    | after | thinking after the interrupt; "" after a hard one |
+    | answer | with its prefill; null where the thought never ended |
+    | steps | the lines of kept and after, numbered |
+    | reference | gold answer of the original problem; null for code |
 
     Args:
         traces, continuations: rows of these tables, of one model.
         problems, updates: rows of these tables.
-        model: whose markup it is.
         earlier: rows of the table continuations, among them those that later interrupts cut; default: `continuations`.
 
     Raises:
         ValueError: a continuation without its trace, its problem or the one that it cut; the message names it.
     """
     revised = updates.set_index(["problem_id", "update_id"])["revised_problem"]
-    asked = problems.set_index("problem_id")[["problem", "answer"]].to_dict("index")
-    origins = traces.set_index("trace_id")[["variant", "update_id", "token_ids"]].to_dict("index")
-    used = set(continuations["trace_id"]) & set(origins)
-    starts = {name: markup.split(origins[name]["token_ids"], model).reasoning[0] for name in used}
+    problem_of = problems.set_index("problem_id")[["problem", "answer"]].to_dict("index")
+    trace_of = traces.set_index("trace_id")[["variant", "update_id", "reasoning"]].to_dict("index")
     before = continuations if earlier is None else earlier
-    cut = before.set_index("continuation_id")[["parent_id", *CUT]].to_dict("index")
-    for column, known in (("trace_id", origins), ("problem_id", asked), ("parent_id", cut)):
-        lost = continuations[column].notna() & ~continuations[column].isin(known)
+    parent_of = before.set_index("continuation_id")[
+        ["trace_id", "parent_id", "kept_chars", "inserted", "reasoning"]
+    ].to_dict("index")
+    for column, rows in (("trace_id", trace_of), ("problem_id", problem_of), ("parent_id", parent_of)):
+        lost = continuations[column].notna() & ~continuations[column].isin(rows)
         if lost.any():
-            raise ValueError(
-                f"{continuations['continuation_id'][lost].iloc[0]}: no {column.removesuffix('_id')} for it"
-            )
-    rows = []
+            name = continuations["continuation_id"][lost].iloc[0]
+            raise ValueError(f"{name}: no {column.removesuffix('_id')} for it")
+    records = []
     for row in continuations.to_dict("records"):
-        trace, problem = origins[row["trace_id"]], asked[row["problem_id"]]
+        trace, problem = trace_of[row["trace_id"]], problem_of[row["problem_id"]]
         is_revised = trace["variant"] == "revised"
-        shown = revised[row["problem_id"], trace["update_id"]] if is_revised else problem["problem"]
-        own = trace["token_ids"], starts[row["trace_id"]]
-        kept = _kept(own, row, model, cut)
-        known = {"item_id": row["continuation_id"], "problem": shown, "reference": problem["answer"]}
-        known |= {name: row[name] for name in ("problem_id", "interrupt", "position")}
-        rows.append(known | _parts(kept, row, model))
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "reference"]).astype(object)
+        kept, after = kept_text(row, trace_of, parent_of), row["reasoning"].strip()
+        records.append(
+            {name: row[name] for name in ("problem_id", "interrupt", "position")}
+            | {
+                "item_id": row["continuation_id"],
+                "problem": revised[row["problem_id"], trace["update_id"]] if is_revised else problem["problem"],
+                "kept": kept,
+                "inserted": row["inserted"].strip(),
+                "after": after,
+                "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip() if row["ended"] else None,
+                "steps": numbered(f"{kept}\n{after}") or None,
+                "reference": problem["answer"],
+            }
+        )
+    frame = pd.DataFrame(records, columns=[*COLUMNS, "reference"]).astype(object)
     return frame.where(frame.notna(), None)
 
 
-def _parts(kept: str, row: Mapping[str, Any], model: Model) -> dict[str, str | None]:
-    new = row["token_ids"][: row["answer_start"]]
-    after = markup.decode(new[slice(*markup.split(new, model).reasoning)], model).strip()
-    after = after if row["reasoning_tokens"] else ""
-    return {
-        "kept": kept,
-        "inserted": markup.decode(row["inserted_ids"], model).strip(),
-        "after": after,
-        "answer": f"{row['prefill'] or ''}{row['answer'] or ''}".strip() if row["ended"] else None,
-        "steps": numbered(f"{kept}\n{after}") or None,
-    }
+def kept_text(row: Row, trace_of: Mapping[str, Row], parent_of: Mapping[str, Row]) -> str:
+    """The thinking before an interrupt; before the second of several: that before the first, its words, and the rest.
 
-
-def _kept(trace: tuple[Ids, int], row: Mapping[str, Any], model: Model, cut: Mapping[str, Mapping[str, Any]]) -> str:
-    """The thinking before an interrupt; what led to the second of several is that before the first, and so on."""
-    (ids, start), told = trace, []
-    if isinstance(row["parent_id"], str):
-        parent = cut[row["parent_id"]]
-        told = [_kept(trace, parent, model, cut), markup.decode(parent["inserted_ids"], model).strip()]
-        ids = parent["token_ids"]
-        start, _ = markup.split(ids, model).reasoning
-    return "\n".join(filter(None, [*told, markup.decode(ids[start : row["kept_tokens"]], model).strip()]))
+    Args:
+        row: parent_id, trace_id and kept_chars of a continuation.
+        trace_of: traces by trace_id, of which `reasoning` is read.
+        parent_of: continuations by continuation_id: the same columns as of `row`, inserted and reasoning.
+    """
+    if not isinstance(row["parent_id"], str):
+        return trace_of[row["trace_id"]]["reasoning"][: row["kept_chars"]].strip()
+    parent = parent_of[row["parent_id"]]
+    earlier = [kept_text(parent, trace_of, parent_of), parent["inserted"].strip()]
+    return "\n".join(filter(None, [*earlier, parent["reasoning"][: row["kept_chars"]].strip()]))
 
 
 def numbered(thinking: str) -> str:

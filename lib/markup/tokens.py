@@ -49,15 +49,6 @@ def tokenizer(model: Model) -> "PreTrainedTokenizerBase":
     return _tokenizer(*_source(model))
 
 
-def at_hand(model: Model) -> bool:
-    """Whether the model's tokenizer is here or can be had, so that its ids can be read."""
-    try:
-        tokenizer(model)
-    except OSError:
-        return False
-    return True
-
-
 def is_native(model: Model) -> bool:
     """Whether the tokenizer is Mistral's own, which has no chat template to read."""
     return _source(model)[2]

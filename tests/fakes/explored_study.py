@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib import markup, params, schema, tables
+from lib import failures, markup, params, schema, tables
 from lib.params.settings import Study
 
 MODEL = params.load_model("tiny-lrm-m")
@@ -35,7 +35,9 @@ def trace(problem, variant="original", status="correct", thought=THOUGHT, answer
     return told | {
         "update_id": "0" if variant == "revised" else None,
         "token_ids": whole,
+        "reasoning_start": split.reasoning[0],
         "reasoning_tokens": split.reasoning[1] - split.reasoning[0],
+        "reasoning": thought,
         "answer_start": split.answer[0],
         "ended": True,
         "answer_tokens": split.answer[1] - split.answer[0],
@@ -52,6 +54,7 @@ def continuation(origin, interrupt, position, status, inserted="\nHm.\n", new="S
     thinking = ids(new or "")
     start = len(generated) - len(ids(answer)) if answer is not None else len(generated)
     kept = int(position * origin["reasoning_tokens"]) + 1
+    kept_text = markup.decode(origin["token_ids"][origin["reasoning_start"] : kept], MODEL)
     told = {key: origin[key] for key in ("trace_id", "problem_id", "source", "task", "model", "sample", "variant")}
     return (
         told
@@ -62,11 +65,15 @@ def continuation(origin, interrupt, position, status, inserted="\nHm.\n", new="S
             "position": position,
             "unit": "share",
             "kept_tokens": kept,
+            "kept_chars": len(kept_text),
             "remaining_tokens": origin["reasoning_tokens"] + 1 - kept,
             "inserted_ids": ids(inserted),
+            "inserted": markup.decode(ids(inserted), MODEL),
             "token_ids": generated,
             "prefill": "",
+            "reasoning_start": 0,
             "reasoning_tokens": len(thinking),
+            "reasoning": new or "",
             "answer_start": start,
             "ended": answer is not None,
             "answer_tokens": len(generated) - start,
@@ -135,6 +142,8 @@ def write(spoil="", judgements=(), drop=(), ungraded=(), **grade):
         ),
     ]:
         tables.write(frame(name, content), name, "fake", model)
+    labels = failures.label(tables.read("grades", "fake", MODEL.name))
+    tables.write(labels, "labels", "fake", MODEL.name)
     if judgements:
         tables.write(frame("judgements", judgements), "judgements", "fake", MODEL.name)
 

@@ -56,7 +56,7 @@ def write_results() -> None:
     grades = grade.rows(traces, after, tables.read("problems", STUDY), tables.read("updates", STUDY))
     tables.write(grades, "grades", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
     tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=study.parameters(settings))
-    tables.write(failures.label(grades), "labels", STUDY, params=settings.as_dict())
+    tables.write(failures.label(grades), "labels", STUDY, MODEL, params=settings.as_dict())
     cells = ["model", "source", "interrupt", "unit", "position"]
     drawn = {"confidence": settings.confidence, "draws": settings.bootstrap, "seed": settings.seed}
     tables.write_summary(stats.accuracy(grades, by=cells, **drawn), "accuracy", STUDY)
@@ -76,6 +76,7 @@ def _problems():
 def _written(answer: str, reasoning: int) -> dict:
     text = f"The answer is {answer}."
     counted = {"reasoning_tokens": reasoning, "answer_tokens": 4, "answer_start": reasoning, "ended": True}
+    counted |= {"reasoning_start": 0, "reasoning": "step " * reasoning}
     counted |= {"reasoning_chars": 5 * reasoning, "answer_chars": len(text), "answer": text, "finish_reason": "stop"}
     return counted | {"token_ids": np.arange(reasoning + 4, dtype=np.int32), "source": "tiny", "task": "math"}
 
@@ -95,6 +96,7 @@ def _continuations(trace: dict):
             own = {key: trace[key] for key in ("trace_id", "problem_id", "model")}
             own |= {"continuation_id": f"{trace['trace_id']}~{interrupt}~{position}", "interrupt": interrupt}
             own |= {"role": "assistant", "position": position, "unit": "share", "kept_tokens": kept, "prefill": ""}
+            own |= {"kept_chars": 5 * kept, "inserted": "Hm."}
             own |= {"remaining_tokens": 10 - kept, "inserted_ids": np.array([3], dtype=np.int32), "seed": kept}
             left = 10 - kept if interrupt == "speed_up" else 0
             yield own | _written(GOLD[trace["problem_id"]] if right else "1", left)

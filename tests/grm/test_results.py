@@ -5,8 +5,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lib import params
+from lib import failures, params
 from lib.grm import load_rubric, results
+from lib.grm import study as judging
 from lib.grm.judge import COLUMNS
 
 STUDY = dataclasses.replace(params.load_study("smoke"), judge="tiny-lrm-m", bootstrap=200)
@@ -65,6 +66,11 @@ def graded(items):
     return pd.concat([frame, traces], ignore_index=True).assign(equals_revised=None)
 
 
+def truth(items, asked=ASKED):
+    grades = graded(items)
+    return results.truth(items, asked, grades, failures.label(grades))
+
+
 def test_coverage_and_statuses_are_counted_by_criterion():
     told = results.overview(judged(records()), ASKED)
     assert told.loc[("leakage", "new_steps"), "coverage"] == 1
@@ -75,7 +81,7 @@ def test_coverage_and_statuses_are_counted_by_criterion():
 
 def test_what_was_planted_is_the_truth_and_rules_stand_in_elsewhere():
     items = records()
-    known = results.truth(items, ASKED, graded(items)).set_index("item_id")
+    known = truth(items).set_index("item_id")
     ours = items.loc[items["problem"].eq(PROBLEM), "item_id"]
     assert known.loc[ours].query("criterion == 'new_steps'")["by"].eq("planted").all()
     others = known.loc[known.index.difference(ours)]
@@ -86,7 +92,7 @@ def test_what_was_planted_is_the_truth_and_rules_stand_in_elsewhere():
 
 def test_a_judge_that_is_right_is_reported_and_one_that_is_not_is_exploratory():
     items = records()
-    known = results.truth(items, ASKED, graded(items))
+    known = truth(items)
     right = results.standings(judged(items), known, ASKED, STUDY).set_index("criterion")
     assert right.loc["new_steps", "standing"] == "reported" and right.loc["new_steps", "kappa"] == 1
     assert right.loc["takes_back", "standing"] == "not calibrated"
@@ -97,9 +103,8 @@ def test_a_judge_that_is_right_is_reported_and_one_that_is_not_is_exploratory():
 
 def test_rules_and_judge_are_compared_where_both_speak():
     items = records()
-    grades = graded(items)
-    known = results.truth(items, ASKED, grades)
-    beside = results.beside_rules(judged(items, wrong={12, 13}), ASKED, grades, known)
+    table = judging.rows(judged(items, wrong={12, 13}), "m", truth(items))
+    beside = results.beside_rules(table, ASKED, failures.label(graded(items)))
     assert list(beside.columns) == results.LISTED
     assert set(beside["criterion"]) == {"new_steps"} and len(beside) == 40
     apart = beside[beside["rule"].ne(beside["judge"])]
@@ -114,11 +119,11 @@ def test_without_judgements_all_is_empty_and_has_its_columns():
     nothing = pd.DataFrame(columns=COLUMNS)
     items = records()
     assert results.votes(nothing, ASKED).empty
-    assert list(results.standings(nothing, results.truth(items, {}, graded(items)), {}, STUDY)) == results.TRUSTED
+    assert list(results.standings(nothing, truth(items, {}), {}, STUDY)) == results.TRUSTED
     assert results.overview(nothing, {}).empty and results.squares(nothing, {}, graded(items)).empty
     assert results.page(nothing, items, {}, 3, 0) == "Nothing was judged."
-    beside, trust = results.compared(dataclasses.replace(STUDY, judge=None), {}, pd.DataFrame({"model": []}))
-    assert list(beside) == results.LISTED and beside.empty and trust.empty
+    beside = results.compared(dataclasses.replace(STUDY, judge=None), {}, pd.DataFrame({"model": []}))
+    assert list(beside) == results.LISTED and beside.empty
     assert results.agreement(beside).empty
 
 

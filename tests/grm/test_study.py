@@ -220,7 +220,8 @@ def test_a_run_that_goes_on_opens_no_judge_and_says_the_same(outputs, manners, f
 def test_without_a_judge_or_rubrics_there_is_nothing_and_nothing_is_opened(outputs, fake, changes):
     rows = judging.judge(study(**changes), "tiny-lrm-s", continued())
     assert list(rows.columns) == judge.COLUMNS and rows.empty and fake == []
-    tables.write(judging.rows(rows, "tiny-lrm-s"), "judgements", "smoke", "tiny-lrm-s")
+    truth = rows.head(1).assign(label="yes", by="planted")
+    tables.write(judging.rows(rows, "tiny-lrm-s", truth), "judgements", "smoke", "tiny-lrm-s")
     assert tables.read("judgements", "smoke", "tiny-lrm-s").empty
 
 
@@ -240,7 +241,7 @@ def test_a_study_with_a_wrong_criterion_fails_before_anything_is_asked(outputs, 
 
 
 def test_the_table_has_the_columns_of_a_judgement_and_the_statuses_of_a_reply():
-    ours = {judging.NAMES.get(name, name) for name in judge.COLUMNS} | {"model"}
+    ours = {judging.NAMES.get(name, name) for name in judge.COLUMNS} | {"model", "truth", "truth_by"}
     assert set(schema.TABLES["judgements"].names()) == ours
     assert set(schema.JUDGEMENT_STATUSES) == set(Status.__args__)
     meaning = schema.glossary("judgements").set_index("column")["meaning"]
@@ -253,8 +254,11 @@ def test_judgements_come_back_from_disk_as_they_were(outputs, manners, fake):
     frame.loc[0, "reference"] = None  # one that cannot be judged
     rows = judging.judge(named, "tiny-lrm-s", frame, Policy(attempts=1))
     told = judging.parameters(named)
-    tables.write(judging.rows(rows, "tiny-lrm-s"), "judgements", "smoke", "tiny-lrm-s", params=told)
+    truth = rows.head(1).assign(label="yes", by="planted")
+    tables.write(judging.rows(rows, "tiny-lrm-s", truth), "judgements", "smoke", "tiny-lrm-s", params=told)
     stored = tables.read("judgements", "smoke", "tiny-lrm-s")
+    known = stored[stored["truth"].notna()]
+    assert known["criterion"].eq(truth["criterion"].iloc[0]).all() and set(known["truth_by"]) == {"planted"}
     assert set(stored["model"]) == {"tiny-lrm-s"} and stored["draw"].max() == 2
     assert stored.loc[stored["status"].ne("ok"), "value"].isna().all() and stored["status"].ne("ok").sum() == 3
     keys = ["rubric", "item_id", "criterion", "sample"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from lib import failures, interrupts, markup, params, paths, schema, tables
+from lib import failures, interrupts, params, paths, schema, tables
 from lib.interrupts import records
-from lib.params.settings import Model, Study
+from lib.params.settings import Study
 
 MODES = ("leakage", "panic", "self_doubt")
 CUT = ["continuation_id", "trace_id", "interrupt", "position", "unit"]
@@ -78,8 +78,7 @@ class Reader:
 
         They stand by interrupt as the study has them, then problem, trace and position.
         """
-        labels = failures.label(self.table("grades").reset_index(drop=True))
-        labels = labels.drop(columns=["interrupt", "position", "unit"])
+        labels = self.table("labels").reset_index(drop=True).drop(columns=["interrupt", "position", "unit"])
         rows = self.table("continuations")[CUT].reset_index(drop=True).merge(labels, on="continuation_id")
         named, units = list(self.study.interrupts), list(interrupts.UNITS.values())
         rows = rows.assign(
@@ -102,7 +101,8 @@ class Reader:
         if name == "judgements" and not (paths.tables(self.study.name, own) / f"{name}.parquet").exists():
             return pd.DataFrame(columns=shape.names())
         frame = tables.read(name, self.study.name, own)
-        return frame.set_index(shape.key[0], drop=False) if len(shape.key) == 1 else frame
+        single = [key for key in shape.key if key != "model"]  # a model's own table
+        return frame.set_index(single[0], drop=False) if len(single) == 1 else frame
 
     def record(self, case: Case) -> Record:
         """What became of a case.
@@ -115,13 +115,8 @@ class Reader:
             raise ValueError(f"{case}: no such case in study {self.study.name}, expected one of model {self.model}")
         steps = [self._step(row) for row in rows.to_dict("records")]
         problem = self._item(self._row("continuations", rows["continuation_id"].iloc[0]))["problem"]
-        titles = (self.markup.title, interrupt_title(case.interrupt), case.trace_id)
+        titles = (params.load_model(self.model).title, interrupt_title(case.interrupt), case.trace_id)
         return Record(case, " · ".join(titles), problem, (*steps, *self._full(rows["continuation_id"].iloc[0])))
-
-    @cached_property
-    def markup(self) -> Model:
-        """The model, whose markup cuts the records."""
-        return params.load_model(self.model)
 
     def _step(self, place: Mapping[str, Any]) -> Step:
         name = place["continuation_id"]
@@ -149,14 +144,13 @@ class Reader:
         ]
 
     def _item(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A continuation as `lib.interrupts.records` cuts it; the second of several interrupts cut what the first
-        gave."""
+        """The texts of a continuation; of several interrupts, those of the last alone."""
         trace, problem = self._row("traces", row["trace_id"]), row["problem_id"]
         if isinstance(row["parent_id"], str):  # what came before stands in parts of its own
-            trace["token_ids"] = self._row("continuations", row["parent_id"])["token_ids"]
+            trace["reasoning"] = self._row("continuations", row["parent_id"])["reasoning"]
             row = dict(row) | {"parent_id": None}
-        known = [frame[frame["problem_id"].eq(problem)] for frame in map(self.table, ("problems", "updates"))]
-        return records.items(pd.DataFrame([trace]), pd.DataFrame([row]), *known, self.markup).iloc[0].to_dict()
+        statements = [frame[frame["problem_id"].eq(problem)] for frame in map(self.table, ("problems", "updates"))]
+        return records.items(pd.DataFrame([trace]), pd.DataFrame([row]), *statements).iloc[0].to_dict()
 
     def _full(self, name: str) -> list[Step]:
         """The uninterrupted run on the original problem that errors are new against."""
@@ -168,10 +162,8 @@ class Reader:
         return [self._whole(self._row("traces", row_id)) for row_id in grades["row_id"][is_same]]
 
     def _whole(self, trace: Mapping[str, Any]) -> Step:
-        ids = trace["token_ids"]
-        thought = markup.decode(ids[slice(*markup.split(ids, self.markup).reasoning)], self.markup)
         pieces = (
-            Piece("whole", thought.strip(), trace["reasoning_tokens"]),
+            Piece("whole", trace["reasoning"].strip(), trace["reasoning_tokens"]),
             Piece("answer", trace["answer"].strip() if trace["ended"] else None, trace["answer_tokens"]),
         )
         return Step(FULL, pieces, self._row("grades", trace["trace_id"]))

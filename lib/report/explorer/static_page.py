@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from lib import params
 from lib.html import escape
-from lib.markup import tokens
 from lib.params.settings import Study
 from lib.report.explorer import shown
 from lib.report.explorer.cases import chosen, settings_of
@@ -70,15 +68,9 @@ def page(study: Study | str, cases: Sequence[Case], most: int = MOST) -> str:
 
 
 def sample(study: Study | str, most: int = MOST) -> str:
-    """HTML of two cases worth a look, the first and the last of `chosen`, as `page` makes it.
-
-    Models whose tokenizer is neither here nor to be had are left out, as their ids cannot be read.
-    """
+    """HTML of two cases worth a look, the first and the last of `chosen`, as `page` makes it."""
     own = settings_of(study)
-    models = [name for name in own.models if tokens.at_hand(params.load_model(name))]
-    if not models:
-        return "<p>No tokenizer of these models is at hand, so their thoughts cannot be read.</p>"
-    cases = chosen(own, models)
+    cases = chosen(own, own.models)
     return page(own, cases[:: max(1, len(cases) - 1)], most)
 
 
