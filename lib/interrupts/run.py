@@ -1,5 +1,6 @@
 """Runs: what a study plans to ask becomes requests, and the engine's completions rows of traces and continuations."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -80,6 +81,7 @@ def continuations(
     """
     jobs = list(plan.jobs(study, traces, updates, list(chosen), problems))
     rows: dict[str, Row] = {}
+    chars: dict[tuple[str, int], int] = {}  # kept_chars by what was cut, and kept_tokens
     while jobs:
         rows |= {plan.row_id(job): {} for job in jobs}
         planned = (_planned(study, job, ready.model) for job in jobs)
@@ -87,8 +89,14 @@ def continuations(
         for (job, cut), done in parts.completed(ready, planned, store, usage, len(jobs)):
             done.raise_for_error()
             row = _row(study, job, cut) | _continued(done, cut, ready.model)
+            where = job.parent_id or job.trace["trace_id"], cut.kept_tokens
+            if where not in chars:
+                chars[where] = _kept_chars(job.trace, cut.kept_tokens, ready.model)
+            row |= {"kept_chars": chars[where], "inserted": markup.decode(cut.inserted_ids, ready.model)}
             rows[row["continuation_id"]] = row
-            later += plan.following(job, cut, done.token_ids)
+            for step in plan.following(job, cut, done.token_ids):
+                step.trace |= {"reasoning_start": row["reasoning_start"], "reasoning": row["reasoning"]}
+                later.append(step)
         jobs = sorted(later, key=plan.row_id)  # they came as they finished
     return pd.DataFrame(list(rows.values()))
 
@@ -125,6 +133,12 @@ def _row(study: Study, job: Job, cut: Splice) -> Row:
     }
 
 
+def _kept_chars(trace: Row, kept_tokens: int, model: Model) -> int:
+    """Characters of a row's `reasoning` that its first tokens are; where the next token changes one, up to that."""
+    kept = markup.decode(trace["token_ids"][trace["reasoning_start"] : kept_tokens], model)
+    return len(os.path.commonprefix([kept, trace["reasoning"]]))
+
+
 def _continued(done: Completion, cut: Splice, model: Model) -> Row:
     if cut.closed:
         return _measured(done, markup.answer_only(done.token_ids, model), model)
@@ -136,12 +150,14 @@ def _measured(done: Completion, parts: Split, model: Model) -> Row:
     answer = markup.decode(done.token_ids[slice(*parts.answer)], model)
     return {
         "token_ids": done.token_ids,
+        "reasoning_start": parts.reasoning[0],
         "reasoning_tokens": parts.reasoning[1] - parts.reasoning[0],
         "answer_start": parts.answer[0] if parts.ended else len(done.token_ids),
         "ended": parts.ended,
         "answer_tokens": parts.answer[1] - parts.answer[0],
         "reasoning_chars": len(reasoning),
         "answer_chars": len(answer),
+        "reasoning": reasoning,
         "answer": answer,
         "finish_reason": done.finish_reason,
     }

@@ -4,7 +4,6 @@ The notebooks from 05 on run as this repository has them, on a copy of it in a f
 continuations and the judge's replies are those of the study.
 """
 
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from lib import paths
@@ -100,10 +100,10 @@ def _named(bench: Path, study: str, results: Path) -> list[str]:
 
 
 def _compared(results: Path) -> list[str]:
-    """The models that 06 was run for, by what is stored beside its table; none if it was not."""
+    """The models that 06 was run for, by its summary; none if it was not."""
     try:
-        return list(map(str, json.loads((results / "tables" / "labels.json").read_bytes())["models"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return pd.read_csv(results / "summary" / "accuracy.csv", dtype=str)["model"].unique().tolist()
+    except (OSError, ValueError, KeyError):
         return []
 
 

@@ -17,18 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lib import machine, params, paths, problems
+from lib import machine, params, paths, problems, tables
 from lib.params.settings import Study
 from lib.pipeline import forecast
 
-TABLES = {
-    "01_load": ["problems"],
-    "02_augment": ["updates"],
-    "03_initial": ["traces"],
-    "04_interrupt": ["continuations"],
-    "05_grade": ["grades", "judgements"],
-    "06_failure_modes": ["labels"],
-}
 EVERY = 5.0  # seconds between two looks, if it is watched
 LOGGED = 60.0  # the same where there is no terminal
 CLEAR = "\033[H\033[2J"  # what a terminal takes for an empty screen
@@ -92,7 +84,8 @@ def _state(study: str, notebook: str, model: str | None) -> tuple[str, str]:
         return "failed", _cause(failed)
     if holder:
         return "stopped", holder
-    there = [paths.tables(study, model) / f"{name}.parquet" for name in TABLES[notebook]]
+    made = [name for name, by in tables.MADE_BY.items() if by == notebook]
+    there = [paths.tables(study, model) / f"{name}.parquet" for name in made]
     return ("done" if book.exists() and all(file.exists() for file in there) else "waiting"), ""
 
 

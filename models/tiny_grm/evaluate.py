@@ -38,7 +38,7 @@ def records(model: Model) -> pd.DataFrame:
     with engine.open(model) as ready:
         traces = run.initial(ready, study, told, news, chosen)
         after = run.continuations(ready, study, traces, news, chosen)
-    made = items.items(traces, after, told, news, model)
+    made = items.items(traces, after, told, news)
     return made.assign(model=model.name, item_id=model.name + "/" + made["item_id"])
 
 

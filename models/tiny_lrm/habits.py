@@ -30,7 +30,7 @@ def records(model: Model, study: Study, first: int = FIRST, n: int = PROBLEMS) -
         traces = run.initial(ready, study, told, news, chosen)
         after = run.continuations(ready, study, traces, news, chosen)
     grades = grade.rows(traces, after, told, news)
-    return failures.with_thoughts(grades, items.items(traces, after, told, news, model), told)
+    return failures.with_thoughts(grades, items.items(traces, after, told, news), told)
 
 
 def measured(model: Model, told: pd.DataFrame) -> tuple[dict, pd.DataFrame]:

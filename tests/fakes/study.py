@@ -56,7 +56,7 @@ def write_results() -> None:
     grades = grade.rows(traces, after, tables.read("problems", STUDY), tables.read("updates", STUDY))
     tables.write(grades, "grades", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
     tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=study.parameters(settings))
-    tables.write(failures.label(grades), "labels", STUDY, MODEL, params=settings.as_dict())
+    tables.write(failures.label(grades), "labels", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
     cells = ["model", "source", "interrupt", "unit", "position"]
     drawn = {"confidence": settings.confidence, "draws": settings.bootstrap, "seed": settings.seed}
     tables.write_summary(stats.accuracy(grades, by=cells, **drawn), "accuracy", STUDY)

@@ -92,12 +92,13 @@ def test_a_trace_is_split_at_its_mark(traces, ready):
         text = markup.decode(row["token_ids"], ready.model)
         reasoning, answer = text.removeprefix("<think>").removesuffix("<|im_end|>").split("</think>")
         assert row["answer"] == answer
+        assert (row["reasoning"], row["reasoning_start"]) == (reasoning, 1)
         assert (row["reasoning_chars"], row["answer_chars"]) == (len(reasoning), len(answer))
         assert len(row["token_ids"]) == row["reasoning_tokens"] + row["answer_tokens"] + 3  # two marks, end of turn
         assert markup.decode(row["token_ids"][row["answer_start"] :], ready.model).startswith(answer)
 
 
-def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, recorder):
+def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, ready, recorder):
     """Prompt ids, then the first k generated ids, then the inserted ids: for every interrupt at every position."""
     by_id = traces.set_index("trace_id")
     seen = set()
@@ -106,6 +107,8 @@ def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, recorder)
         kept = trace["token_ids"][: row["kept_tokens"]]
         assert recorder.asked[row["seed"]].prompt_ids == [*trace["prompt_ids"], *kept, *row["inserted_ids"]]
         thought = trace["token_ids"][1 : 1 + trace["reasoning_tokens"]]
+        assert markup.decode(kept[1:], ready.model) == trace["reasoning"][: row["kept_chars"]]
+        assert row["inserted"] == markup.decode(row["inserted_ids"], ready.model)
         assert row["kept_tokens"] == 1 + int(round(row["position"] * 10) * len(thought) // 10)
         seen.add((row["interrupt"], row["position"]))
     assert len(seen) == len(chosen) * len(study.positions)
@@ -223,7 +226,7 @@ def test_resume_with_the_same_seed_would_only_go_on(controls, traces, ready):
     assert (rows["inserted_ids"].map(len) == 0).all()
 
 
-def test_a_chain_cuts_what_followed_its_first_step(controls, recorder):
+def test_a_chain_cuts_what_followed_its_first_step(controls, ready, recorder):
     first = controls.set_index("continuation_id")
     rows = controls[controls["interrupt"] == "update_then_end_thinking"]
     for row in rows.to_dict("records"):
@@ -231,6 +234,7 @@ def test_a_chain_cuts_what_followed_its_first_step(controls, recorder):
         before = recorder.asked[parent["seed"]].prompt_ids
         kept = list(parent["token_ids"][: row["kept_tokens"]])
         assert recorder.asked[row["seed"]].prompt_ids == [*before, *kept, *row["inserted_ids"]]
+        assert parent["reasoning"][: row["kept_chars"]] == markup.decode(kept, ready.model)
         assert parent["interrupt"] == "update"
 
 

@@ -53,8 +53,8 @@ def test_the_notebooks_give_the_results_of_an_archive_again_and_a_changed_grade_
     names, found = verify.archive(tmp_path / "fake.zip")
     equal = set(names) - {difference.file for difference in found}
     assert equal == {
-        "tables/labels.parquet",
-        "tables/labels.json",
+        f"tables/{MODEL}/labels.parquet",
+        f"tables/{MODEL}/labels.json",
         f"tables/{MODEL}/grades.json",
         *(f"tables/{MODEL}/judgements.{end}" for end in ("parquet", "json")),
         "summary/accuracy.csv",
@@ -157,14 +157,14 @@ def test_a_line_of_a_summary_is_told(results, other, text, line):
 
 
 def test_a_parameter_is_told_and_the_replay_of_a_judge_is_not(results, other):
-    values = json.loads((other / "tables" / "labels.json").read_bytes())
+    values = json.loads((other / "tables" / MODEL / "labels.json").read_bytes())
     judge = {"name": "j", "engine": "vllm", "options": {"dtype": "float32"}}
     replay = judge | {"engine": "replay", "options": {"dtype": "float32", "recorded": "recorded"}}
     for folder, own in ((results, judge), (other, replay)):
-        (folder / "tables" / "labels.json").write_text(json.dumps(values | {"judge": own}))
+        (folder / "tables" / MODEL / "labels.json").write_text(json.dumps(values | {"judge": own}))
     assert told(results, other) == []
-    (other / "tables" / "labels.json").write_text(json.dumps(values | {"judge": replay, "seed": 8}))
-    assert told(results, other) == ["tables/labels.json: seed: stored 7, now 8; 1 values differ"]
+    (other / "tables" / MODEL / "labels.json").write_text(json.dumps(values | {"judge": replay, "seed": 8}))
+    assert told(results, other) == [f"tables/{MODEL}/labels.json: seed: stored 7, now 8; 1 values differ"]
 
 
 # what cannot be derived
