@@ -43,7 +43,7 @@ def rows(labels: pd.DataFrame, told: pd.DataFrame, models: Iterable[Model]) -> p
 
     Args:
         labels: rows of that table, as from `failures.label`.
-        told: rows of the grades table with what was thought, as from `judging.with_thoughts`.
+        told: rows of the grades table with what was thought, as from `failures.with_thoughts`.
         models: the models of the study.
 
     Raises:

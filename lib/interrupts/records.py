@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from lib import tables
+
 COLUMNS = ["item_id", "problem_id", "interrupt", "position", "problem", "kept", "inserted", "after", "answer", "steps"]
 Row = Mapping[str, Any]
 
@@ -71,6 +73,17 @@ def items(
         )
     frame = pd.DataFrame(records, columns=[*COLUMNS, "reference"]).astype(object)
     return frame.where(frame.notna(), None)
+
+
+def read(study: str, model: str) -> pd.DataFrame:
+    """`items` of all continuations of one model in a study.
+
+    Raises:
+        TableError: a table is missing or broken.
+    """
+    problems, updates = tables.read("problems", study), tables.read("updates", study)
+    traces, continuations = (tables.read(name, study, model) for name in ("traces", "continuations"))
+    return items(traces, continuations, problems, updates)
 
 
 def kept_text(row: Row, trace_of: Mapping[str, Row], parent_of: Mapping[str, Row]) -> str:
