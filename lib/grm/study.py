@@ -3,7 +3,6 @@
 A study without a judge has no judgements, and everything here says so with an empty frame.
 """
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 

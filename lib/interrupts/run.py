@@ -1,6 +1,5 @@
 """Runs: what a study plans to ask becomes requests, and the engine's completions rows of traces and continuations."""
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -136,7 +135,8 @@ def _row(study: Study, job: Job, cut: Splice) -> Row:
 def _kept_chars(trace: Row, kept_tokens: int, model: Model) -> int:
     """Characters of a row's `reasoning` that its first tokens are; where the next token changes one, up to that."""
     kept = markup.decode(trace["token_ids"][trace["reasoning_start"] : kept_tokens], model)
-    return len(os.path.commonprefix([kept, trace["reasoning"]]))
+    differ = (i for i, (own, whole) in enumerate(zip(kept, trace["reasoning"], strict=False)) if own != whole)
+    return len(kept) if trace["reasoning"].startswith(kept) else next(differ, len(trace["reasoning"]))
 
 
 def _continued(done: Completion, cut: Splice, model: Model) -> Row:
