@@ -10,6 +10,7 @@ from lib import failures, grade, params, paths, schema, stats, tables
 from lib.engine import Completion
 from lib.engine import store as parts
 from lib.grm import study
+from lib.interrupts import records
 
 STUDY, MODEL = "fake", "fake-lrm"
 GOLD = {"tiny/0000": "7", "tiny/0001": "12", "tiny/0002": "30"}
@@ -56,7 +57,8 @@ def write_results() -> None:
     grades = grade.rows(traces, after, tables.read("problems", STUDY), tables.read("updates", STUDY))
     tables.write(grades, "grades", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
     tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=study.parameters(settings))
-    tables.write(failures.label(grades), "labels", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
+    texts = failures.with_thoughts(grades, records.read(STUDY, MODEL), tables.read("problems", STUDY))
+    tables.write(failures.label(texts), "labels", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
     cells = ["model", "source", "interrupt", "unit", "position"]
     drawn = {"confidence": settings.confidence, "draws": settings.bootstrap, "seed": settings.seed}
     tables.write_summary(stats.accuracy(grades, by=cells, **drawn), "accuracy", STUDY)
