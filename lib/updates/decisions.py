@@ -1,11 +1,11 @@
-"""A person's word on updates: `params/studies/<study>/decisions.csv`, one row per update, merged by its ids.
+"""A person's decisions on updates: `params/studies/<study>/decisions.csv`, one row per update, merged by its ids.
 
 | column | | meaning |
 |---|---|---|
 | problem_id, update_id | required | the update, by its ids in the table |
 | decision | required | accept or reject |
 | reason | may be empty | why, in a few words |
-| pair | may be empty | `mark` of the texts that were judged; the decision is not about others |
+| pair | may be empty | `mark` of the texts that were judged; the decision applies to no others |
 """
 
 import csv
@@ -29,12 +29,11 @@ class DecisionError(ValueError):
 
 
 def file(study: str) -> Path:
-    """Where the decisions on a study's updates are."""
     return paths.PARAMS / "studies" / study / "decisions.csv"
 
 
 def read(study: str) -> pd.DataFrame:
-    """The decisions on a study's updates, all columns as texts, "" where nothing was said; no rows without a file.
+    """The decisions on a study's updates, all columns as texts, "" if empty; no rows without a file.
 
     Raises:
         DecisionError: a column is missing, a decision is neither accept nor reject, an update is decided on twice.
@@ -45,8 +44,7 @@ def read(study: str) -> pd.DataFrame:
     shown = paths.show(path)
     with path.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-        names = set(rows[0]) if rows else set(NEEDED)
-    if missing := [name for name in NEEDED if name not in names]:
+    if missing := [name for name in NEEDED if rows and name not in rows[0]]:
         raise DecisionError(f"{shown}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
     seen: dict[tuple[str, str], int] = {}
     for line, row in enumerate(rows, 2):
@@ -60,26 +58,26 @@ def read(study: str) -> pd.DataFrame:
 
 
 def apply(made: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
-    """The updates, valid or not as a person decided.
+    """The updates, valid or not as a person decided: a rejected one has the person's reason.
 
-    What was rejected has the person's reason. What was accepted is valid whatever a check said, if there is a text.
+    An accepted one is valid whatever a check said, if it has a text.
     """
-    said = {key: row for key, row in _by_id(decided).items() if state(made, row) == "applied"}
+    applied = {key: row for key, row in _by_id(decided).items() if state(made, row) == "applied"}
     made = made.astype({"why_invalid": object})
-    for i, key in enumerate(zip(made["problem_id"], made["update_id"], strict=True)):
-        if key in said:
-            is_accepted = said[key]["decision"] == "accept"
-            why = None if is_accepted else f"rejected: {said[key]['reason'] or 'no reason given'}"
-            made.loc[made.index[i], ["valid", "why_invalid"]] = [is_accepted, why]
+    for i, key in zip(made.index, zip(made["problem_id"], made["update_id"], strict=True), strict=True):
+        if key in applied:
+            is_accepted = applied[key]["decision"] == "accept"
+            why = None if is_accepted else f"rejected: {applied[key]['reason'] or 'no reason given'}"
+            made.loc[i, ["valid", "why_invalid"]] = [is_accepted, why]
     return made
 
 
 def state(made: pd.DataFrame, decision: Mapping[str, str]) -> str:
-    """What becomes of a decision: applied, about other texts, without an update to use, or about none that is here."""
-    found = made[made["problem_id"].eq(decision["problem_id"]) & made["update_id"].eq(decision["update_id"])]
-    if found.empty:
+    """What becomes of a decision: applied, or the reason why it is not."""
+    is_meant = made["problem_id"].eq(decision["problem_id"]) & made["update_id"].eq(decision["update_id"])
+    if not is_meant.any():
         return "no such update here"
-    row = found.iloc[0]
+    row = made[is_meant].iloc[0]
     if decision["pair"] not in ("", mark(row)):
         return "about other texts"
     texts = [row["update"], row["revised_problem"] if row["kind"] == "necessary" else row["update"]]
@@ -89,22 +87,22 @@ def state(made: pd.DataFrame, decision: Mapping[str, str]) -> str:
 
 
 def record(study: str, update: Mapping[str, Any], decision: str, reason: str = "") -> None:
-    """Write a decision on an update (a row of the table) into the study's file, in place of one before.
+    """Write a decision on an update (a row of the table) into the study's file, in place of an earlier one.
 
     Raises:
         DecisionError: as `read`, or neither accept nor reject.
     """
     if decision not in DECISIONS:
         raise DecisionError(f"decision: expected accept or reject, got {decision!r}")
-    row = {"problem_id": update["problem_id"], "update_id": update["update_id"], "decision": decision}
-    rows = _by_id(read(study)) | {(row["problem_id"], row["update_id"]): row | {"reason": reason, "pair": mark(update)}}
+    key = update["problem_id"], update["update_id"]
+    rows = _by_id(read(study)) | {key: dict(zip(COLUMNS, (*key, decision, reason, mark(update)), strict=True))}
     frame = pd.DataFrame([rows[key] for key in sorted(rows)], columns=COLUMNS)
     with tables.atomic_write(file(study)) as out:
         frame.to_csv(out, index=False, lineterminator="\n")
 
 
 def mark(update: Mapping[str, Any]) -> str:
-    """Eight digits that tell the texts of an update from others."""
+    """A digest of the texts of an update, eight hexadecimal digits."""
     texts = [update[name] if isinstance(update[name], str) else "" for name in TEXTS]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]
 

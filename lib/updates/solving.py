@@ -1,13 +1,12 @@
-"""Is an update necessary? A model solves each revised problem several times, and what most solutions agree on is taken
-for its answer.
+"""Whether updates are necessary: a model solves each revised problem several times, and the majority is its answer.
 
 Answers of math problems agree if they are equal, programs if they give the same on the same inputs. The revised problem
-must have another answer than the original, or, for code, the tests of the original must fail such a program.
+must have another answer than the original, or, for code, the tests of the original must fail the majority's program.
 """
 
 import json
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import Any
 
 import pandas as pd
@@ -24,7 +23,9 @@ from lib.sandbox import programs
 TESTS = 24  # of a problem, on whose inputs programs are compared, and which become those of the revised problem
 SIZE = 1 << 20  # characters of their inputs
 
-Found = dict[str, Any]  # columns of an update, and what `updates.why_invalid` takes beside them
+Solution = dict[
+    str, Any
+]  # of a revised problem: columns of an update, and what `updates.why_invalid` takes beside them
 
 
 def complete(study: Study, problems: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +33,7 @@ def complete(study: Study, problems: pd.DataFrame, made: pd.DataFrame) -> pd.Dat
 
     Raises:
         EngineError: the solver cannot be opened.
-        PartsError: another run of the study holds what it has solved.
+        PartsError: another run of the study is using the solver's completions.
         SandboxError: there is code to run, and nothing here is safe enough.
     """
     if study.solver is None or not is_open(made).any():
@@ -43,7 +44,7 @@ def complete(study: Study, problems: pd.DataFrame, made: pd.DataFrame) -> pd.Dat
 
 
 def is_open(made: pd.DataFrame) -> pd.Series:
-    """Which updates are sound so far, and have no answer or tests of the revised problem yet."""
+    """Which updates are valid so far, and have no answer or tests of the revised problem yet."""
     unknown = made["revised_answer"].isna() & made["revised_tests"].isna()
     return made["kind"].eq("necessary") & made["valid"].astype(bool) & unknown
 
@@ -51,7 +52,7 @@ def is_open(made: pd.DataFrame) -> pd.Series:
 def solve(
     ready: Engine, problems: pd.DataFrame, made: pd.DataFrame, seed: int, n: int, store: Store | None = None
 ) -> pd.DataFrame:
-    """The updates with the answers, or tests, of the revised problems that nobody knows yet, and what is wrong now.
+    """The updates, with the answers or tests of revised problems that had none, checked again.
 
     Args:
         ready: an open engine.
@@ -65,25 +66,22 @@ def solve(
     left = made[is_open(made)].join(asked[["source", "task", "answer", "tests"]], on="problem_id")
     texts = _solutions(ready, left, seed, n, store)
     is_code = left["task"].eq("code")
-    found = _math(left[~is_code], texts, n) | _code(left[is_code], texts, n)
-    rows = made.astype({name: object for name in ("revised_answer", "revised_tests", "revised_by", "why_invalid")})
-    for i, more in found.items():
-        why = more.pop("why", None)
+    solutions = _math(left[~is_code], texts, n) | _code(left[is_code], texts, n)
+    columns = ["revised_answer", "revised_tests", "revised_by"]
+    rows = made.astype({name: object for name in (*columns, "why_invalid")})
+    for i, solution in solutions.items():
+        why = solution.get("why")
         if why is None:
-            row = left.loc[i].to_dict() | more
+            row = left.loc[i].to_dict() | solution
             why = updates.why_invalid(asked.loc[row["problem_id"]], row, solved=True)
-            votes = f"{ready.model.name}, {more['votes']} of {n}"
-            rows.loc[i, ["revised_answer", "revised_tests", "revised_by"]] = [
-                more.get("revised_answer"),
-                more.get("revised_tests"),
-                votes,
-            ]
+            solution["revised_by"] = f"{ready.model.name}, {solution['votes']} of {n}"
+            rows.loc[i, columns] = [solution.get(name) for name in columns]
         rows.loc[i, ["valid", "why_invalid"]] = [why is None, why]
     return rows
 
 
 def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Store | None) -> dict[Any, list[str]]:
-    """Answer texts of the solutions of each row, by its index; a thought that never ended has an empty one."""
+    """The answers of each row's solutions, by its index; one that did not end is empty."""
     planned = []
     for i, row in left.iterrows():
         starter = row["revised_starter_code"] if isinstance(row["revised_starter_code"], str) else None
@@ -91,8 +89,8 @@ def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Stor
         if len(ids) < ready.model.max_model_len:
             begun = markup.opened(ids, ready.model)
             for k in range(n):
-                own = seed_of(seed, "solution", row["problem_id"], row["update_id"], k)
-                planned.append(((i, k, begun), Request.of(ready.model, ids, own)))
+                own_seed = seed_of(seed, "solution", row["problem_id"], row["update_id"], k)
+                planned.append(((i, k, begun), Request.of(ready.model, ids, own_seed)))
     texts: dict[Any, list[str]] = {i: [""] * n for i in left.index}
     for (i, k, begun), done in parts.completed(ready, planned, store):
         done.raise_for_error()
@@ -102,34 +100,32 @@ def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Stor
     return texts
 
 
-def _math(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Found]:
-    """What most answers to each problem are, and whether it is the gold answer of the original."""
+def _math(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Solution]:
+    """The majority's answer to each problem, and whether it is the gold answer of the original."""
     stated = {i: [answers.read(text, left.loc[i, "source"]).answer for text in texts[i]] for i in left.index}
-    pairs = [
-        (i, one, other) for i in left.index for one, other in combinations(sorted(set(filter(None, stated[i]))), 2)
-    ]
-    equal = _equal([(one, other, left.loc[i, "source"]) for i, one, other in pairs])
-    same = {(i, *pair) for (i, *pair), is_equal in zip(pairs, equal, strict=True) if is_equal}
-    found: dict[Any, Found] = {}
+    pairs = [(i, *pair) for i in left.index for pair in combinations(sorted(set(filter(None, stated[i]))), 2)]
+    are_equal = _equal([(one, other, left.loc[i, "source"]) for i, one, other in pairs])
+    equal = {pair for pair, is_equal in zip(pairs, are_equal, strict=True) if is_equal}
+    solutions: dict[Any, Solution] = {}
     for i in left.index:
-        agree = lambda one, other, i=i: one == other or (i, *sorted((one, other))) in same  # noqa: E731
-        found[i] = _majority(stated[i], agree, n)
-    known = [i for i in found if "value" in found[i]]
-    golds = _equal([(found[i]["value"], left.loc[i, "answer"], left.loc[i, "source"]) for i in known])
-    for i, is_gold in zip(known, golds, strict=True):
-        found[i] |= {"revised_answer": found[i].pop("value"), "same_answer": is_gold}
-    return found
+        agree = lambda one, other, i=i: one == other or (i, *sorted((one, other))) in equal  # noqa: E731
+        solutions[i] = _majority(stated[i], agree, n)
+    known = [i for i in solutions if "value" in solutions[i]]
+    are_gold = _equal([(solutions[i]["value"], left.loc[i, "answer"], left.loc[i, "source"]) for i in known])
+    for i, is_gold in zip(known, are_gold, strict=True):
+        solutions[i] |= {"revised_answer": solutions[i]["value"], "same_answer": is_gold}
+    return solutions
 
 
 def _equal(pairs: Sequence[tuple[str, str, str]]) -> list[bool]:
-    """Whether an answer and a gold answer are equal, by the rules of a source."""
+    """Whether each answer equals the gold answer beside it, by the rules of the source."""
     rows = [(rf"\boxed{{{one}}}", gold, source) for one, gold, source in pairs]
     graded = grade.math(pd.DataFrame(rows, columns=["text", "gold", "source"]))
     return graded["status"].eq("correct").tolist()
 
 
-def _majority(values: Sequence[Any], agree: Callable[[Any, Any], bool], n: int) -> Found:
-    """A value that more than half of all agree with, as `value` with its `votes`, or `why` there is none."""
+def _majority(values: Sequence[Any], agree: Callable[[Any, Any], bool], n: int) -> Solution:
+    """The `value` that more than half of `n` agree with, and its `votes`; or `why` there is none."""
     for value in values:
         votes = sum(other is not None and agree(value, other) for other in values) if value is not None else 0
         if 2 * votes > n:
@@ -137,58 +133,44 @@ def _majority(values: Sequence[Any], agree: Callable[[Any, Any], bool], n: int) 
     return {"why": f"no majority among {n} solutions of the revised problem"}
 
 
-def _code(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Found]:
-    """For each problem a program that does as most do, and tests that it passes."""
-    found: dict[Any, Found] = {}
+def _code(left: pd.DataFrame, texts: dict[Any, list[str]], n: int) -> dict[Any, Solution]:
+    """Tests of each revised problem, by a program that does as most do, and whether the original's tests fail it."""
+    solutions: dict[Any, Solution] = {}
     with progress_bar.bar(len(left), "problem", "solutions") as bar:
         for i, row in left.iterrows():
-            found[i] = _program(row, texts[i], n)
+            solutions[i] = _solution(row, [programs.extract_code(text) for text in texts[i]], n)
             bar.update()
-    return found
+    return solutions
 
 
-def _program(row: pd.Series, texts: list[str], n: int) -> Found:
-    starter = row["revised_starter_code"]
+def _solution(row: pd.Series, codes: Sequence[str | None], n: int) -> Solution:
+    starter = row["revised_starter_code"] if isinstance(row["revised_starter_code"], str) else ""
     try:
-        tests = code_tests.read_tests(row["tests"], starter if isinstance(starter, str) else "")
+        tests = code_tests.read_tests(row["tests"], starter)
     except TestsError as error:
         return {"why": f"tests: {error}"}
-    name = code_tests.method(starter) if isinstance(starter, str) else None
-    asked = Tests(tests.cases, (name or tests.function) if tests.function else None)
-    return _agreed([programs.extract_code(text) for text in texts], asked, tests, n)
-
-
-def _agreed(codes: Sequence[str | None], asked: Tests, tests: Tests, n: int) -> Found:
-    few = Tests(_few(asked.cases), asked.function)
-    ran = {code: sandbox.outputs(code, few) for code in dict.fromkeys(filter(None, codes))}
-    whole = [code if code and None not in ran[code] else None for code in codes]
-    found = _majority(whole, lambda one, other: _alike(ran[one], ran[other], asked.function is not None), n)
-    if "value" not in found:
-        return found
-    code = found.pop("value")
+    function = (code_tests.method(starter) or tests.function) if tests.function else None
+    compared = Tests(_first(tests.cases), function)
+    outputs = {code: sandbox.outputs(code, compared) for code in dict.fromkeys(filter(None, codes))}
+    complete = [code if code and None not in outputs[code] else None for code in codes]
+    same = _same_value if function else programs.same_output
+    solution = _majority(complete, lambda one, other: all(map(same, outputs[one], outputs[other])), n)
+    if "why" in solution:
+        return solution
+    code = solution["value"]
     verdict = sandbox.run(code, tests)
-    cases = [(given, output) for (given, _), output in zip(few.cases, ran[code], strict=True)]
-    if verdict.failed_test is not None and verdict.failed_test >= len(cases):  # else nothing would tell the two apart
-        failed = asked.cases[verdict.failed_test]
-        (output,) = sandbox.outputs(code, Tests((failed,), asked.function))
+    cases = [(given, output) for (given, _), output in zip(compared.cases, outputs[code], strict=True)]
+    if verdict.failed_test is not None and verdict.failed_test >= len(cases):  # else no test would tell the two apart
+        failed = tests.cases[verdict.failed_test]
+        (output,) = sandbox.outputs(code, Tests((failed,), function))
         cases += [(failed[0], output)] if output is not None else []
-    return found | {"revised_tests": _written(cases, asked.function), "tests_fail": not verdict.passed}
+    return solution | {"revised_tests": _to_json(cases, function), "tests_fail": not verdict.passed}
 
 
-def _few(cases: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The first tests, the first of all whatever its size."""
-    size, few = 0, []
-    for given, wanted in cases[:TESTS]:
-        size += len(given)
-        if few and size > SIZE:
-            break
-        few.append((given, wanted))
-    return tuple(few)
-
-
-def _alike(ours: Sequence[str], theirs: Sequence[str], is_method: bool) -> bool:
-    same = _same_value if is_method else programs.same_output
-    return all(map(same, ours, theirs))
+def _first(cases: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The first tests, up to `TESTS` and `SIZE`, and at least one."""
+    sizes = accumulate(len(given) for given, _ in cases[:TESTS])
+    return tuple(case for i, (case, size) in enumerate(zip(cases, sizes, strict=False)) if i == 0 or size <= SIZE)
 
 
 def _same_value(one: str, other: str) -> bool:
@@ -198,7 +180,7 @@ def _same_value(one: str, other: str) -> bool:
         return False
 
 
-def _written(cases: Sequence[tuple[str, str]], function: str | None) -> str:
+def _to_json(cases: Sequence[tuple[str, str]], function: str | None) -> str:
     kind = "functional" if function else "stdin"
     tests = [{"input": given, "output": output, "testtype": kind} for given, output in cases]
     return json.dumps({"tests": tests, "metadata": {"func_name": function} if function else {}}, ensure_ascii=False)
