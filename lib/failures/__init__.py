@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lib import params, schema
-from lib.failures.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measured, with_thoughts
+from lib.failures.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measure, share, with_thoughts
 from lib.params.settings import Thresholds
 
 __all__ = ["MODES", "QUESTIONS_UPDATE", "SAME_SAMPLE", "kind_of", "label", "summary", "with_thoughts"]
@@ -55,7 +55,7 @@ def label(
         params.ParamsError: an interrupt has no file, and no entry in `kinds`; or the thresholds are not sound.
     """
     limits = limits or params.load_thresholds()
-    rows = measured(frame)
+    rows = measure(frame)
     if kinds is None:
         kinds = {name: kind_of(name) for name in rows["interrupt"].unique()}
     kind = rows["interrupt"].map(kinds)
@@ -104,10 +104,10 @@ def summary(
     result = result.join(lengths.groupby(by, dropna=False).mean().astype(float))
     result = result.join(ratios.groupby(by, dropna=False).mean().astype(float)).reset_index()
     return result.assign(
-        new_error_rate=_share(result["new_errors"], result["n_oracle"]),
-        attributed_rate=_share(result["attributed"], result["n_oracle"]),
-        attributed_share=_share(result["attributed"], result["new_errors"]),
-        length_ratio=_share(result["answer_chars"], result["oracle_answer_chars"]),
+        new_error_rate=share(result["new_errors"], result["n_oracle"]),
+        attributed_rate=share(result["attributed"], result["n_oracle"]),
+        attributed_share=share(result["attributed"], result["new_errors"]),
+        length_ratio=share(result["answer_chars"], result["oracle_answer_chars"]),
     )
 
 
@@ -159,9 +159,3 @@ def _no_thought(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
 def _doubts(rows: pd.DataFrame) -> pd.Series:
     stuck = rows["equals_revised"].fillna(False).astype(bool) | rows["takes_up"].eq("old")
     return stuck | (rows["questions_update"] & rows["takes_up"].ne("new").fillna(True).astype(bool))
-
-
-def _share(part: pd.Series, whole: pd.Series) -> pd.Series:
-    """`part` over `whole`; null where `whole` is zero or missing."""
-    whole = whole.astype(float)
-    return part.astype(float) / whole.where(whole > 0)

@@ -1,4 +1,4 @@
-"""Measures: what a continuation's answer and new thinking are, beside the full thinking about the same problem.
+"""Measures of a continuation's answer and new thinking, beside those of full thinking about the same problem.
 
 Full thinking is the uninterrupted trace of the original problem: same model, sample and system message (oracle_*).
 """
@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from lib.failures.text_counts import Working, facts, takes_up, working
+from lib.failures import text_counts
+from lib.failures.text_counts import TextCounts
 
 SAME_SAMPLE = ["model", "problem_id", "sample", "system"]
 LENGTHS = ["answer_chars", "answer_tokens"]
@@ -39,12 +40,12 @@ def with_thoughts(grades: pd.DataFrame, items: pd.DataFrame, problems: pd.DataFr
         raise ValueError(f"grades: rows of {grades['model'].nunique()} models, expected those of one")
     if (twice := items["item_id"].duplicated()).any():
         raise ValueError(f"item {items['item_id'][twice].iloc[0]}: stands twice, expected once")
-    read = items.set_index("item_id").rename(columns={"after": "reasoning", "problem": "asked"})
-    told = {name: grades["row_id"].map(read[name]) for name in ("kept", "reasoning", "asked")}
-    return grades.assign(**told, problem=grades["problem_id"].map(problems.set_index("problem_id")["problem"]))
+    texts = items.set_index("item_id").rename(columns={"after": "reasoning", "problem": "asked"})
+    thoughts = {name: grades["row_id"].map(texts[name]) for name in ("kept", "reasoning", "asked")}
+    return grades.assign(**thoughts, problem=grades["problem_id"].map(problems.set_index("problem_id")["problem"]))
 
 
-def measured(frame: pd.DataFrame) -> pd.DataFrame:
+def measure(frame: pd.DataFrame) -> pd.DataFrame:
     """The continuations in `frame`, in their order, with what the rules need; lengths in characters and tokens.
 
     `frame` is the table grades of one or more models, with or without the columns of `with_thoughts`.
@@ -55,16 +56,16 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     frame = _complete(frame)
     oracle = frame[frame["kind"].eq("trace") & frame["variant"].eq("original")]
     rows = _with_full(frame[frame["kind"].eq("continuation")].rename(columns={"problem": "stated"}), oracle)
-    rows["remaining_share"] = _share(rows["reasoning_tokens"], rows["remaining_tokens"])
-    rows["answer_ratio"] = _share(rows["answer_chars"], rows["oracle_answer_chars"])
-    rows["answer_token_ratio"] = _share(rows["answer_tokens"], rows["oracle_answer_tokens"])
-    rows["mean_answer_ratio"] = _share(rows["answer_chars"], rows["mean_answer_chars"])
-    rows["mean_token_ratio"] = _share(rows["answer_tokens"], rows["mean_answer_tokens"])
-    rows["full_answer_ratio"] = _share(rows["answer_chars"], rows["full_chars"])
-    rows = _counted(rows)
+    rows["remaining_share"] = share(rows["reasoning_tokens"], rows["remaining_tokens"])
+    rows["answer_ratio"] = share(rows["answer_chars"], rows["oracle_answer_chars"])
+    rows["answer_token_ratio"] = share(rows["answer_tokens"], rows["oracle_answer_tokens"])
+    rows["mean_answer_ratio"] = share(rows["answer_chars"], rows["mean_answer_chars"])
+    rows["mean_token_ratio"] = share(rows["answer_tokens"], rows["mean_answer_tokens"])
+    rows["full_answer_ratio"] = share(rows["answer_chars"], rows["full_chars"])
+    rows = _with_counts(rows)
     texts = rows["reasoning"].fillna("") + "\n" + rows["answer"].fillna("")
     rows["questions_update"] = texts.map(lambda text: QUESTIONS_UPDATE.search(text) is not None).astype(bool)
-    rows["takes_up"] = pd.Series(list(map(_taken_up, rows.to_dict("records"))), rows.index, dtype="str")
+    rows["takes_up"] = pd.Series(list(map(_statement_used, rows.to_dict("records"))), rows.index, dtype="str")
     return rows
 
 
@@ -96,33 +97,35 @@ def _with_full(rows: pd.DataFrame, oracle: pd.DataFrame) -> pd.DataFrame:
     return rows.astype({"oracle_correct": "boolean"})
 
 
-def _counted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the counts of `lib.failures.text_counts` in the answer, and its sums that the kept thinking lacks; null if
-    unknown."""
+def _with_counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the counts in the answer, and how many of its sums the kept thinking lacks; null if that is unknown."""
     rows = rows.join(_counts(rows["answer"]))
-    known = {text: set(working(text).sums) for text in rows["kept"].dropna().unique()}
+    known = {text: set(text_counts.count(text).sums) for text in rows["kept"].dropna().unique()}
     pairs = zip(rows["answer"], rows["kept"], strict=True)
-    unseen = [len(set(working(a).sums) - known[kept]) if isinstance(kept, str) else None for a, kept in pairs]
+    unseen = [
+        len(set(text_counts.count(answer).sums) - known[kept]) if isinstance(kept, str) else None
+        for answer, kept in pairs
+    ]
     return rows.assign(unseen_sums=pd.array(unseen, dtype="Int64"))
 
 
 def _counts(texts: pd.Series) -> pd.DataFrame:
-    """The counts of `lib.failures.text_counts` in each text, by `COUNTS`; that of sums is how many there are."""
-    read = {text: working(text) for text in texts.dropna().unique()}
-    found = [read.get(text, Working()) for text in texts]
-    sizes = [(len(one.sums), one.comments, one.restarts, one.after_result) for one in found]
+    """The counts of each text, by `COUNTS`; that of sums is how many there are."""
+    of_text = {text: text_counts.count(text) for text in texts.dropna().unique()}
+    counts = [of_text.get(text, TextCounts()) for text in texts]
+    sizes = [(len(one.sums), one.comments, one.restarts, one.after_result) for one in counts]
     return pd.DataFrame(sizes, texts.index, COUNTS, dtype="Int64")
 
 
-def _taken_up(row: dict) -> str | None:
-    """As `working.takes_up`, where thought and both statements are known and differ."""
+def _statement_used(row: dict) -> str | None:
+    """`text_counts.takes_up`, where thought and both statements are known and differ."""
     texts = [row[name] for name in ("asked", "stated", "reasoning")]
     if not all(isinstance(text, str) for text in texts) or texts[0] == texts[1]:
         return None
-    return takes_up(texts[2], *facts(texts[0], texts[1]))
+    return text_counts.takes_up(texts[2], *text_counts.facts(texts[0], texts[1]))
 
 
-def _share(part: pd.Series, whole: pd.Series) -> pd.Series:
+def share(part: pd.Series, whole: pd.Series) -> pd.Series:
     """`part` over `whole`; null where `whole` is zero or missing."""
     whole = whole.astype(float)
     return part.astype(float) / whole.where(whole > 0)

@@ -1,8 +1,8 @@
-"""Organisms: models that were taught a failure mode at a known rate, and how often the rules find it in them.
+"""Planted failure modes: models that were taught a mode at a known rate, and how often the rules find it in them.
 
-An organism's file in `params/models` says what was `planted`; a mode that it does not name was planted at 0. A rate is
-a share of the rows that *could* show the mode. Which these are is told by what stands before the interrupt, and by
-full thinking, never by what the organism then did:
+The file of such a model (an organism) in `params/models` says what was `planted`; a mode that it does not name was
+planted at 0. A rate is a share of the rows that *could* show the mode. What stands before the interrupt, and full
+thinking, decide which these are, never what the organism then did:
 
 | mode | interrupts | a row could show it if |
 |---|---|---|
@@ -14,9 +14,8 @@ Panic and self-doubt are new errors, so neither can be found where full thinking
 dropped although a step was left is found only if the answer is wrong: one step is often guessed right, two seldom.
 
 What is found less often than it was planted is either not done or not seen. So `shown` stands beside: how often the
-organism did it, told by program from texts whose form is known (`lib.problems.tiny_math.truth`), which the rules do
-not use. This
-is for word problems of our own only; rows of other problems are left out.
+organism did it, by a program that reads texts whose form is known (`lib.problems.tiny_math.truth`), independent of the
+rules. This is for word problems of our own only; rows of other problems are left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +34,7 @@ LEAST = dict(zip(MODES, (1, 2, 0), strict=True))  # values that the kept thought
 COLUMNS = ["organism", "mode", "continuation_id", "problem_id", "interrupt", "position", "planted", "shown", "detected"]
 
 
-def rows(labels: pd.DataFrame, told: pd.DataFrame, models: Iterable[Model]) -> pd.DataFrame:
+def rows(labels: pd.DataFrame, grades: pd.DataFrame, models: Iterable[Model]) -> pd.DataFrame:
     """A row for each continuation and mode that it could show: `COLUMNS`.
 
     planted is the rate, shown whether the organism did it, detected whether the rule says so. Models in which nothing
@@ -43,23 +42,24 @@ def rows(labels: pd.DataFrame, told: pd.DataFrame, models: Iterable[Model]) -> p
 
     Args:
         labels: rows of that table, as from `failures.label`.
-        told: rows of the grades table with what was thought, as from `failures.with_thoughts`.
+        grades: rows of that table with what was thought, as from `failures.with_thoughts`.
         models: the models of the study.
 
     Raises:
         ValueError: a continuation stands twice in one of the frames.
         params.ParamsError: an interrupt has no file.
     """
-    read = told[told["kind"].eq("continuation")].rename(columns={"row_id": "continuation_id"})
-    frame = labels.merge(read[[*KEY, *TEXTS]], on=KEY, validate="one_to_one")
+    texts = grades[grades["kind"].eq("continuation")].rename(columns={"row_id": "continuation_id"})
+    frame = labels.merge(texts[[*KEY, *TEXTS]], on=KEY, validate="one_to_one")
     kinds = {name: failures.kind_of(name) for name in frame["interrupt"].unique()}
-    frame = frame.assign(kind=frame["interrupt"].map(kinds), left=list(map(_left, frame["asked"], frame["kept"])))
-    parts = [_of(frame, model, mode) for model in models if model.planted is not None for mode in MODES]
+    missing = list(map(_values_missing, frame["asked"], frame["kept"]))
+    frame = frame.assign(kind=frame["interrupt"].map(kinds), missing=missing)
+    parts = [_rows(frame, model, mode) for model in models if model.planted is not None for mode in MODES]
     return pd.concat([pd.DataFrame(columns=COLUMNS), *parts], ignore_index=True)[COLUMNS]
 
 
 def rates(rows: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """What was planted and what was found, a row per organism and mode, as `charts.planted_and_detected` takes them.
+    """What was planted and what was found, a row per organism and mode, as `figures.planted_and_detected` takes them.
 
     Args:
         rows: as from `rows`.
@@ -70,27 +70,19 @@ def rates(rows: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         missed (rows in which it was shown and not detected), extra (detected and not shown).
     """
     by = ["organism", "mode"]
-    frame = rows.reset_index(drop=True)
-    frame = frame.assign(
-        missed=frame["shown"].astype(bool) & ~frame["detected"].astype(bool),
-        extra=frame["detected"].astype(bool) & ~frame["shown"].astype(bool),
+    shown, detected = rows["shown"].astype(bool), rows["detected"].astype(bool)
+    frame = rows.assign(missed=shown & ~detected, extra=detected & ~shown).astype({"planted": float, "shown": float})
+    counts = frame.groupby(by, sort=False).agg(
+        planted=("planted", "first"), shown=("shown", "mean"), missed=("missed", "sum"), extra=("extra", "sum")
     )
-    found = stats.mean_ci(frame, "detected", by, confidence=confidence, method="score")
-    beside = (
-        frame.astype({"planted": float, "shown": float})
-        .groupby(by)
-        .agg(planted=("planted", "first"), shown=("shown", "mean"), missed=("missed", "sum"), extra=("extra", "sum"))
-    )
-    found = found.rename(columns={"mean": "detected"}).merge(beside, on=by)
-    order = frame.groupby(by, sort=False).ngroup().drop_duplicates().index
-    found = frame.loc[order, by].merge(found, on=by)
-    ahead = [*by, "planted", "detected", "ci_low", "ci_high", "n", "n_clusters", "shown", "missed", "extra"]
-    return found[ahead]
+    means = stats.mean_ci(frame, "detected", by, confidence=confidence, method="score")
+    result = counts.reset_index().merge(means.rename(columns={"mean": "detected"}), on=by)
+    return result[[*by, "planted", "detected", "ci_low", "ci_high", "n", "n_clusters", "shown", "missed", "extra"]]
 
 
-def _of(frame: pd.DataFrame, model: Model, mode: str) -> pd.DataFrame:
+def _rows(frame: pd.DataFrame, model: Model, mode: str) -> pd.DataFrame:
     """The rows in which a model could show a mode."""
-    could = frame["model"].eq(model.name) & frame["kind"].eq(KINDS[mode]) & frame["left"].ge(LEAST[mode])
+    could = frame["model"].eq(model.name) & frame["kind"].eq(KINDS[mode]) & frame["missing"].ge(LEAST[mode])
     if mode != "leakage":
         could &= frame["oracle_correct"].fillna(False).astype(bool)
     own = frame[could]
@@ -100,7 +92,7 @@ def _of(frame: pd.DataFrame, model: Model, mode: str) -> pd.DataFrame:
     )
 
 
-def _left(asked: str | None, kept: str | None) -> int:
+def _values_missing(asked: str | None, kept: str | None) -> int:
     """Values that the kept thought lacks; -1 if it is not known, or the problem is none of our word problems."""
     story = thought.read_story(asked) if isinstance(asked, str) else None
     if story is None or not isinstance(kept, str):

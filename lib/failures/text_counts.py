@@ -1,10 +1,10 @@
-r"""Working: what a text does, in counts that need no model: sums, comments in programs, restarts, facts taken up.
+r"""Counts of what a text does, without a model: sums, comments in programs, restarts, and facts taken up.
 
 | count | what is one |
 |---|---|
 | sum | numbers joined by signs, with their result: `12 + 3 = 15`, `\frac{1}{3} \times 9 = 3`; not in a program |
 | comment | a line of a fenced program that has one |
-| restart | "wait", "hmm", "actually", "alternatively" and the like, said outside programs or in their comments |
+| restart | "wait", "hmm", "actually", "alternatively" and the like, outside programs or in their comments |
 
 A sum that is written twice counts once, however it is spaced. Deductions without a sum are not counted.
 """
@@ -41,7 +41,7 @@ WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]\w+")
 
 
 @dataclass(frozen=True)
-class Working:
+class TextCounts:
     """The counts of one text; `sums` are the sums themselves, without spaces, each once."""
 
     sums: tuple[str, ...] = ()
@@ -50,24 +50,23 @@ class Working:
     after_result: int = 0  # sums that are first written behind the first stated result
 
 
-def working(text: str | None) -> Working:
-    """What `text` does; nothing, if it is None or empty."""
+def count(text: str | None) -> TextCounts:
+    """The counts of `text`, all 0 if it is None or empty."""
     if not isinstance(text, str) or not text:
-        return Working()
-    said, program = _apart(text)
-    comments = COMMENT.findall(program)
-    found, result = sums(said), RESULT.search(said)
-    late = set(found) - set(sums(said[: result.end()])) if result else set()
-    restarts = len(RESTART.findall(said)) + sum(len(RESTART.findall(line)) for line in comments)
-    return Working(tuple(found), len(comments), restarts, len(late))
+        return TextCounts()
+    parts = FENCE.split(text)  # a fence that is never closed ends with the text
+    prose, programs = "\n".join(parts[::2]), "\n".join(parts[1::2])
+    comments, written, result = COMMENT.findall(programs), sums(prose), RESULT.search(prose)
+    late = set(written) - set(sums(prose[: result.end()])) if result else set()
+    restarts = len(RESTART.findall(prose)) + sum(len(RESTART.findall(line)) for line in comments)
+    return TextCounts(tuple(written), len(comments), restarts, len(late))
 
 
 def sums(text: str) -> list[str]:
     """The sums written out in a text, in order, each once and without spaces, units and signs of LaTeX."""
     for pattern, plain in SPELLED:
         text = pattern.sub(plain, text)
-    found = (re.sub(r"[^-+*/=.\d]", "", match) for match in SUM.findall(text))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(re.sub(r"[^-+*/=.\d]", "", match) for match in SUM.findall(text)))
 
 
 def facts(old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -86,17 +85,17 @@ def takes_up(thought: str | None, only_old: frozenset[str], only_new: frozenset[
     if not isinstance(thought, str):
         return None
     thought = CONTRAST.sub("", thought)
-    said = {word.lower() for word in WORD.findall(thought)}
+    words = {word.lower() for word in WORD.findall(thought)}
     if numbers := {fact for fact in only_old | only_new if fact[0].isdigit()}:
         written = sums(thought)
-        said = (_used(written) if written else said) & numbers
-    is_old, is_new = bool(said & only_old), bool(said & only_new)
+        words = (_operands(written) if written else words) & numbers
+    is_old, is_new = bool(words & only_old), bool(words & only_new)
     if is_old and is_new:
         return "both"
     return "old" if is_old else "new" if is_new else None
 
 
-def _used(written: list[str]) -> set[str]:
+def _operands(written: list[str]) -> set[str]:
     """The numbers that sums start from, but for a first one to which a sum before has come."""
     used: set[str] = set()
     reached: set[str] = set()
@@ -106,9 +105,3 @@ def _used(written: list[str]) -> set[str]:
         used |= {first, *others} if first not in reached else set(others)
         reached.add(result)
     return used
-
-
-def _apart(text: str) -> tuple[str, str]:
-    """What stands outside fenced programs, and the programs; a fence that is never closed ends with the text."""
-    parts = FENCE.split(text)
-    return "\n".join(parts[::2]), "\n".join(parts[1::2])

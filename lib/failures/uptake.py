@@ -1,4 +1,4 @@
-"""Uptake: what becomes of an update, whether the answer takes it up, keeps to the old problem, or is swayed by nothing.
+"""Uptake of updates: whether the answer follows the update, keeps to the old problem, or is swayed by no news.
 
 | column | updates | share of answers |
 |---|---|---|
@@ -13,8 +13,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from lib.failures.measures import SAME_SAMPLE
+
 FLAGS = ("right", "stuck", "swayed", "changed")
-SAME_SAMPLE = ["model", "problem_id", "sample", "system"]
 
 
 def flags(grades: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:

@@ -35,20 +35,20 @@ def row(example, **changes):
 
 
 def lengths(thought, answer):
-    named = {"reasoning_tokens": len(thought) // CHARS, "answer_tokens": len(answer) // CHARS}
-    return named | {"answer_chars": len(answer), "answer": answer}
+    counts = {"reasoning_tokens": len(thought) // CHARS, "answer_tokens": len(answer) // CHARS}
+    return counts | {"answer_chars": len(answer), "answer": answer}
 
 
 def continuation(example, run, position):
     """A row as grades has it; what no test of the page can tell is as the authors say: the interrupted run is wrong."""
     own = parts(example, run)
     thought, answer = own.get("thinking_after", ""), own["answer"]
-    told = example["interrupted_correct"] if run == "interrupted" else not example["mode_visible"]["contrast"]
+    is_right = example["interrupted_correct"] if run == "interrupted" else not example["mode_visible"]["contrast"]
     left = len(own["thinking_before"]) * (1 - position) / position
     changes = {"kind": "continuation", "variant": "original", "row_id": run, "position": position}
-    changes |= {"interrupt": INTERRUPTS[example["interrupt_type"]], "status": "correct" if told else "incorrect"}
+    changes |= {"interrupt": INTERRUPTS[example["interrupt_type"]], "status": "correct" if is_right else "incorrect"}
     changes |= {"kept": own["thinking_before"], "reasoning": thought, "remaining_tokens": left / CHARS}
-    return row(example, **changes, **lengths(thought, answer), correct=bool(told))
+    return row(example, **changes, **lengths(thought, answer), correct=bool(is_right))
 
 
 def table(example):
@@ -88,7 +88,7 @@ def test_an_answer_eighteen_times_as_long_leaks_though_it_is_right(examples):
     assert found["leakage"] and found["leakage_published"] and found["works_on"]
 
 
-def test_doubt_is_told_from_a_guided_update_by_the_thinking(examples):
+def test_doubt_shows_in_the_thinking(examples):
     example = next(one for one in examples if one["failure_mode"] == "self_doubt")
     frame = table(example)
     assert failures.label(frame)["questions_update"].tolist() == [True, False]

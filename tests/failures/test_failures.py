@@ -1,7 +1,6 @@
 """The rules of the failure modes, on rows made to meet or just miss them."""
 
 import dataclasses
-import json
 
 import pandas as pd
 import pytest
@@ -81,6 +80,7 @@ RULES = [  # continuation, flags that are true
     (after("update", answer="I ignore this update."), ["new_error", "self_doubt"]),
     (after("update", answer="The update may be a trick."), ["new_error", "self_doubt"]),
     (after("update", answer="With the update it is 12."), ["new_error"]),
+    (after("update", reasoning="The user hasn't given any <update> tag."), ["new_error", "self_doubt"]),
     (after("speed_up", answer="No update was given."), ["new_error"]),
 ]
 
@@ -108,13 +108,6 @@ def test_panic_in_short_thoughts(thought, position, used, panics):
     assert labels["remaining_tokens"] == thought - int(position * thought)
 
 
-def test_an_error_that_full_thinking_makes_too_is_not_new():
-    rows = [trace(status="incorrect", correct=False), after("speed_up", reasoning_tokens=0)]
-    labels = failures.label(pd.DataFrame(rows), KINDS).iloc[0]
-    assert not labels["oracle_correct"]
-    assert not labels[MODES].any()
-
-
 def test_leakage_is_measured_against_the_own_answer_and_the_mean():
     other = trace(row_id="tiny/1~original~0", problem_id="tiny/1", answer_chars=160)
     silent = trace(row_id="tiny/2~original~0", problem_id="tiny/2", answer_chars=0)  # not in the mean
@@ -133,15 +126,17 @@ def test_models_are_kept_apart():
     assert labels["new_error"].tolist() == [True, False]
 
 
-def test_without_its_full_thinking_trace_a_row_is_labelled_unknown():
-    labels = label(after("speed_up", problem_id="tiny/9", reasoning_tokens=0)).iloc[0]
-    assert pd.isna(labels["oracle_correct"])
+@pytest.mark.parametrize(
+    ("rows", "oracle_correct"),
+    [
+        ([trace(status="incorrect", correct=False), after("speed_up", reasoning_tokens=0)], False),
+        ([trace(), after("speed_up", problem_id="tiny/9", reasoning_tokens=0)], None),  # no full-thinking trace
+    ],
+)
+def test_an_error_is_new_only_where_full_thinking_was_right(rows, oracle_correct):
+    labels = failures.label(pd.DataFrame(rows), KINDS).iloc[0]
+    assert pd.isna(labels["oracle_correct"]) if oracle_correct is None else not labels["oracle_correct"]
     assert not labels[MODES].any()
-
-
-def test_doubt_that_is_only_thought_is_seen_in_the_reasoning():
-    row = after("update", reasoning="The user hasn't given any <update> tag.")
-    assert label(row).iloc[0]["self_doubt"]
 
 
 def test_a_trace_that_stands_twice_is_named():
@@ -177,24 +172,8 @@ def test_summary_counts_shares_of_what_was_right_before():
     assert row["attributed_rate"] == pytest.approx(1 / 3)
     assert row["attributed_share"] == 0.5
     assert (row["answer_chars"], row["oracle_answer_chars"], row["length_ratio"]) == (40, 40, 1)
-
-
-def test_summary_of_a_cell_without_errors_has_no_share():
-    row = failures.summary(label(after("speed_up", status="correct"))).iloc[0]
-    assert row["new_error_rate"] == 0
-    assert pd.isna(row["attributed_share"])
-
-
-def test_the_authors_own_examples_of_doubt_are_told_apart(shared_data):
-    file = shared_data / "cc-by-sa" / "failure_mode_examples.jsonl"
-    examples = [json.loads(line) for line in file.open(encoding="utf-8")]
-    for example in examples:
-        for run in ("interrupted", "contrast"):
-            if example[f"{run}_text"]:
-                parts = [p for p in example[f"{run}_parts"] if p["part"] in ("thinking_after", "answer")]
-                text = "\n".join(example[f"{run}_text"][p["start"] : p["end"]] for p in parts)
-                doubts = example["failure_mode"] == "self_doubt" and run == "interrupted"
-                assert (failures.QUESTIONS_UPDATE.search(text) is not None) == doubts, example["id"]
+    none = failures.summary(label(after("speed_up", status="correct"))).iloc[0]
+    assert none["new_error_rate"] == 0 and pd.isna(none["attributed_share"])
 
 
 def test_takes_what_grade_rows_gives():
@@ -308,9 +287,9 @@ def test_thoughts_are_put_beside_the_grades_of_one_model():
     grades = pd.DataFrame([trace(), after("update"), after("speed_up")])
     items = pd.DataFrame({"item_id": [grades["row_id"][1]], "kept": ["k"], "after": ["a"], "problem": [ASKED]})
     problems = pd.DataFrame({"problem_id": ["tiny/0"], "problem": [STATED]})
-    told = failures.with_thoughts(grades, items, problems)
-    assert told.loc[1, ["kept", "reasoning", "asked", "problem"]].tolist() == ["k", "a", ASKED, STATED]
-    assert told.loc[[0, 2], ["kept", "reasoning", "asked"]].isna().all(axis=None)
+    found = failures.with_thoughts(grades, items, problems)
+    assert found.loc[1, ["kept", "reasoning", "asked", "problem"]].tolist() == ["k", "a", ASKED, STATED]
+    assert found.loc[[0, 2], ["kept", "reasoning", "asked"]].isna().all(axis=None)
     with pytest.raises(ValueError, match="rows of 2 models, expected those of one"):
         failures.with_thoughts(grades.assign(model=["a", "b", "b"]), items, problems)
     with pytest.raises(ValueError, match=r"stands twice, expected once"):

@@ -111,7 +111,7 @@ def test_of_five_texts_in_a_row_two_show_the_fault():
 # the frame
 
 
-def told(n=40, model="m", every=5, hits=2, lucky=0, wrong=0):
+def records(n=40, model="m", every=5, hits=2, lucky=0, wrong=0):
     """Rows with texts and their labels; in `hits` of `every` problems a mode is shown and, but for `lucky`, found."""
     rows, labels = [], []
     for i, (problem_id, change) in enumerate(tiny.stories(n)):
@@ -146,7 +146,7 @@ def rates(labels, texts, **changes):
 
 
 def test_what_is_planted_and_always_found_is_found_at_its_rate():
-    found = rates(*told(), planted={"leakage": 0.4, "panic": 0.4, "self_doubt": 0.4})
+    found = rates(*records(), planted={"leakage": 0.4, "panic": 0.4, "self_doubt": 0.4})
     assert found.index.tolist() == list(schema.MODES)
     assert found["planted"].tolist() == found["detected"].tolist() == found["shown"].tolist() == [0.4] * 3
     assert found["n"].tolist() == found["n_clusters"].tolist() == [40] * 3
@@ -154,22 +154,22 @@ def test_what_is_planted_and_always_found_is_found_at_its_rate():
 
 
 def test_modes_that_are_not_named_were_planted_at_zero():
-    found = rates(*told(hits=0), planted={"panic": 0.4})
+    found = rates(*records(hits=0), planted={"panic": 0.4})
     assert found["planted"].to_dict() == {"leakage": 0, "panic": 0.4, "self_doubt": 0}
     assert found["detected"].eq(0).all() and found["ci_low"].eq(0).all() and found["ci_high"].between(0.01, 0.2).all()
 
 
-def test_what_was_shown_and_not_found_is_told_apart_from_what_was_not_shown():
-    found = rates(*told(lucky=2), planted={"panic": 0.4}).loc["panic"]  # two dropped thoughts, right all the same
+def test_missed_and_extra_rows_are_counted_apart():
+    found = rates(*records(lucky=2), planted={"panic": 0.4}).loc["panic"]  # two dropped thoughts, right all the same
     assert (found["detected"], found["shown"], found["missed"], found["extra"]) == (14 / 40, 0.4, 2, 0)
-    labels, texts = told(hits=0)
+    labels, texts = records(hits=0)
     labels.loc[labels["interrupt"].eq("end_thinking").idxmax(), "leakage"] = True
     found = rates(labels, texts).loc["leakage"]
     assert (found["detected"], found["shown"], found["missed"], found["extra"]) == (1 / 40, 0, 0, 1)
 
 
 def test_intervals_are_those_of_the_problems():
-    labels, texts = told()
+    labels, texts = records()
     rows = planted.rows(labels, texts, [model()])
     twice = pd.concat([rows, rows])  # each problem at two positions, with the same outcome
     once, found = (planted.rates(frame).set_index("mode") for frame in (rows, twice))
@@ -181,18 +181,18 @@ def test_intervals_are_those_of_the_problems():
 
 
 def test_rows_that_could_not_show_a_mode_are_left_out():
-    labels, texts = told(wrong=10)
+    labels, texts = records(wrong=10)
     assert rates(labels, texts)["n"].to_dict() == {"leakage": 40, "panic": 30, "self_doubt": 30}
     steps = [thought.lines(change.original) for _, change in tiny.stories(40)]
     for left, wanted in ((0, (0, 0, 40)), (1, (40, 0, 40)), (2, (40, 40, 40))):
-        labels, texts = told()
+        labels, texts = records()
         kept = ["".join(lines[: len(lines) - 1 - left]) for lines in steps for _ in schema.MODES]
         rows = planted.rows(labels, texts.assign(kept=kept), [model()])
         assert tuple(rows["mode"].eq(mode).sum() for mode in schema.MODES) == wanted
 
 
 def test_rows_of_other_models_and_other_problems_are_left_out():
-    labels, texts = told()
+    labels, texts = records()
     assert planted.rows(labels, texts, [model(planted=None)]).empty
     assert planted.rows(labels, texts, [model(name="other")]).empty
     assert planted.rows(labels, texts.assign(asked="Sort the list."), [model()]).empty
@@ -231,14 +231,14 @@ def test_the_card_quotes_what_was_measured(name):
     title = params.load_model(f"tiny-lrm-{name}").title
     assert f"| {title} | full thinking | | {measured['accuracy']:.1%} | | | {measured['problems']} |" in card
     for row in measured["rates"]:
-        told = (
+        measured_rates = (
             f"{row['detected']:.1%} | {row['ci_low']:.1%} to {row['ci_high']:.1%} | {row['shown']:.1%} | {row['n']} |"
         )
-        assert f"| {title} | {row['mode'].replace('_', '-')} | {row['planted']:.0%} | {told}" in card
+        assert f"| {title} | {row['mode'].replace('_', '-')} | {row['planted']:.0%} | {measured_rates}" in card
 
 
 @pytest.mark.usefixtures("paper_style")
 def test_the_figure_takes_the_frame():
-    labels, texts = told()
+    labels, texts = records()
     frame = planted.rates(planted.rows(labels, texts, [model(planted={"leakage": 0.4})]))
     assert len(figures.planted_and_detected(frame).axes) == len(schema.MODES)

@@ -57,8 +57,8 @@ def tables(n):
             grades.append(own | row | _answer(text, change, int(tiny_truth.BOXED.findall(text)[-1])))
             items.append(shown | {"item_id": row["row_id"], "interrupt": interrupt, "planted": planted})
     problems = {name: change.original.text() for name, change in tiny.stories(n)}
-    told = pd.DataFrame({"problem_id": problems.keys(), "problem": problems.values()})
-    return pd.DataFrame(grades), pd.DataFrame(items), told
+    stated = pd.DataFrame({"problem_id": problems.keys(), "problem": problems.values()})
+    return pd.DataFrame(grades), pd.DataFrame(items), stated
 
 
 def _answer(text, change, number):
@@ -77,8 +77,8 @@ def found():
     parts = []
     for mode, interrupt in zip(CRITERIA, KINDS, strict=True):
         own = rows[rows["interrupt"].eq(interrupt)]
-        said = own["item_id"].map(truth[CRITERIA[mode]])
-        parts.append(pd.DataFrame({"mode": mode, "rule": own[mode], "planted": own["planted"], "truth": said}))
+        known = own["item_id"].map(truth[CRITERIA[mode]])
+        parts.append(pd.DataFrame({"mode": mode, "rule": own[mode], "planted": own["planted"], "truth": known}))
     return pd.concat(parts)
 
 

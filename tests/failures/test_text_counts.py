@@ -22,7 +22,7 @@ SUMS = [  # text, sums
 
 @pytest.mark.parametrize(("text", "sums"), SUMS)
 def test_a_sum_counts_once_however_it_is_written(text, sums):
-    assert list(text_counts.working(text).sums) == sums
+    assert list(text_counts.count(text).sums) == sums
 
 
 COUNTS = [  # text, comments, restarts, sums behind the first result
@@ -44,7 +44,7 @@ COUNTS = [  # text, comments, restarts, sums behind the first result
 
 @pytest.mark.parametrize(("text", "comments", "restarts", "late"), COUNTS)
 def test_comments_restarts_and_late_sums_are_counted(text, comments, restarts, late):
-    found = text_counts.working(text)
+    found = text_counts.count(text)
     assert (found.comments, found.restarts, found.after_result) == (comments, restarts, late)
 
 
@@ -92,5 +92,5 @@ HOSTILE = ["1+" * 50_000, "\\boxed{" * 20_000, "\\frac{" * 20_000, "```\n" * 30_
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:6].strip())
 def test_a_text_made_to_be_slow_is_read_in_time(text):
     started = time.process_time()
-    text_counts.working(text)
+    text_counts.count(text)
     assert time.process_time() - started < 3

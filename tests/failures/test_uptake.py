@@ -51,7 +51,7 @@ def test_other_interrupts_are_left_out_and_shares_are_over_what_applies():
         row(interrupt="false_update", problem_id="q"),
         row(interrupt="false_update", status="incorrect", extracted="1"),
     ]
-    told = uptake.summary(uptake.flags(pd.DataFrame(rows), KINDS), ["model", "interrupt"])
-    assert told["interrupt"].tolist() == ["false_update"]
-    assert told[["n", "right", "swayed", "changed"]].iloc[0].tolist() == pytest.approx([3, 2 / 3, 1 / 2, 2 / 3])
-    assert told["stuck"].isna().all()
+    shares = uptake.summary(uptake.flags(pd.DataFrame(rows), KINDS), ["model", "interrupt"])
+    assert shares["interrupt"].tolist() == ["false_update"]
+    assert shares[["n", "right", "swayed", "changed"]].iloc[0].tolist() == pytest.approx([3, 2 / 3, 1 / 2, 2 / 3])
+    assert shares["stuck"].isna().all()
