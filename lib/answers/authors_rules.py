@@ -1,9 +1,9 @@
-r"""The looser conventions of the published study, for accuracies that compare with its tables; ours are in `answers`.
+r"""Rules of the published study, looser than ours, for accuracies that compare with its tables.
 
 | source | what counts as equal |
 |---|---|
-| gsm8k, tiny, aime2024 | the last integer of what was found is the gold integer |
-| math500, aime2025 | the same text, or numbers as below, or members so whatever their brackets, or equal in `algebra` |
+| gsm8k, tiny, aime2024 | the last integers of both are equal |
+| math500, aime2025 | the same text, or numbers as below, or members so in any brackets, or equal by `equality` |
 
 The answer is looked for in the whole text, thinking and all: "the final answer is $...$. I hope", else the last box,
 else what follows the last "the answer is", else the last number. Numbers are equal within a relative 1e-4 of the gold
@@ -48,8 +48,8 @@ def find(text: str, box: str | None) -> str | None:
 def same(answer: str, gold: str, source: str) -> bool | None:
     """Equality by reading alone; None if both have to be parsed."""
     if source in INTEGER_SOURCES:
-        found, wanted = (INTEGER.findall(text) for text in (_joined(answer), _joined(gold)))
-        return bool(found and wanted) and _value(found[-1]) == _value(wanted[-1])
+        given, wanted = (INTEGER.findall(text) for text in (_joined(answer), _joined(gold)))
+        return bool(given and wanted) and _value(given[-1]) == _value(wanted[-1])
     if _bare(answer) == _bare(gold):
         return True
     value, wanted = notation.number(answer), notation.number(gold)
@@ -61,18 +61,18 @@ def near(value: Fraction, wanted: Fraction) -> bool:
     return any(abs(value - wanted * factor) <= RELATIVE * abs(wanted * factor) for factor in FACTORS)
 
 
-def loosely(algebra: ModuleType, answer: str, gold: str) -> bool:
+def loosely(equality: ModuleType, answer: str, gold: str) -> bool:
     """Equality of what has to be parsed: near the gold value, or all members so, whatever brackets they have."""
     given, wanted = members(answer), members(gold)
     if len(given) != len(wanted):
         return False
-    return all(_member(algebra, *pair) for pair in zip(given, wanted, strict=True))
+    return all(_member(equality, *pair) for pair in zip(given, wanted, strict=True))
 
 
-def _member(algebra: ModuleType, answer: str, gold: str) -> bool:
+def _member(equality: ModuleType, answer: str, gold: str) -> bool:
     if not answer or not gold:
         return answer == gold
-    return any(algebra.close(gold, answer, factor, RELATIVE) for factor in FACTORS) or algebra.same(gold, answer)
+    return any(equality.close(gold, answer, factor, RELATIVE) for factor in FACTORS) or equality.same(gold, answer)
 
 
 def members(answer: str) -> list[str]:

@@ -1,4 +1,4 @@
-r"""Whether two answers in LaTeX are equal. Importing this takes a second; it is done where an answer needs it.
+r"""Equivalence of two answers in LaTeX. Importing this takes a second; it is done where an answer needs it.
 
 | answers | equal if |
 |---|---|
@@ -53,13 +53,13 @@ def same(gold: str, given: str) -> bool:
 def expressions(gold: str, given: str) -> tuple:
     """Both answers as expressions, over the same kind of variables."""
     real = not (latex.is_complex(gold) or latex.is_complex(given))
-    found = []
+    parsed = []
     for text, what in ((gold, "gold answer"), (given, "answer")):
         try:
-            found.append(latex.read(text, real))
+            parsed.append(latex.read(text, real))
         except latex.UnreadableError as error:
             raise latex.UnreadableError(f"{what} could not be parsed") from error
-    return tuple(found)
+    return tuple(parsed)
 
 
 def close(gold: str, given: str, factor: Fraction, relative: Fraction) -> bool:
@@ -123,10 +123,10 @@ def _sets(gold: sympy.FiniteSet, given: sympy.FiniteSet) -> bool:
     if len(gold) != len(left):
         return False
     for member in gold:
-        found = next((i for i, other in enumerate(left) if equal(member, other)), None)
-        if found is None:
+        match = next((i for i, other in enumerate(left) if equal(member, other)), None)
+        if match is None:
             return False
-        del left[found]
+        del left[match]
     return True
 
 

@@ -1,4 +1,4 @@
-"""LaTeX in, expressions out, through the parser behind math-verify. Importing this takes a second.
+"""Parser of LaTeX to sympy expressions, on the one behind math-verify. Importing this takes a second.
 
 No answer is evaluated as Python, not even on the parser's way to a number, where it would call sympy's `sympify` on
 the digits: `_Reader` makes numbers itself. It also asks ANTLR for its fast strategy first (four times as fast, with the
@@ -15,7 +15,7 @@ from latex2sympy2_extended import NormalizationConfig, normalize_latex
 from latex2sympy2_extended.latex2sympy2 import _Latex2Sympy
 from math_verify.grader import should_treat_as_complex
 
-# How the text is put right before it is parsed; units are taken off by `notation`, and boxes by `answers`.
+# How the text is put right before it is parsed; units are taken off by `units`, and boxes by `extract`.
 LAYOUT = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none")
 SIDES = re.compile(r"(?<![\\<!>])=")  # an equals sign of a chain a = b = c
 IMAGINARY = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
@@ -46,12 +46,12 @@ class _Reader(_Latex2Sympy):
 
     def convert_func(self, func: object) -> sympy.Basic:
         """As the parser reads it, but an odd root of a negative number is a negative number."""
-        found = super().convert_func(func)
-        if func.FUNC_SQRT() and func.root and isinstance(found, sympy.Pow):
-            base, degree = found.base, 1 / found.exp
+        expression = super().convert_func(func)
+        if func.FUNC_SQRT() and func.root and isinstance(expression, sympy.Pow):
+            base, degree = expression.base, 1 / expression.exp
             if degree.is_Integer and degree.is_odd and base.is_number and base.doit().is_negative:
-                return -sympy.Pow(-base, found.exp, evaluate=False)
-        return found
+                return -sympy.Pow(-base, expression.exp, evaluate=False)
+        return expression
 
     def parse_number(self, text: str) -> sympy.Number:
         text = re.sub(r"[,\s]", "", text)
@@ -92,17 +92,17 @@ def _fraction(repeating: re.Match) -> str:
 def _parse(latex: str, real: bool) -> sympy.Basic | sympy.MatrixBase:
     for mode in (PredictionMode.SLL, PredictionMode.LL):
         try:
-            found = _Reader(mode, real or None).parse(latex)
+            expression = _Reader(mode, real or None).parse(latex)
         except (MemoryError, RecursionError):
             raise
         except Exception as error:  # the parser raises bare exceptions, and what sympy does not like
             reason = error
         else:
-            if isinstance(found, bool):  # of one set within another
-                return sympy.true if found else sympy.false
-            if isinstance(found, (sympy.Basic, sympy.MatrixBase)):
-                return found if real else _with_imaginary_unit(found)
-            reason = TypeError(f"not an expression: {type(found).__name__}")
+            if isinstance(expression, bool):  # of one set within another
+                return sympy.true if expression else sympy.false
+            if isinstance(expression, (sympy.Basic, sympy.MatrixBase)):
+                return expression if real else _with_imaginary_unit(expression)
+            reason = TypeError(f"not an expression: {type(expression).__name__}")
     raise UnreadableError("not LaTeX that can be parsed") from reason
 
 

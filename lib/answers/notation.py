@@ -1,6 +1,6 @@
-r"""How answers are written: the marks around them, plain numbers, words, numerals with a base.
+r"""Normalisation: the marks around an answer, plain numbers, words, numerals with a base.
 
-Rules for what does not belong to the value, each applied to the gold answer and to the given one alike:
+Each rule is applied to the gold answer and to the given one alike:
 
 | written | read as | because |
 |---|---|---|

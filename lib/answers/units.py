@@ -1,4 +1,4 @@
-r"""Units behind a number: what they are, and when they count. Applied to the gold answer and to the given one alike.
+r"""Normalisation of units: which ones count. Each rule is applied to the gold answer and to the given one alike.
 
 | written | read as | because |
 |---|---|---|

@@ -1,7 +1,7 @@
-"""What a forked process does to become a program: take its limits upon itself, give up its rights, run the code.
+"""Process of one test: set its limits, give up its rights, run the code.
 
-Everything here happens in the process that runs model-written code, so nothing it says is trusted: what it wrote is
-read and compared elsewhere.
+All of this happens in the process that runs model-written code, so nothing it reports is trusted: its output is read
+and compared elsewhere.
 """
 
 import atexit
@@ -29,10 +29,10 @@ STARRED = "string re datetime collections heapq bisect copy math random statisti
 NAMED = f"{STARRED} io sys json"
 RECURSION = 1000  # Python's own limit
 DEEP_RECURSION = 50_000  # LiveCodeBench's
-IMPATIENT = 1e-6  # seconds
+SWITCH_SECONDS = 1e-6
 RESULT = 3  # file that the value of a called method goes to
 FILE = "solution.py"
-ITSELF = seccomp.ITSELF.to_bytes(4, sys.byteorder)
+OWN_PROCESS = seccomp.ITSELF.to_bytes(4, sys.byteorder)
 UNWRITTEN = 120  # exit status of Python when the last output cannot be written
 
 prelude: dict[str, Any] = {}
@@ -62,18 +62,19 @@ def warm_up(packages: list[str]) -> None:
 def become(code: CodeType, task: dict[str, Any], files: list[int], channel: int) -> NoReturn:
     """Run `code` in this process, just forked, and end it as Python ends.
 
-    `task`: function (name, or None for a program), prelude, deep, lenient, limits, filter. `files`: what become
-    standard input, output and error, the file for a result, and a pipe that says when to begin. `channel` is the way
-    out of the sandbox, and is closed first.
+    Args:
+        task: function (name, or None for a program), prelude, deep, lenient, limits, filter.
+        files: for standard input, output and error, for a result, and a pipe that is written to when to begin.
+        channel: the way out of the sandbox; closed first.
     """
     status = 1
     try:
         os.close(channel)
-        _take_files(files)
-        _take_limits(task["limits"])
+        _redirect(files)
+        _set_limits(task["limits"])
         kernel.prctl(kernel.SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
         if task["filter"]:
-            seccomp.restrict(task["filter"].replace(ITSELF, os.getpid().to_bytes(4, sys.byteorder)))
+            seccomp.restrict(task["filter"].replace(OWN_PROCESS, os.getpid().to_bytes(4, sys.byteorder)))
         module = _module(task)
         os.read(len(files) - 1, 1)
         os.close(len(files) - 1)
@@ -82,7 +83,7 @@ def become(code: CodeType, task: dict[str, Any], files: list[int], channel: int)
         os._exit(status)
 
 
-def _take_files(files: list[int]) -> None:
+def _redirect(files: list[int]) -> None:
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.closerange(len(files), 1024)
@@ -95,7 +96,7 @@ def _text(number: int, mode: str, errors: str = "surrogateescape", line_bufferin
     return io.TextIOWrapper(file, encoding="utf-8", errors=errors, line_buffering=line_buffering)
 
 
-def _take_limits(limits: dict[str, float]) -> None:
+def _set_limits(limits: dict[str, float]) -> None:
     seconds = max(1, math.ceil(limits["seconds"]))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for kind, soft, hard in (
@@ -123,17 +124,17 @@ def _module(task: dict[str, Any]) -> ModuleType:
 
 def _run(module: ModuleType, code: CodeType, task: dict[str, Any]) -> None:
     if task["lenient"]:
-        sys.setswitchinterval(IMPATIENT)  # so that a thread that nobody waits for does not get far
+        sys.setswitchinterval(SWITCH_SECONDS)  # so that a thread that nobody waits for does not get far
     random.seed(0)  # Python draws a new one in every forked process
     sys.setrecursionlimit(DEEP_RECURSION if task["deep"] else RECURSION + _depth() - 1)
     exec(code, vars(module))
     if task["function"]:
         arguments = map(json.loads, filter(str.strip, sys.stdin.read().split("\n")))
-        _answer(_method(module, task["function"])(*arguments))
+        _write_result(_method(module, task["function"])(*arguments))
 
 
 def _depth() -> int:
-    """How many frames stand on the stack already, which are not the program's."""
+    """Number of frames on the stack that are not the program's."""
     return sum(1 for _ in traceback.walk_stack(sys._getframe(1)))
 
 
@@ -143,7 +144,7 @@ def _method(module: ModuleType, name: str) -> Any:
     return getattr(module, name)
 
 
-def _answer(value: Any) -> None:
+def _write_result(value: Any) -> None:
     text = json.dumps(value, default=_as_json, check_circular=False)
     with open(RESULT, "w", encoding="utf-8", errors="surrogatepass") as file:
         file.write(text)
@@ -159,7 +160,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _status(module: ModuleType, code: CodeType, task: dict[str, Any]) -> int:
-    """Run, then end as the interpreter does: threads, what was registered for the end, objects, files written out."""
+    """Run, then end as the interpreter does: join threads, run atexit functions, drop objects, flush files."""
     status = _outcome(lambda: _run(module, code, task), task["lenient"])
     endings = (threading._shutdown, atexit._run_exitfuncs, vars(module).clear)
     for work in () if task["lenient"] else endings:
@@ -179,7 +180,7 @@ def _outcome(work: Callable[[], None], lenient: bool = False) -> int:
     except SystemExit as end:
         return 0 if lenient else _exit_status(end.code)
     except BaseException as error:
-        _tell(error)
+        _print_traceback(error)
         return 1
     return 0
 
@@ -191,8 +192,8 @@ def _exit_status(code: Any) -> int:
     return 1
 
 
-def _tell(error: BaseException) -> None:
-    """The traceback, without the frames of this module."""
+def _print_traceback(error: BaseException) -> None:
+    """Without the frames of this module."""
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""What the sandbox asks of the Linux kernel and Python's `os` does not offer, through the C library."""
+"""System calls that Python's `os` does not offer, through the C library."""
 
 import ctypes
 import os
@@ -17,7 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(function: str, *arguments: int | bytes | None) -> int:
-    """Call a function of the C library; an OSError if it answers -1."""
+    """Call a function of the C library; an OSError if it returns -1."""
     return _checked(getattr(_libc, function)(*map(_wide, arguments)), function)
 
 
@@ -44,7 +44,7 @@ def pivot_root(folder: str) -> None:
 
 
 def keep_capabilities(kept: int = 0) -> None:
-    """Give up every capability but those of a set of bits, for good."""
+    """Drop every capability but those of a set of bits, for good."""
     header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
     sets = (ctypes.c_uint32 * 6)(kept, kept, 0)  # effective, permitted, inheritable; the upper halves follow
     call("capset", ctypes.addressof(header), ctypes.addressof(sets))
@@ -60,8 +60,8 @@ def _wide(argument: object) -> object:
     return ctypes.c_ulong(argument) if isinstance(argument, int) else argument
 
 
-def _checked(answer: int, what: str) -> int:
-    if answer == -1:
+def _checked(result: int, name: str) -> int:
+    if result == -1:
         number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-    return answer
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return result

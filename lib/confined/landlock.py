@@ -1,4 +1,4 @@
-"""Landlock: a process gives up, for itself and its children, all files but those it names.
+"""Landlock: a process restricts itself and its children to the files it names.
 
 Rights and structures: https://docs.kernel.org/userspace-api/landlock.html
 """
@@ -10,20 +10,20 @@ import stat
 from lib.confined import kernel
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on all architectures
-ASK_VERSION, PATH_BENEATH = 1, 1
+GET_VERSION, PATH_BENEATH = 1, 1
 READ_FILE, READ_DIR = 1 << 2, 1 << 3
 WRITE_FILE, REMOVE_FILE, MAKE_REGULAR, TRUNCATE = 1 << 1, 1 << 5, 1 << 8, 1 << 14
 READ = READ_FILE | READ_DIR
 WRITE = READ | WRITE_FILE | REMOVE_FILE | MAKE_REGULAR | TRUNCATE  # files only: no folders, links, sockets or devices
 FOR_FILES = READ_FILE | WRITE_FILE | TRUNCATE  # what can be granted on a path that is no folder
-FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many the versions know; later ones as many as the last
+FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # number of rights by version; later ones have as many as the last
 NETWORK_RIGHTS, SCOPES = 0b11, 0b11  # binding and connecting by TCP; abstract sockets and signals
 
 
 def version() -> int:
     """Version of the kernel's Landlock; 0 if it has none or has it switched off."""
     try:
-        return kernel.syscall(CREATE_RULESET, None, 0, ASK_VERSION)
+        return kernel.syscall(CREATE_RULESET, None, 0, GET_VERSION)
     except OSError:
         return 0
 
@@ -36,10 +36,9 @@ def restrict(readable: list[str], writable: list[str]) -> None:
     Raises:
         OSError: the kernel has no Landlock, or a path does not exist.
     """
-    known = version()
-    handled = (1 << FILE_RIGHTS.get(known, 16)) - 1
-    fields = [handled, NETWORK_RIGHTS if known >= 4 else 0, SCOPES if known >= 6 else 0]
-    fields = fields[: 3 if known >= 6 else 2 if known >= 4 else 1]
+    abi = version()
+    handled = (1 << FILE_RIGHTS.get(abi, 16)) - 1
+    fields = [handled, NETWORK_RIGHTS, SCOPES][: 3 if abi >= 6 else 2 if abi >= 4 else 1]
     ruleset = (ctypes.c_uint64 * len(fields))(*fields)
     rules = kernel.syscall(CREATE_RULESET, ctypes.addressof(ruleset), ctypes.sizeof(ruleset), 0)
     for rights, paths in ((READ, readable), (WRITE, writable)):

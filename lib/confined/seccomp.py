@@ -1,7 +1,7 @@
-"""Seccomp: a process gives up, for itself and its children, all calls of the kernel but those named here.
+"""Seccomp: a process restricts itself and its children to the system calls named here.
 
-There are two filters, as a long one takes a while to put up. The outer one, put up once, leaves what the sandbox's own
-processes need. The inner one, put up by every program, takes away what remains of that: a program can compute, start
+There are two filters, as a long one takes a while to install. The outer one, installed once, allows what the sandbox's
+own processes need. The inner one, installed by every program, denies what remains of that: a program can compute, start
 threads, read and write files that it may open anyway, and nothing else. It has no processes, no sockets, no other
 program, no folders or links, no shared memory, and signals to itself only.
 Filters: https://docs.kernel.org/userspace-api/seccomp_filter.html
@@ -45,7 +45,7 @@ fcntl 72 25        ioctl 16 29        memfd_create 319 279 pidfd_open 434 434 se
 seccomp 317 277
 """
 CLONE3 = 435
-NEWEST = 462  # the highest number known here; what is newer does not exist for the program
+NEWEST = 462  # highest number at the time of writing; newer calls do not exist for the program
 ITSELF = 0x7EADBEEF
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 OTHER_NUMBERS = 0x40000000  # x86_64 has a second set of numbers, from here on
@@ -63,7 +63,7 @@ Instruction = tuple[int, int, int, int]  # code, how far to jump if true and if 
 
 
 def available() -> bool:
-    """Whether there are numbers for this architecture and the kernel takes filters."""
+    """Whether this architecture is in the tables and the kernel takes filters."""
     if os.uname().machine not in ARCHITECTURES:
         return False
     try:
@@ -74,7 +74,7 @@ def available() -> bool:
 
 
 def outer() -> bytes:
-    """The filter that the sandbox itself lives under, as the kernel takes it."""
+    """The filter for the sandbox itself, in the kernel's form."""
     column, architecture = ARCHITECTURES[os.uname().machine]
     lines = [(LOAD, 0, 0, ARCHITECTURE), (JUMP_IF_EQUAL, 1, 0, architecture), (RETURN, 0, 0, NOT_PERMITTED)]
     lines += [(LOAD, 0, 0, NUMBER), (JUMP_IF_AT_LEAST, 0, 1, OTHER_NUMBERS), (RETURN, 0, 0, NOT_PERMITTED)]
@@ -87,7 +87,7 @@ def outer() -> bytes:
 
 
 def inner() -> bytes:
-    """The filter for a program, with the number `ITSELF` where its own process belongs."""
+    """The filter for a program, with `ITSELF` in place of its process id."""
     column, _ = ARCHITECTURES[os.uname().machine]
     uses = {
         "clone": (JUMP_IF_BITS, FIRST, (CLONE_THREAD,)),
@@ -108,14 +108,14 @@ def inner() -> bytes:
 
 
 def restrict(code: bytes) -> None:
-    """Put up a filter; the process must have given up new privileges. An OSError if the kernel refuses."""
+    """Install a filter; needs SET_NO_NEW_PRIVILEGES. An OSError if the kernel refuses."""
     kept = ctypes.create_string_buffer(code, len(code))
     header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(kept)))
     kernel.prctl(kernel.SET_SECCOMP, 2, ctypes.addressof(header))
 
 
 def numbers(table: str, column: int) -> dict[str, int]:
-    """The calls of a table and their numbers, on the first or the second architecture."""
+    """System calls of a table with their numbers; column 0 is x86_64, 1 is aarch64."""
     fields = table.split()
     listed = zip(fields[::3], fields[1 + column :: 3], strict=True)
     return {name: int(number) for name, number in listed if number != "-"}

@@ -1,4 +1,4 @@
-"""One test of a program: a process that is made ready, given its input, watched, and read."""
+"""One test of a program: fork its process, feed it, watch it, collect its output."""
 
 import os
 import select
@@ -16,7 +16,7 @@ class Trial:
     """A process that is about to run a program, and the files that it reads and writes."""
 
     def __init__(self, code: CodeType, task: dict[str, Any], channel: int):
-        """Fork it, up to the point where it waits for its input; making it ready takes longer than most programs."""
+        """Fork it, up to the point where it waits for its input; this takes longer than most programs run."""
         self._limits, self._has_result = task["limits"], bool(task["function"])
         names = ["input", "output", "error", *(["result"] if self._has_result else [])]
         self._files = [os.memfd_create(name) for name in names]
@@ -34,11 +34,11 @@ class Trial:
         os.close(self._go)
 
     def outcome(self) -> tuple[dict[str, Any], bytes, bytes]:
-        """Wait for its end: how it ended, what it wrote, and the end of what it complained about."""
+        """Wait for its end: exit code and usage, output, tail of standard error."""
         stopped = self._watch()
         _, status, used = os.wait4(self._process, 0)
         overflow = any(os.fstat(file).st_size >= int(self._limits["output"]) for file in self._files[1:])
-        told = {
+        head = {
             "code": os.waitstatus_to_exitcode(status),
             "stopped": stopped,
             "seconds": used.ru_utime + used.ru_stime,
@@ -47,7 +47,7 @@ class Trial:
         output = b"" if overflow else _read(self._files[-1] if self._has_result else self._files[1], 0)
         complaint = _read(self._files[2], wire.TAIL)
         self._clean_up()
-        return told, output, complaint
+        return head, output, complaint
 
     def discard(self) -> None:
         """End it without having run."""
@@ -63,7 +63,7 @@ class Trial:
             os.unlink(entry.name)
 
     def _watch(self) -> str | None:
-        """Wait, and kill it when its time on the clock is up or its folder is too full; which of the two."""
+        """Wait; kill it at its wall time or when its folder is too full, and return which of the two."""
         handle = os.pidfd_open(self._process)
         ended = select.poll()
         ended.register(handle, select.POLLIN)

@@ -7,11 +7,11 @@ from typing import Any
 
 LENGTH = struct.Struct(">I")
 MOST_HEAD = 1 << 20  # bytes
-TAIL = 4096  # bytes of what a program complained about that are passed on
+TAIL = 4096  # bytes of standard error that are passed on
 
 
 class WireError(OSError):
-    """The other side has gone, or sent what is no message."""
+    """The other side has gone, or sent no valid message."""
 
 
 def send(channel: socket.socket, head: dict[str, Any], *pieces: bytes) -> None:

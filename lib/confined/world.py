@@ -1,7 +1,7 @@
-"""The world a program sees: Python's own files, read-only, a few devices, and an empty folder of its own.
+"""File system and namespaces that a program sees: Python's own files, read-only, a few devices, and an empty folder.
 
-Namespaces of the kernel make it where they are permitted, bubblewrap where it is installed and allowed to; elsewhere
-it is the whole machine, and Landlock and seccomp alone stand before it.
+Namespaces of the kernel make this world where they are permitted, bubblewrap where it is installed and allowed to;
+elsewhere it is the whole machine, and Landlock and seccomp alone protect it.
 """
 
 import os
@@ -98,7 +98,7 @@ def _show(place: str, target: str, flags: int) -> None:
 
 
 def _become_first() -> None:
-    """Go on as the first process of the process namespace that was asked for; this process only waits for it."""
+    """Go on as the first process of the new process namespace; this process only waits for it."""
     child = os.fork()
     if child:
         os.closerange(0, 3)

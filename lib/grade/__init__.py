@@ -82,8 +82,8 @@ def code(
     keys = [(program, id(given)) for program, given in pairs]
     distinct = {key: pair for key, pair in zip(keys, pairs, strict=True) if pair[0]}
     work = partial(sandbox.run_all, profile=profile, limits=limits, allow_unsafe=allow_unsafe, open_runner=open_runner)
-    found = cluster.scatter(work, list(distinct.values()), cluster.PROGRAMS, workers, "programs")
-    by_key = dict(zip(distinct, found, strict=True))
+    results = cluster.scatter(work, list(distinct.values()), cluster.PROGRAMS, workers, "programs")
+    by_key = dict(zip(distinct, results, strict=True))
     verdicts = [by_key.get(key) or sandbox.run(None, None) for key in keys]
     return frame.assign(
         status=pd.Series([verdict.status for verdict in verdicts], frame.index, dtype="str"),

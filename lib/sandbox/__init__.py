@@ -2,11 +2,11 @@
 
 Walls, from the outside in, as many as the machine permits: a world of its own, by namespaces of the kernel or by
 bubblewrap; Landlock (no other file) and seccomp (no process, no socket, no other program); limits on time, memory,
-output and threads. `lib.confined` builds them, `best` says which stand here. Without a world of its own, or both
-Landlock and seccomp, nothing is run at all, unless a study says `allow_unsafe: true`.
+output and threads. `lib.confined` builds them, `best` finds those to be had here. Without a world of its own, or both
+Landlock and seccomp, nothing is run at all, unless a study sets `allow_unsafe: true`.
 
-A warm interpreter inside forks a process for each test; it is sent the program and its input, and what it writes is
-compared on this side (`box`, `verdict`), so that no expected output is ever within a program's reach.
+A fork server inside forks a process for each test; it is sent the program and its input, and the output is compared on
+this side (`box`, `verdict`), so that no expected output is ever within a program's reach.
 
 Another kind of sandbox, a container or a machine elsewhere, is anything with the methods of `Runner`, passed to `run`
 or, as a function that makes one, to `lib.grade.code`.

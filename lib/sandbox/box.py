@@ -1,6 +1,6 @@
-"""A sandbox seen from outside: a warm interpreter behind walls, asked to run programs, killed if it does not answer.
+"""One sandbox: run a program on its inputs behind walls, and kill it if it does not answer.
 
-What crosses over is a program, its inputs and its limits. Expected outputs stay on this side.
+A program, its inputs and its limits are all that enters. Expected outputs stay on this side.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,7 @@ from typing import Any
 from lib.confined import wire
 from lib.sandbox.process import SCRATCH_SIZE, Process, RefusedError, threads_of
 
-GRACE_SECONDS = 60  # what the sandbox's own part of a test may take, on the clock
-
+GRACE_SECONDS = 60  # wall time of the sandbox's own part of a test
 PACKAGES = ("numpy", "sortedcontainers")  # what a program may import beside the standard library, where installed
 
 
@@ -62,9 +61,10 @@ class Box:
     def outcomes(self, code: str, inputs: Sequence[str], limits: Limits, **task: Any) -> Iterator[Outcome]:
         """Run a program on one input after the other, for as long as the caller goes on.
 
-        `task`: function (name of the method to call, None for a program that reads its input), prelude (whether
-        common names are imported for it), deep (whether it may recurse as deep as LiveCodeBench lets it) and lenient
-        (whether it may leave with any status, and its threads are left behind).
+        Args:
+            task: function (name of the method to call, None for a program that reads its input), prelude (whether
+                common names are imported for it), deep (whether it may recurse as deep as LiveCodeBench lets it) and
+                lenient (whether it may exit with any status, and its threads are not waited for).
 
         Raises:
             SyntaxError: it does not compile; the message is Python's own.
@@ -76,13 +76,13 @@ class Box:
         fault, in_step = None, False
         try:
             whole = asdict(limits) | {"processes": threads_of(process.user) + limits.threads}
-            process.tell(task | {"limits": whole}, code.encode("utf-8", "surrogatepass"))
-            fault = _answer(process, "fault", limits)[0]["fault"]
+            process.send(task | {"limits": whole}, code.encode("utf-8", "surrogatepass"))
+            fault = _receive(process, "fault", limits)[0]["fault"]
             in_step = True
             for number, given in enumerate(() if fault else inputs):
                 in_step = False
-                process.tell({"more": number < len(inputs) - 1}, given.encode("utf-8", "surrogatepass"))
-                outcome = _outcome(*_answer(process, "stopped", limits))
+                process.send({"more": number < len(inputs) - 1}, given.encode("utf-8", "surrogatepass"))
+                outcome = _outcome(*_receive(process, "stopped", limits))
                 in_step = True
                 yield outcome
         except OSError as error:
@@ -111,16 +111,16 @@ class Box:
         return self._processes[packages]
 
 
-def _answer(process: Process, expected: str, limits: Limits) -> tuple[dict[str, Any], list[bytes]]:
-    return process.hear(expected, limits.wall_seconds + GRACE_SECONDS, limits.output + wire.TAIL)
+def _receive(process: Process, expected: str, limits: Limits) -> tuple[dict[str, Any], list[bytes]]:
+    return process.receive(expected, limits.wall_seconds + GRACE_SECONDS, limits.output + wire.TAIL)
 
 
 def _finish(process: Process, limits: Limits, is_waiting: bool) -> bool:
-    """Tell the sandbox that no input follows; whether it is ready for the next program."""
+    """Send that no input follows; whether the sandbox is ready for the next program."""
     try:
         if is_waiting:
-            process.tell({})
-        _answer(process, "ended", limits)
+            process.send({})
+        _receive(process, "ended", limits)
     except OSError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""The warm interpreter of a sandbox, from outside: started behind its walls, spoken to, counted, killed."""
+"""Client of the fork server in a sandbox: start it behind its walls, exchange messages, count its threads, kill it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from lib import paths
 from lib.confined import wire, world
 
 WORLDS, FILTERS = ("namespaces", "bubblewrap"), ("landlock", "seccomp")
-START = "import sys; sys.path.insert(0, sys.argv.pop()); from lib.confined import warm; warm.main()"
+START = "import sys; sys.path.insert(0, sys.argv.pop()); from lib.confined import fork_server; fork_server.main()"
 # Nothing of the user's own environment. numpy's threads would not survive a fork; sets of strings keep their order.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "LANG": "C.UTF-8"}
 START_SECONDS = 120  # most time on the clock until it is ready
@@ -23,11 +23,11 @@ SCRATCH_SIZE = 64 << 20  # bytes
 
 
 class RefusedError(OSError):
-    """The machine does not permit a wall that was asked for."""
+    """The machine does not permit a wall."""
 
 
 class Process:
-    """A warm interpreter behind walls, with some packages imported."""
+    """A fork server behind walls, with some packages imported."""
 
     def __init__(self, walls: tuple[str, ...], packages: list[str]):
         """Start it and wait until it is ready; a RefusedError if it cannot be."""
@@ -51,14 +51,13 @@ class Process:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
         return self._process.poll() is None
 
-    def tell(self, head: dict[str, Any], *pieces: bytes) -> None:
+    def send(self, head: dict[str, Any], *pieces: bytes) -> None:
         """Send a message; an OSError if it has gone."""
         wire.send(self._channel, head, *pieces)
 
-    def hear(self, expected: str, seconds: float, most: int) -> tuple[dict[str, Any], list[bytes]]:
+    def receive(self, expected: str, seconds: float, most: int) -> tuple[dict[str, Any], list[bytes]]:
         """The next message, which has the field `expected`; a WireError or TimeoutError if none such comes in time."""
         self._channel.settimeout(seconds)
         head, pieces = wire.receive(self._channel, most)
@@ -76,17 +75,17 @@ class Process:
     def _refused(self, complaints: BinaryIO) -> str | None:
         """Why it does not start; None if it does."""
         try:
-            return self.hear("refused", START_SECONDS, 0)[0]["refused"]
+            return self.receive("refused", START_SECONDS, 0)[0]["refused"]
         except OSError as error:
             complaints.seek(0)
             lines = complaints.read().decode(errors="replace").strip().splitlines()
             return (lines or [f"the sandbox does not start: {error}"])[-1]
 
     def _command(self, walls: tuple[str, ...], packages: list[str]) -> list[str]:
-        own = next((name for name in WORLDS if name in walls), "")
-        asked = {"scratch": self._folder, "size": SCRATCH_SIZE, "world": own, "packages": packages}
-        asked |= {name: name in walls for name in FILTERS}
-        return [sys.executable, "-s", "-P", "-c", START, json.dumps(asked), str(paths.ROOT)]
+        kind = next((name for name in WORLDS if name in walls), "")
+        settings = {"scratch": self._folder, "size": SCRATCH_SIZE, "world": kind, "packages": packages}
+        settings |= {name: name in walls for name in FILTERS}
+        return [sys.executable, "-s", "-P", "-c", START, json.dumps(settings), str(paths.ROOT)]
 
 
 def _bubblewrap() -> str:

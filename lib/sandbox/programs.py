@@ -95,16 +95,16 @@ def _blocks(text: str) -> list[tuple[str, str]] | None:
     blocks, fence, language, start = [], "", "", 0
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        found = OPENER.fullmatch(line)
-        if not found or (fence and not found[1].startswith(fence)):
+        mark = OPENER.fullmatch(line)
+        if not mark or (fence and not mark[1].startswith(fence)):
             continue
-        if fence and found[2]:
+        if fence and mark[2]:
             return None
         if fence:
             blocks.append((language, "\n".join(lines[start:number])))
             fence = ""
         else:
-            fence, language, start = found[1], found[2].lower(), number + 1
+            fence, language, start = mark[1], mark[2].lower(), number + 1
     if fence:
         blocks.append((language, "\n".join(lines[start:]).removesuffix("\n")))
     return [block for block in blocks if block[0] in LANGUAGES]

@@ -1,6 +1,6 @@
-"""Verdicts on programs: what a sandbox says of a run, compared with what a test expects.
+"""Verdicts on programs: outputs from a sandbox, compared with what the tests expect.
 
-This side of the walls only. Nothing that a program wrote is executed, and what it wrote is all that counts.
+Nothing that a program wrote is executed here, and its output is all that counts.
 """
 
 import atexit
@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,8 +71,7 @@ def run(
     | recursion | Python's limit of 1,000 | 50,000 |
 
     `tests` are as `lib.problems.code_tests.read_tests` takes them. Without a `runner`, a sandbox is started at the
-    first call and
-    kept.
+    first call and kept.
 
     Raises:
         SandboxError: nothing here is safe enough to run code in.
@@ -82,14 +82,11 @@ def run(
     if not code or not code.strip():
         return Verdict("no_answer", reason="no code")
     try:
-        wanted = tests if isinstance(tests, Tests) else code_tests.read_tests(tests, code)
+        read = tests if isinstance(tests, Tests) else code_tests.read_tests(tests, code)
     except TestsError as error:
         return Verdict("ungradable", reason=f"tests: {error}")
-    limits = limits or Limits()
-    if runner:
-        return _graded(code, wanted, limits, profile == "lcb", runner)
-    with _lock:
-        return _graded(code, wanted, limits, profile == "lcb", _kept())
+    with _shared(runner) as open_runner:
+        return _verdict(code, read, limits or Limits(), profile == "lcb", open_runner)
 
 
 def outputs(code: str, tests: Tests, limits: Limits | None = None, runner: Runner | None = None) -> list[str | None]:
@@ -98,49 +95,52 @@ def outputs(code: str, tests: Tests, limits: Limits | None = None, runner: Runne
     Raises:
         SandboxError: nothing here is safe enough to run code in.
     """
-    limits = limits or Limits()
+    limits, is_method, texts = limits or Limits(), tests.function is not None, []
+    with _shared(runner) as open_runner, _outcomes(code, tests, limits, False, open_runner) as outcomes:
+        try:
+            for outcome in outcomes:
+                failed = _fault(outcome, limits) or (is_method and not outcome.output)
+                texts.append(None if failed else outcome.output.decode("utf-8", "replace"))
+        except (SyntaxError, DiedError):
+            pass  # what is left has no output
+    return texts + [None] * (len(tests.cases) - len(texts))
+
+
+@contextmanager
+def _shared(runner: Runner | None) -> Iterator[Runner]:
+    """A runner for one caller: the given one, or else the sandbox that all callers without one share."""
     if runner:
-        return _written(code, tests, limits, runner)
+        yield runner
+        return
     with _lock:
-        return _written(code, tests, limits, _kept())
+        if not _boxes:
+            _boxes.append(Box(best()))
+            atexit.register(_boxes[0].close)
+        yield _boxes[0]
 
 
-def _written(code: str, tests: Tests, limits: Limits, runner: Runner) -> list[str | None]:
-    is_method = tests.function is not None
-    task = {"function": tests.function, "prelude": is_method, "deep": False, "lenient": False}
-    written: list[str | None] = []
-    outcomes = runner.outcomes(code, [given for given, _ in tests.cases], limits, **task)
-    try:
-        for outcome in outcomes:
-            failed = _fault(outcome, limits) or (is_method and not outcome.output)
-            written.append(None if failed else outcome.output.decode("utf-8", "replace"))
-    except (SyntaxError, DiedError):
-        pass  # what is left has no output
-    finally:
-        outcomes.close()
-    return written + [None] * (len(tests.cases) - len(written))
+def _outcomes(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Runner) -> closing:
+    task = {"prelude": is_lcb or tests.function is not None, "deep": is_lcb, "lenient": is_lcb}
+    inputs = [given for given, _ in tests.cases]
+    return closing(runner.outcomes(code, inputs, limits, function=tests.function, **task))
 
 
-def _graded(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Runner) -> Verdict:
-    is_method = tests.function is not None
-    task = {"function": tests.function, "prelude": is_lcb or is_method, "deep": is_lcb, "lenient": is_lcb}
-    outcomes = runner.outcomes(code, [given for given, _ in tests.cases], limits, **task)
+def _verdict(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Runner) -> Verdict:
     done, seconds = 0, 0.0
     try:
-        for (_, wanted), outcome in zip(tests.cases, outcomes, strict=True):
-            seconds += outcome.seconds
-            reason = _fault(outcome, limits) or _difference(outcome.output, wanted, is_method, is_lcb)
-            if reason:
-                return Verdict("incorrect", done, reason, seconds, runner.walls)
-            done += 1
+        with _outcomes(code, tests, limits, is_lcb, runner) as outcomes:
+            for (_, wanted), outcome in zip(tests.cases, outcomes, strict=True):
+                seconds += outcome.seconds
+                reason = _fault(outcome, limits) or _difference(outcome.output, wanted, tests.function, is_lcb)
+                if reason:
+                    return Verdict("incorrect", done, reason, seconds, runner.walls)
+                done += 1
     except SyntaxError as error:
         return Verdict("incorrect", 0, f"compile error: {_short(str(error))}", seconds, runner.walls)
     except DiedError as error:
         return Verdict("incorrect", done, f"killed ({_short(str(error))})", seconds, runner.walls)
     except TestsError as error:
         return Verdict("ungradable", done, f"tests: {error}", seconds, runner.walls)
-    finally:
-        outcomes.close()
     return Verdict("correct", None, None, seconds, runner.walls)
 
 
@@ -165,9 +165,9 @@ def _fault(outcome: Outcome, limits: Limits) -> str | None:
     return f"runtime error: {_short(line)}"
 
 
-def _difference(output: bytes, wanted: str, is_method: bool, is_lcb: bool) -> str | None:
-    """How an output differs from the one that was wanted; None if it does not."""
-    if is_method:
+def _difference(output: bytes, wanted: str, function: str | None, is_lcb: bool) -> str | None:
+    """How an output differs from the expected one; None if it does not."""
+    if function is not None:
         return _other_value(output, wanted, is_lcb)
     got = output.decode("utf-8", "replace")
     if programs.same_output(got, wanted):
@@ -204,14 +204,6 @@ def _signal(number: int) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
-
-
-def _kept() -> Box:
-    """The sandbox that calls without one share."""
-    if not _boxes:
-        _boxes.append(Box(best()))
-        atexit.register(_boxes[0].close)
-    return _boxes[0]
 
 
 _lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Which walls this machine permits, found out by putting them up."""
+"""Walls that this machine permits, tested by building them."""
 
 import os
 import shutil
@@ -20,8 +20,8 @@ def best(allow_unsafe: bool = False) -> tuple[str, ...]:
     Raises:
         SandboxError: neither a world of its own nor both filters can be had; the message says what would help.
     """
-    found = {"landlock": landlock.version() > 0, "seccomp": seccomp.available()}
-    filters = tuple(name for name in FILTERS if found[name])
+    available = {"landlock": landlock.version() > 0, "seccomp": seccomp.available()}
+    filters = tuple(name for name in FILTERS if available[name])
     reasons = []
     # root needs no bubblewrap to make namespaces, and is not bound by a limit per user in what bubblewrap makes for it
     wrapped = ["bubblewrap"] if shutil.which("bwrap") and os.geteuid() != 0 else []

@@ -1,8 +1,8 @@
-"""The warm interpreter inside the sandbox: it forks a process for each program, which forks one for each test.
+"""Fork server inside the sandbox: it forks a process for each program, which forks one for each test.
 
-It is started by `lib.sandbox.process`, which speaks to it through its standard input, a socket. It never runs
+It is started by `lib.sandbox.process`, which sends it messages through its standard input, a socket. It never runs
 model-written code itself, and neither does the process it forks for a program: that one compiles the code, forks again
-for each test (`trial`), watches, and passes on what was written.
+for each test (`trial`), watches, and sends back the output.
 """
 
 import gc
@@ -25,46 +25,47 @@ OWN_SECONDS = 30  # processor time for compiling and forking
 
 
 def main() -> NoReturn:
-    """Build the walls that the argument names, say which stand, and serve until the other side goes."""
-    asked = json.loads(sys.argv[1])
+    """Build the walls that the argument names, report success or failure, and serve until the other side goes."""
+    settings = json.loads(sys.argv[1])
     channel = socket.socket(fileno=os.dup(0))
-    child.warm_up(asked["packages"])
+    child.warm_up(settings["packages"])
     try:
-        _enclose(asked)
+        _enclose(settings)
     except OSError as error:
         wire.send(channel, {"refused": str(error)})
         os._exit(1)
     gc.collect()
     gc.freeze()  # what is shared with forked processes stays shared
     wire.send(channel, {"refused": None})
-    _serve(channel, seccomp.inner() if asked["seccomp"] else b"", os.getpid() == 1)
+    _serve(channel, seccomp.inner() if settings["seccomp"] else b"", os.getpid() == 1)
     os._exit(0)
 
 
-def _enclose(asked: dict[str, Any]) -> None:
-    """Put up the walls that are asked for, from the outside in; an OSError if this machine does not permit one."""
-    scratch, user, kept = asked["scratch"], world.user_of(os.getpid()), 0
+def _enclose(settings: dict[str, Any]) -> None:
+    """Put up the walls, from the outside in; an OSError if this machine does not permit one."""
+    scratch, user, capabilities = settings["scratch"], world.user_of(os.getpid()), 0
     readable = world.readable()
     sys.path[:] = [place for place in map(os.path.realpath, sys.path) if place in readable or "lib-dynload" in place]
-    if asked["world"] == "namespaces":
-        world.enter(scratch, asked["size"])
-    elif not asked["world"] and os.geteuid() == 0:
+    if settings["world"] == "namespaces":
+        world.enter(scratch, settings["size"])
+    elif not settings["world"] and os.geteuid() == 0:
         os.chown(scratch, user, user)
         kernel.prctl(kernel.SET_KEEP_CAPABILITIES, 1)
         world.become(user)
-        kept = 0 if os.access(os.__file__, os.R_OK) else kernel.READ_ANYTHING  # root's own Python; Landlock says what
-    if asked["world"]:
+        # Python may be root's own; Landlock limits what else can be read
+        capabilities = 0 if os.access(os.__file__, os.R_OK) else kernel.READ_ANYTHING
+    if settings["world"]:
         scratch = world.SCRATCH
     os.chdir(scratch)
     os.environ.clear()
     os.umask(0o077)
-    kernel.keep_capabilities(kept if asked["landlock"] else 0)
+    kernel.keep_capabilities(capabilities if settings["landlock"] else 0)
     kernel.prctl(kernel.SET_NO_NEW_PRIVILEGES, 1)
     kernel.prctl(kernel.SET_DUMPABLE, 0)
     kernel.prctl(kernel.SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if asked["landlock"]:
+    if settings["landlock"]:
         landlock.restrict([*readable, *filter(os.path.exists, world.DEVICES)], [scratch, "/dev/null"])
-    if asked["seccomp"]:
+    if settings["seccomp"]:
         seccomp.restrict(seccomp.outer())
 
 
@@ -93,7 +94,7 @@ def _kill_all() -> None:
 
 
 def _program(channel: socket.socket, inner: bytes) -> NoReturn:
-    """Receive one program, compile it and run it on each input that comes, until told that there is no more."""
+    """Receive one program, compile it and run it on each input, until there are no more."""
     kernel.prctl(kernel.SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     status = 1
     try:
@@ -114,7 +115,7 @@ def _program(channel: socket.socket, inner: bytes) -> NoReturn:
 
 
 def _tests(channel: socket.socket, code: CodeType, task: dict[str, Any]) -> None:
-    """Run the code on each input that comes; while one test runs, the process for the next is made ready."""
+    """Run the code on each input; while one test runs, the process for the next is made ready."""
     ready = Trial(code, task, channel.fileno())
     while ready:
         head, pieces = wire.receive(channel, MOST_INPUT)
