@@ -21,7 +21,14 @@ STRONGEST, WEAKEST = ("namespaces", "landlock", "seccomp"), ("landlock", "seccom
 FILTERED = [STRONGEST, WEAKEST, ("bubblewrap", "landlock", "seccomp")]
 LEVELS = [*FILTERED, ("namespaces", "seccomp"), ("namespaces",), ("bubblewrap", "seccomp")]
 # One program for each wall: files, network, processes, the grader itself, memory.
-PROBES = {"read a file", "connect to a server on this machine", "signal another process", "fork", "speak for the sandbox", "memory"}
+PROBES = {
+    "read a file",
+    "connect to a server on this machine",
+    "signal another process",
+    "fork",
+    "speak for the sandbox",
+    "memory",
+}
 # In a world of its own a program may look around and talk to itself: what it reaches is that world, not this one.
 HARMLESS = {
     ("namespaces",): {"listen", "send a datagram", "raise the limits of its parent"},
