@@ -1,17 +1,16 @@
-"""The generative reward model: a judge that reads traces by rubrics, and what its verdicts are worth.
+"""The judge: a model that reads traces by rubrics, and how far its verdicts can be trusted.
 
-| | modules |
+| | files |
 |---|---|
-| what is asked: criteria in `params/rubrics/`, checked when they are loaded | `rubric` `words` `faults` |
-| records cut into parts and fenced as data | `items` `fence` `prompt` |
-| calls, retries, a second opinion | `judge` `batches` `meta` |
-| reading what was replied, and finding what it quotes | `reply` `objects` `said` `refusals` `evidence` |
-| several verdicts on one criterion, several criteria on one item | `votes` `scores` `report` `curves` `reward` |
-| what is known without the judge | `truth` `labelled` `public` `people` `labelling` |
-| what verdicts are worth against that | `standing` `calibrated` `agreement` `calibration` `bootstrap` |
-| whether a judge can be swayed | `bias` `tampered` `pairs` `twins` `edits` `injections` `findings` `probes` |
-| rubrics that improve: new criteria | `contrasts` `propose` `offers` `sift` |
-| and which of them stay | `prune` `worth` `gains` `evolve` `versions` `drift` |
+| criteria in `params/rubrics/` | `rubric` |
+| what a judge is asked, with records fenced as data | `prompt` `fence` |
+| calls, and what is read from the replies | `judge` `reply` `evidence` |
+| several samples and criteria made one score | `votes` `scores` `reward` |
+| truth from programs, people and public sets | `truth` `labelling` `public_sets` |
+| agreement with it, and what may be reported | `trust` |
+| the judge of a study, its results and pages | `study` `results` `html` |
+| whether a judge can be swayed | `probes/` |
+| rubrics that improve | `evolution/` |
 """
 
 from lib.grm.judge import Judge, Policy

@@ -1,27 +1,49 @@
-"""Labelling: what a person is asked about items, one criterion at a time, without a word of what a judge said.
+"""Labels by people: which items to label, a page or widget that asks, the labels on disk, and how far raters agree.
 
-Texts may be written by a model: everything is escaped, and nothing of it is rendered.
+A rater sees no word of what a judge said. Labels lie in `params/studies/<study>/labels.csv`, one row per item,
+criterion and rater:
+
+| column | | meaning |
+|---|---|---|
+| item_id, criterion | required | what was labelled; in a study an item is `<model>/<continuation_id>` |
+| rater | required | who labelled it, by any name that is kept the same |
+| label | required | one of the criterion's labels, or cannot_assess |
+| notes | may be empty | why, in a few words |
 """
 
-import html
+import itertools
 import random
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from lib.grm import people, prompt
-from lib.grm.people import LabelError
-from lib.grm.reply import CANNOT
-from lib.grm.rubric import Criterion, Rubric
-from lib.html import BOX
+from lib import paths, tables
+from lib.grm import prompt
+from lib.grm.rubric import CANNOT, Criterion, Rubric
+from lib.grm.votes import vote
+from lib.html import PART, escape, pre, stack
+from lib.stats.agreement import alpha, cohen_kappa
+from lib.stats.bootstrap import Interval, interval
 
-COLUMNS = ["item_id", "problem_id", "criterion"]
-PART = "margin:8px 0;padding:4px 10px;border:1px solid rgba(128,128,128,.4);max-width:60em"
-CANNOT_MEANS = "the record does not show it"
+TASKS = ["item_id", "problem_id", "criterion"]
+COLUMNS = ["item_id", "criterion", "rater", "label", "notes"]
+KEY = COLUMNS[:3]
+AGREEMENT = ["criterion", "items", "problems", "raters"] + [
+    f"{who}_{name}" for who in ("human", "judge") for name in ("kappa", "alpha", "alpha_low", "alpha_high")
+]
 
 
-def chosen(
+class LabelError(ValueError):
+    """Labels that cannot be read or used; its text is one line."""
+
+
+# tasks
+
+
+def draw_tasks(
     items: pd.DataFrame,
     rubric: Rubric,
     n: int,
@@ -29,15 +51,14 @@ def chosen(
     correct: pd.Series | None = None,
     disagreements: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """What people should label: a row per item and criterion, item_id, problem_id, criterion.
+    """What people should label: a row per item and criterion, with the columns `TASKS`.
 
     `n` items are drawn, as equally as can be from each interrupt, position and verdict of a program; those on which a
-    judge differs from a truth are added. All are in an order that a seed decides, and each with every criterion whose
-    parts it has, so that nothing tells which are the added ones, or what the judge said. Raters who are given the same
-    items, study and seed get the same tasks.
+    judge differs from a truth are added. All are shuffled by the seed, and each has every criterion whose views it
+    has, so that nothing tells which are the added ones. The same items, study and seed give the same tasks.
 
     Args:
-        items: as from `items.items`; interrupt and position may be missing.
+        items: as from `lib.interrupts.records.items`; interrupt and position may be missing.
         rubric: its criteria.
         n: items to draw, fewer if there are not as many.
         correct: whether a program found an item right, by item_id; null where none could tell.
@@ -45,47 +66,57 @@ def chosen(
     """
     strata = [items[name] for name in ("interrupt", "position") if name in items.columns]
     if correct is not None:
-        told = items["item_id"].map(correct.astype(object))
-        strata.append(told.map({True: "right", False: "wrong"}).rename("program"))
+        verdicts = items["item_id"].map(correct.astype(object))
+        strata.append(verdicts.map({True: "right", False: "wrong"}).rename("program"))
     names = pd.concat([*strata, items["item_id"]], axis=1).astype(object).sort_values("item_id")
     groups: dict[tuple[str, ...], list[str]] = {}
     for *stratum, name in names.itertuples(index=False):
         groups.setdefault(tuple(map(str, stratum)), []).append(name)
     draw = random.Random(seed)
-    order = _in_turn([draw.sample(groups[stratum], len(groups[stratum])) for stratum in sorted(groups)])
-    taken = {*order[:n], *(disagreements["item_id"] if disagreements is not None else ())}
-    shuffled = draw.sample(sorted(taken & set(order)), len(taken & set(order)))
-    rows = items.set_index("item_id").loc[shuffled].reset_index().to_dict("records")
-    tasks = [(row["item_id"], row["problem_id"], one.id) for row in rows for one in rubric.criteria if _has(row, one)]
-    return pd.DataFrame(tasks, columns=COLUMNS)
+    shuffled = [draw.sample(groups[stratum], len(groups[stratum])) for stratum in sorted(groups)]
+    in_turn = [name for turn in itertools.zip_longest(*shuffled) for name in turn if name is not None]
+    chosen = {*in_turn[:n], *(disagreements["item_id"] if disagreements is not None else ())} & set(in_turn)
+    order = draw.sample(sorted(chosen), len(chosen))
+    rows = items.set_index("item_id").loc[order].reset_index().to_dict("records")
+    tasks = [
+        (row["item_id"], row["problem_id"], criterion.id)
+        for row in rows
+        for criterion in rubric.criteria
+        if not any(pd.isna(row.get(view)) for view in criterion.views)
+    ]
+    return pd.DataFrame(tasks, columns=TASKS)
 
 
-def left(tasks: pd.DataFrame, labels: pd.DataFrame, rater: str) -> pd.DataFrame:
+def remaining(tasks: pd.DataFrame, labels: pd.DataFrame, rater: str) -> pd.DataFrame:
     """The tasks that a rater has not labelled yet, in their order."""
-    mine = labels[labels["rater"].eq(rater)]
-    done = set(zip(mine["item_id"], mine["criterion"], strict=True))
+    own = labels[labels["rater"].eq(rater)]
+    done = set(zip(own["item_id"], own["criterion"], strict=True))
     return tasks[[key not in done for key in zip(tasks["item_id"], tasks["criterion"], strict=True)]]
 
 
-def one(item: Mapping[str, Any], criterion: Criterion) -> str:
-    """HTML of one task: the parts of the record that the criterion may see, its question, and what its labels mean."""
-    parts = [_part(prompt.VIEWS[view], str(item[view])) for view in prompt.VIEWS if view in criterion.views]
-    means = {option.label: option.description for option in criterion.options} | {CANNOT: CANNOT_MEANS}
-    menu = "".join(f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in means.items())
-    applies = f"<p>{html.escape(criterion.applies)} Then the label is {CANNOT}.</p>" if criterion.applies else ""
-    asked = f"<p><b>{html.escape(criterion.question)}</b></p>{applies}<ul>{menu}</ul>"
-    return f"<p>{html.escape(str(item['item_id']))} · {html.escape(criterion.id)}</p>{''.join(parts)}{asked}"
+def task_html(item: Mapping[str, Any], criterion: Criterion) -> str:
+    """HTML of one task: the views that the criterion may see, its question, and what its labels mean."""
+    views = "".join(_view(prompt.VIEWS[view], str(item[view])) for view in prompt.VIEWS if view in criterion.views)
+    meanings = {option.label: option.description for option in criterion.options}
+    meanings[CANNOT] = "the record does not show it"
+    menu = "".join(f"<li><b>{escape(label)}</b>: {escape(text)}</li>" for label, text in meanings.items())
+    applies = f"<p>{escape(criterion.applies)} Then the label is {CANNOT}.</p>" if criterion.applies else ""
+    heading = f"<p>{escape(str(item['item_id']))} · {escape(criterion.id)}</p>"
+    return f"{heading}{views}<p><b>{escape(criterion.question)}</b></p>{applies}<ul>{menu}</ul>"
+
+
+def _view(title: str, text: str) -> str:
+    return f"<p><b>{escape(title)}</b></p>{pre(escape(text) if text.strip() else '<i>nothing</i>', PART)}"
 
 
 def page(items: pd.DataFrame, rubric: Rubric, tasks: pd.DataFrame) -> str:
-    """HTML of all tasks, one below the other, the first one open; a label is written by `people.record`."""
+    """HTML of all tasks, one below the other, the first one open; a label is written by `record`."""
     records = {row["item_id"]: row for row in items.to_dict("records")}
-    told = [
-        f"<details{' open' if i == 0 else ''}><summary>{html.escape(f'{name} · {criterion}')}</summary>"
-        f"{one(records[name], rubric.criterion(criterion))}</details>"
-        for i, (name, criterion) in enumerate(zip(tasks["item_id"], tasks["criterion"], strict=True))
-    ]
-    return "".join(told) or "There is nothing to label."
+    blocks = (
+        (escape(f"{name} · {criterion}"), task_html(records[name], rubric.criterion(criterion)))
+        for name, criterion in zip(tasks["item_id"], tasks["criterion"], strict=True)
+    )
+    return stack(blocks, "There is nothing to label.")
 
 
 def browse(study: str, items: pd.DataFrame, rubric: Rubric, tasks: pd.DataFrame, rater: str) -> Any:
@@ -99,58 +130,161 @@ def browse(study: str, items: pd.DataFrame, rubric: Rubric, tasks: pd.DataFrame,
     if not rater.strip():
         raise LabelError("rater: expected a name that is kept the same, got none")
     rows, records = tasks.to_dict("records"), {row["item_id"]: row for row in items.to_dict("records")}
-    first = _first(tasks, left(tasks, people.read(study, rubric), rater))
-    place = widgets.BoundedIntText(value=first, min=1, max=max(1, len(rows)), description=f"of {len(rows)}")
-    shown, told, notes = widgets.HTML(), widgets.Label(), widgets.Text(placeholder="why, in a few words")
+    if not rows:
+        return widgets.VBox([widgets.HTML("There is nothing to label.")])
+    undone = remaining(tasks, read(study, rubric), rater)
+    first = tasks.index.get_loc(undone.index[0]) + 1 if len(undone) else 1
+    place = widgets.BoundedIntText(value=first, min=1, max=len(rows), description=f"of {len(rows)}")
+    shown, state, notes = widgets.HTML(), widgets.Label(), widgets.Text(placeholder="why, in a few words")
     buttons = widgets.HBox()
 
     def show(_: Any = None) -> None:
         task = rows[place.value - 1]
         criterion = rubric.criterion(task["criterion"])
-        shown.value = one(records[task["item_id"]], criterion)
-        told.value = _said(people.read(study, rubric), task, rater)
+        shown.value = task_html(records[task["item_id"]], criterion)
+        label = read(study, rubric).set_index(KEY)["label"].get((task["item_id"], task["criterion"], rater))
+        state.value = f"Labelled: {label}" if label else "Not labelled yet."
         buttons.children = [widgets.Button(description=label) for label in (*criterion.labels, CANNOT)]
         for button in buttons.children:
             button.on_click(decide)
 
     def decide(button: Any) -> None:
-        key = rows[place.value - 1]["item_id"], rows[place.value - 1]["criterion"]
-        people.record(study, rubric, *key, rater, button.description, notes.value.strip())
+        task = rows[place.value - 1]
+        record(study, rubric, task["item_id"], task["criterion"], rater, button.description, notes.value.strip())
         notes.value = ""
         place.value = min(place.value + 1, len(rows))
         show()
 
-    if not rows:
-        shown.value = "There is nothing to label."
-        return widgets.VBox([shown])
     place.observe(show, "value")
     show()
-    return widgets.VBox([place, shown, buttons, widgets.HBox([notes, told])])
+    return widgets.VBox([place, shown, buttons, widgets.HBox([notes, state])])
 
 
-def _has(item: Mapping[str, Any], criterion: Criterion) -> bool:
-    """Whether the item has every part that the criterion may see."""
-    return not any(pd.isna(item.get(view)) for view in criterion.views)
+# labels on disk
 
 
-def _in_turn(groups: list[list[str]]) -> list[str]:
-    """The members of all groups, one of each group at a time."""
-    longest = max(map(len, groups), default=0)
-    return [group[i] for i in range(longest) for group in groups if i < len(group)]
+def file(study: str) -> Path:
+    """Where people's labels of a study are."""
+    return paths.PARAMS / "studies" / study / "labels.csv"
 
 
-def _part(heading: str, text: str) -> str:
-    content = html.escape(text) if text.strip() else "<i>nothing</i>"
-    return f"<div style='{PART}'><b>{html.escape(heading)}</b><pre style='{BOX}'>{content}</pre></div>"
+def read(study: str, rubric: Rubric) -> pd.DataFrame:
+    """The labels of a rubric's criteria, all columns as texts; those of other rubrics are left out.
+
+    Raises:
+        LabelError: a column or a rater is missing, a label is not on the menu, a rater labelled one thing twice.
+    """
+    path, menus = file(study), _menus(rubric)
+    frame = _read(path)
+    for line, row in enumerate(frame.to_dict("records"), 2):
+        menu = menus.get(row["criterion"], [row["label"]])
+        if row["label"] not in menu:
+            expected = f"label: expected one of {', '.join(menu)}, got {row['label']!r}"
+            raise LabelError(f"{paths.show(path)}:{line}: {expected}")
+    return frame[frame["criterion"].isin(menus)].reset_index(drop=True)
 
 
-def _first(tasks: pd.DataFrame, undone: pd.DataFrame) -> int:
-    """Number of the first task that is left, from 1; 1 if none is."""
-    return tasks.index.get_loc(undone.index[0]) + 1 if len(undone) else 1
+def record(study: str, rubric: Rubric, item_id: str, criterion: str, rater: str, label: str, notes: str = "") -> None:
+    """Write a label into the study's file, in place of the rater's earlier one.
+
+    Raises:
+        LabelError: a criterion or label that the rubric does not have; a file that cannot be read.
+    """
+    menu = _menus(rubric).get(criterion, ())
+    if label not in menu:
+        expected = ", ".join(menu) or "a label of a criterion of this rubric"
+        raise LabelError(f"{criterion}: label: expected {expected}, got {label!r}")
+    path = file(study)
+    row = pd.DataFrame([[item_id, criterion, rater, label, notes]], columns=COLUMNS)
+    rows = pd.concat([_read(path), row]).drop_duplicates(KEY, keep="last").sort_values(KEY)
+    with tables.atomic_write(path) as out:
+        rows.to_csv(out, index=False, lineterminator="\n")
 
 
-def _said(labels: pd.DataFrame, task: Mapping[str, Any], rater: str) -> str:
-    """What the rater said on a task so far."""
-    known = {tuple(row[name] for name in people.KEY): row["label"] for row in labels.to_dict("records")}
-    label = known.get((task["item_id"], task["criterion"], rater))
-    return f"Labelled: {label}" if label else "Not labelled yet."
+def _menus(rubric: Rubric) -> dict[str, list[str]]:
+    return {criterion.id: [*criterion.labels, CANNOT] for criterion in rubric.criteria}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """All labels of a file; none where there is no file."""
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS, dtype=str)
+    shown = paths.show(path)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise LabelError(f"{shown}: expected a CSV file of {', '.join(COLUMNS)} ({error})") from error
+    if missing := [name for name in COLUMNS[:4] if name not in frame.columns]:
+        raise LabelError(f"{shown}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
+    for fault, text in (
+        (frame[KEY].eq("").any(axis=1), "expected an item, a criterion and a rater"),
+        (frame.duplicated(KEY), "labelled twice by one rater, expected once"),
+    ):
+        if fault.any():
+            row = fault.idxmax()
+            raise LabelError(f"{shown}:{row + 2}: {' '.join(frame.loc[row, KEY])}: {text}")
+    return frame.reindex(columns=COLUMNS, fill_value="")
+
+
+# labels of several raters
+
+
+def majority(labels: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+    """One label per item and criterion, as `trust.standing` takes it: the median of the raters, ties to the worse.
+
+    Columns item_id, criterion, label, raters; cannot_assess has no vote, and leaves no label where it is all there is.
+    """
+    rows = []
+    for (item, name), part in labels.groupby(["item_id", "criterion"], sort=False):
+        criterion = rubric.criterion(name)
+        values = {label: criterion.values[label] for label in criterion.levels}
+        voted = vote([None if label == CANNOT else label for label in part["label"]], values)
+        rows.append({"item_id": item, "criterion": name, "label": voted.label, "raters": voted.votes})
+    return pd.DataFrame(rows, columns=["item_id", "criterion", "label", "raters"])
+
+
+def rater_agreement(
+    labels: pd.DataFrame, voted: pd.DataFrame, rubric: Rubric, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Agreement of people with each other and, on the same items, of a judge with each of them: a row per criterion.
+
+    The items are those that the judge was asked about and that two people or more could label. `human_alpha` is
+    Krippendorff's alpha of all raters; `judge_alpha` that of the pairs of the judge's verdict and one person's label;
+    both ordinal where the scale is, with intervals clustered by problem. `human_kappa` is the mean of Cohen's kappa
+    over all pairs of raters, `judge_kappa` that over the raters; with three labels or more it is quadratic. A figure
+    that is not defined is null.
+
+    Args:
+        labels: as from `read`.
+        voted: as from `scores.verdicts`; what is not ok is no verdict.
+        rubric: the criteria; all have rows.
+    """
+    settings = {"draws": draws, "seed": seed, "confidence": level}
+    rows = [_agreement(labels, voted[voted["criterion"].eq(one.id)], one, settings) for one in rubric.criteria]
+    return pd.DataFrame(rows, columns=AGREEMENT).astype(dict.fromkeys(AGREEMENT[4:], float))
+
+
+def _agreement(labels: pd.DataFrame, voted: pd.DataFrame, one: Criterion, settings: dict[str, Any]) -> dict[str, Any]:
+    own = labels[labels["criterion"].eq(one.id) & labels["label"].ne(CANNOT)]
+    by_rater = own.pivot(index="item_id", columns="rater", values="label")
+    by_rater = by_rater.set_axis([f"rater {i}" for i in range(by_rater.shape[1])], axis=1)  # a name may be problem_id
+    judge = voted.assign(judge=voted["verdict"].where(voted["status"].eq("ok"))).set_index("item_id")
+    both = by_rater[by_rater.notna().sum(axis=1).ge(2)].join(judge[["problem_id", "judge"]], how="inner")
+    raters = [rater for rater in by_rater.columns if both[rater].notna().any()]
+    row = {"criterion": one.id, "items": len(both), "problems": both["problem_id"].nunique(), "raters": len(raters)}
+    if both.empty:
+        return row
+    kind, weights = ("nominal", None) if len(one.labels) == 2 else ("ordinal", "quadratic")
+    pairs = both.melt(["problem_id", "judge"], raters, value_name="human").dropna(subset=["judge", "human"])
+    row |= _ends("human", interval(both, alpha(raters, one.levels, kind), **settings))
+    if len(pairs):
+        row |= _ends("judge", interval(pairs, alpha(["human", "judge"], one.levels, kind), **settings))
+    for who, sides in (("human", itertools.combinations(raters, 2)), ("judge", ((rater, "judge") for rater in raters))):
+        kappas = [cohen_kappa(both[a], both[b], weights, one.levels) for a, b in sides]
+        defined = [kappa for kappa in kappas if kappa is not None]
+        row[f"{who}_kappa"] = float(np.mean(defined)) if defined else None
+    return row
+
+
+def _ends(who: str, one: Interval) -> dict[str, float | None]:
+    return {f"{who}_alpha": one.value, f"{who}_alpha_low": one.low, f"{who}_alpha_high": one.high}

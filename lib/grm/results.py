@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lib import tables
-from lib.grm import calibrated, html, people, report
+from lib.grm import html, labelling, scores, trust
 from lib.grm import study as judging
-from lib.grm import trust as standing
 from lib.grm import truth as programs
 from lib.grm.rubric import Rubric
 from lib.params.settings import Study
@@ -15,14 +14,14 @@ from lib.problems.tiny_math import truth as tiny_truth
 
 Asked = Mapping[str, Rubric]
 KEY = programs.KEY
-TRUSTED = ["rubric", "criterion", "truth", *standing.COLUMNS[1:]]
+TRUSTED = ["rubric", "criterion", "truth", *trust.COLUMNS[1:]]
 LISTED = ["model", "rubric", "criterion", "rule", "judge", "truth", "item_id", "quote", "reason"]
 
 
 def votes(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
-    """One verdict per item and criterion, as from `report.verdicts`, with the rubric's name."""
+    """One verdict per item and criterion, as from `scores.verdicts`, with the rubric's name."""
     frames = [
-        report.verdicts(own, rubric).assign(rubric=name)
+        scores.verdicts(own, rubric).assign(rubric=name)
         for name, rubric in asked.items()
         if len(own := _of(judgements, rubric))
     ]
@@ -49,14 +48,14 @@ def overview(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
 
 
 def labels(study: Study, model: str, asked: Asked) -> dict[str, pd.DataFrame]:
-    """What people said on a model's records, by rubric: rows as from `people.read`, with plain continuation ids.
+    """What people said on a model's records, by rubric: rows as from `labelling.read`, with plain continuation ids.
 
     In the file an item is `<model>/<continuation_id>`, as different models have continuations of one name.
 
     Raises:
-        LabelError: as `people.read`.
+        LabelError: as `labelling.read`.
     """
-    found = {name: people.read(study.name, rubric) for name, rubric in asked.items()}
+    found = {name: labelling.read(study.name, rubric) for name, rubric in asked.items()}
     own = {name: frame[frame["item_id"].str.startswith(f"{model}/")] for name, frame in found.items()}
     return {name: frame.assign(item_id=frame["item_id"].str[len(model) + 1 :]) for name, frame in own.items()}
 
@@ -85,7 +84,7 @@ def truth(
     found = [planted[[*KEY, "label", "by"]]]
     for name, rubric in asked.items():
         if told and len(told[name]):
-            found.append(people.majority(told[name], rubric)[[*KEY, "label"]].assign(by="people"))
+            found.append(labelling.majority(told[name], rubric)[[*KEY, "label"]].assign(by="people"))
     for rubric in asked.values():
         proxies = {one.id: one.proxy for one in rubric.criteria if one.proxy}
         ruled = programs.by_program(items, rubric, grades, rules)
@@ -104,13 +103,13 @@ def standings(
     study: Study,
     told: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """A row per criterion, as from `standing.standing`, with the rubric's name and what the truth comes from."""
+    """A row per criterion, as from `trust.standing`, with the rubric's name and what the truth comes from."""
     frames = []
     for name, rubric in asked.items():
         if len(own := _of(judgements, rubric)):
             said = told[name] if told and len(told[name]) else None
-            voted = report.verdicts(own, rubric)
-            stands = standing.standing(voted, known[[*KEY, "label"]], rubric, **_how(study), labels=said)
+            voted = scores.verdicts(own, rubric)
+            stands = trust.standing(voted, known[[*KEY, "label"]], rubric, **_how(study), labels=said)
             frames.append(stands.assign(rubric=name))
     if not frames:
         return pd.DataFrame(columns=TRUSTED)
@@ -120,16 +119,16 @@ def standings(
 
 
 def shares(judgements: pd.DataFrame, known: pd.DataFrame, asked: Asked, study: Study) -> pd.DataFrame:
-    """All figures of `calibrated.figures` on the problems kept for a test, with the rubric's name.
+    """All figures of `trust.calibrate` on the problems kept for a test, with the rubric's name.
 
     Among them are the share judged so, and that share corrected by the rates found on the problems for calibration.
     """
     frames = [
-        calibrated.figures(report.verdicts(own, rubric), known, rubric, ["test"], **_how(study)).assign(rubric=name)
+        trust.calibrate(scores.verdicts(own, rubric), known, rubric, ["test"], **_how(study)).assign(rubric=name)
         for name, rubric in asked.items()
         if len(own := _of(judgements, rubric))
     ]
-    columns = ["rubric", *calibrated.COLUMNS]
+    columns = ["rubric", *trust.CALIBRATION]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
@@ -140,7 +139,7 @@ def squares(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame) -> pd.
     for name, rubric in asked.items():
         own = _of(judgements, rubric)
         if len(own) and any(one.polarity == "desired" and one.weight for one in rubric.criteria):
-            frames[name] = report.against(report.summary(report.verdicts(own, rubric), rubric), correct)
+            frames[name] = scores.against_program(scores.summary(scores.verdicts(own, rubric), rubric), correct)
     return pd.concat(frames, names=["rubric"]) if frames else pd.DataFrame()
 
 
@@ -191,7 +190,7 @@ def compared(study: Study, asked: Asked, labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def page(judgements: pd.DataFrame, items: pd.DataFrame, asked: Asked, n: int, seed: int) -> str:
-    """HTML of `n` judgements by each rubric, as `marked.page` shows them."""
+    """HTML of `n` judgements by each rubric, as `html.page` shows them."""
     shown = []
     for rubric in asked.values():
         some = html.sample(_of(judgements, rubric), items, n, seed)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lib import grade
-from lib.grm import reply, report
+from lib.grm import reply, scores
 from lib.grm.judge import Judge
 from lib.grm.rubric import Rubric
 
@@ -39,12 +39,12 @@ def make(judge: Judge, rubric: Rubric, share: float = 0.0, samples: int = 1) -> 
         frame = _frame(prompts, completions, columns)
         verdicts = _decided(frame)
         asked = frame if share else frame[verdicts.isna()]
-        scores = pd.Series(float("nan"), frame.index)
+        shares = pd.Series(float("nan"), frame.index)
         if len(asked):
-            judged = report.summary(report.verdicts(judge.score(asked, rubric, samples), rubric), rubric)
-            scores.loc[asked.index] = judged.set_index("item_id")["score"].reindex(asked["item_id"]).to_numpy(float)
-        mixed = (1 - share) * verdicts + (share * scores if share else 0.0)
-        return [None if pd.isna(value) else float(value) for value in mixed.where(verdicts.notna(), scores)]
+            judged = scores.summary(scores.verdicts(judge.score(asked, rubric, samples), rubric), rubric)
+            shares.loc[asked.index] = judged.set_index("item_id")["score"].reindex(asked["item_id"]).to_numpy(float)
+        mixed = (1 - share) * verdicts + (share * shares if share else 0.0)
+        return [None if pd.isna(value) else float(value) for value in mixed.where(verdicts.notna(), shares)]
 
     reward.__name__ = f"{rubric.name}_reward"  # trainers log it by its name
     return reward

@@ -1,48 +1,17 @@
-"""One score of an item from its judged criteria, with how much was judged and how far the rest could move it."""
+"""Scores: the judgements of all samples made one verdict per criterion, and the verdicts one score per item."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-STATUSES = ("ok", "abstain", "parse_error", "truncated", "refused", "infra_error", "evidence_missing")
+import pandas as pd
 
+from lib.grm import votes
+from lib.grm.rubric import Criterion, Gate, Rubric
 
-class Weighted(Protocol):
-    """What a score needs to know of a criterion; `weight` is from 0 up, `polarity` desired or undesired."""
-
-    id: str
-    weight: float
-    polarity: str
-
-
-class Cap(Protocol):
-    """What a score needs to know of a gate: a `criterion` judged as `label` holds the score in these limits, if any."""
-
-    criterion: str
-    label: str
-    at_most: float | None
-    at_least: float | None
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What is known of one criterion on one item; only status ok has a label and a value from 0 to 1.
-
-    Raises:
-        ValueError: an unknown status, a value without ok, ok without a value from 0 to 1.
-    """
-
-    status: str
-    label: str | None = None
-    value: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise ValueError(f"status {self.status!r}: expected one of {', '.join(STATUSES)}")
-        if self.status != "ok" and (self.value is not None or self.label is not None):
-            raise ValueError(f"status {self.status}: expected no label and no value, got {self.label}, {self.value}")
-        if self.status == "ok" and (self.value is None or not 0 <= self.value <= 1):
-            raise ValueError(f"status ok: expected a value from 0 to 1, got {self.value}")
+ITEM = ["item_id", "problem_id"]
+VERDICTS = [*ITEM, "criterion", "status", "verdict", "value", "confidence", "votes", "samples"]
+NUMBERS = ["raw", "clamped", "score", "coverage", "low", "high"]
 
 
 @dataclass(frozen=True)
@@ -50,66 +19,110 @@ class Score:
     """A score from 0 to 1 and what stands behind it."""
 
     raw: float | None  # before limits; below 0 where undesired things outweigh; None: nothing desired was judged
-    clamped: float | None  # raw, held in 0 to 1
-    score: float | None  # clamped, held in the limits of the gates
+    clamped: float | None  # raw, limited to 0 to 1
+    score: float | None  # clamped, limited by the gates
     coverage: float  # share of all weight that was judged
-    low: float | None  # score if all that was not judged came out worst; None: no desired criterion has a weight
+    low: float | None  # score if everything not judged came out worst; None: no desired criterion has a weight
     high: float | None  # the same, best
-    gates: tuple[str, ...]  # gates that held, as "criterion=label"
+    gates: tuple[str, ...]  # gates that limited it, as "criterion=label"
 
 
-def score(judgements: Mapping[str, Judgement], criteria: Sequence[Weighted], gates: Iterable[Cap] = ()) -> Score:
-    """The score of one item: sum of signed weight x value over the sum of desired weight, of what was judged.
+def verdicts(judgements: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+    """The vote over all samples: a row per item and criterion, in the order of the judgements.
 
-    Undesired criteria count with a minus, as in HealthBench (Arora et al., arXiv 2505.08775). A failed judgement, an
-    abstention and one that is absent are the same: the criterion is in neither sum, and widens low to high. A gate
-    whose criterion was not judged limits low or high only.
+    | column | meaning |
+    |---|---|
+    | status | ok if any sample has a verdict, else the status that most samples have |
+    | verdict, value, confidence | of the vote, as `votes.vote`; value is the mean over samples; null without a vote |
+    | votes, samples | usable verdicts, and all that were asked for |
 
     Raises:
-        ValueError: a judgement or gate names no criterion, ids repeat, a polarity or weight is unknown, no weight.
+        ValueError: a judgement names a criterion or a label that the rubric does not have.
     """
-    _check(judgements, criteria, gates := tuple(gates))
-    values = {name: said.value for name, said in judgements.items() if said.status == "ok"}
-    judged = [criterion for criterion in criteria if criterion.id in values]
-    raw = _mean(judged, values)
-    held = [gate for gate in gates if gate.criterion in values and judgements[gate.criterion].label == gate.label]
-    unknown = [gate for gate in gates if gate.criterion not in values]
+    known = [criterion.id for criterion in rubric.criteria]
+    if unknown := sorted(set(judgements["criterion"]) - set(known)):
+        raise ValueError(f"criterion {unknown[0]}: not in {rubric.full_name}, expected one of {', '.join(known)}")
+    judgements = judgements.reset_index(drop=True)
+    groups = judgements.groupby([*ITEM, "criterion"], sort=False)
+    rows, group = groups.size().rename("samples").reset_index(), groups.ngroup()
+    voted = [_votes(judgements, group, rows, rubric.criterion(name)) for name in rows["criterion"].unique()]
+    rows = rows.join(pd.concat(voted)) if voted else rows.reindex(columns=[*rows.columns, *votes.COLUMNS])
+    rows["status"] = _commonest(judgements["status"], group).where(rows["votes"].eq(0), "ok")
+    return rows[VERDICTS]
+
+
+def _votes(judgements: pd.DataFrame, group: pd.Series, rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """The votes on one criterion, by row of `rows`; `group` is that row of each judgement."""
+    values = {label: criterion.values[label] for label in criterion.levels}
+    usable = judgements["criterion"].eq(criterion.id) & judgements["status"].eq("ok") & judgements["verdict"].notna()
+    labels = judgements.loc[usable, "verdict"]
+    if unknown := set(labels) - set(values):
+        raise ValueError(f"label {min(map(repr, unknown))}: expected one of {', '.join(values)}")
+    counts = pd.crosstab(group[usable], labels).reindex(rows.index[rows["criterion"].eq(criterion.id)], fill_value=0)
+    return votes.many(counts.reindex(columns=list(values), fill_value=0), values)
+
+
+def _commonest(status: pd.Series, group: pd.Series) -> pd.Series:
+    """The status that most judgements of a group have, the first of them where several do."""
+    counts = status.groupby([group, status], sort=False).size().rename_axis(["group", "status"]).rename("n")
+    ranked = counts.reset_index().sort_values("n", ascending=False, kind="stable")
+    return ranked.drop_duplicates("group").set_index("group")["status"].sort_index()
+
+
+def summary(voted: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+    """One score per item: item_id, problem_id, and the fields of `Score`; gates as one text.
+
+    Args:
+        voted: as from `verdicts`; what is not ok has no part in a score.
+        rubric: gives weights, polarities and gates.
+    """
+    rows = []
+    for key, part in voted.groupby(ITEM, sort=False):
+        judged = part[part["status"].eq("ok")]
+        labels = dict(zip(judged["criterion"], zip(judged["verdict"], judged["value"], strict=True), strict=True))
+        one = score(labels, rubric)
+        fields = {name: getattr(one, name) for name in NUMBERS}
+        rows.append(dict(zip(ITEM, key, strict=True)) | fields | {"gates": ", ".join(one.gates)})
+    return pd.DataFrame(rows, columns=[*ITEM, *NUMBERS, "gates"])
+
+
+def score(judged: Mapping[str, tuple[str, float]], rubric: Rubric) -> Score:
+    """The score of one item: sum of signed weight x value over the sum of desired weight, of what was judged.
+
+    Undesired criteria count with a minus, as in HealthBench (Arora et al., arXiv 2505.08775). A criterion that was not
+    judged is in neither sum, and widens low to high; its gates limit low or high only.
+
+    Args:
+        judged: label and value of each criterion that was judged.
+        rubric: gives weights, polarities and gates.
+
+    Raises:
+        ValueError: no criterion has a weight.
+    """
+    total = sum(criterion.weight for criterion in rubric.criteria)
+    if not total:
+        raise ValueError(f"{rubric.full_name}: expected a criterion with a weight")
+    values = {name: value for name, (_, value) in judged.items()}
+    known = [criterion for criterion in rubric.criteria if criterion.id in judged]
+    raw = _mean(known, values)
+    active = [gate for gate in rubric.gates if gate.criterion in judged and judged[gate.criterion][0] == gate.label]
+    possible = [gate for gate in rubric.gates if gate.criterion not in judged]
     worst, best = (
-        _mean(criteria, {c.id: float((c.polarity == "desired") is wanted) for c in criteria} | values)
-        for wanted in (False, True)
+        _mean(rubric.criteria, {c.id: float((c.polarity == "desired") is is_best) for c in rubric.criteria} | values)
+        for is_best in (False, True)
     )
     return Score(
         raw=raw,
         clamped=_limited(raw, [], []),
-        score=_limited(raw, held, held),
-        coverage=sum(c.weight for c in judged) / sum(c.weight for c in criteria),
-        low=_limited(worst, held, [*held, *unknown]),
-        high=_limited(best, [*held, *unknown], held),
-        gates=tuple(f"{gate.criterion}={gate.label}" for gate in held),
+        score=_limited(raw, active, active),
+        coverage=sum(criterion.weight for criterion in known) / total,
+        low=_limited(worst, active, [*active, *possible]),
+        high=_limited(best, [*active, *possible], active),
+        gates=tuple(f"{gate.criterion}={gate.label}" for gate in active),
     )
 
 
-def tree(node: Mapping[str, Any]) -> float | None:
-    """The score of a node of a weighted tree: a leaf's own, else the weighted mean of its children's scores.
-
-    `node` has score, weight and sub_tasks (a list; empty for a leaf), as PaperBench's rubrics have (Starace et al.,
-    arXiv 2504.01848). A child without a score (None), or without weight, is left out; None if none is left.
-
-    Raises:
-        ValueError: a weight is negative.
-    """
-    if not node["sub_tasks"]:
-        return node["score"]
-    total = weight = 0.0
-    for child in node["sub_tasks"]:
-        if child["weight"] < 0:
-            raise ValueError(f"node {child.get('id', '')}: weight: expected 0 or more, got {child['weight']}")
-        if child["weight"] and (value := tree(child)) is not None:
-            total, weight = total + child["weight"] * value, weight + child["weight"]
-    return total / weight if weight else None
-
-
-def _mean(criteria: Iterable[Weighted], values: Mapping[str, float]) -> float | None:
+def _mean(criteria: Iterable[Criterion], values: Mapping[str, float]) -> float | None:
     """Signed sum over desired weight; None without desired weight."""
     above = below = 0.0
     for criterion in criteria:
@@ -119,8 +132,8 @@ def _mean(criteria: Iterable[Weighted], values: Mapping[str, float]) -> float | 
     return above / below if below else None
 
 
-def _limited(value: float | None, floors: Iterable[Cap], caps: Iterable[Cap]) -> float | None:
-    """The value in 0 to 1 and in the limits of gates; where a floor is above a cap, the cap wins."""
+def _limited(value: float | None, floors: Iterable[Gate], caps: Iterable[Gate]) -> float | None:
+    """The value in 0 to 1 and within gates; where a floor is above a cap, the cap wins."""
     if value is None:
         return None
     low = [gate.at_least for gate in floors if gate.at_least is not None]
@@ -128,18 +141,29 @@ def _limited(value: float | None, floors: Iterable[Cap], caps: Iterable[Cap]) ->
     return min([max([value, 0.0, *low]), 1.0, *high])
 
 
-def _check(judgements: Mapping[str, Judgement], criteria: Sequence[Weighted], gates: Sequence[Cap]) -> None:
-    ids = [criterion.id for criterion in criteria]
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"criterion {min(name for name in ids if ids.count(name) > 1)}: expected each id once")
-    if strange := sorted({*judgements, *(gate.criterion for gate in gates)} - set(ids)):
-        raise ValueError(f"criterion {strange[0]}: no such criterion, expected one of {', '.join(ids)}")
-    for criterion in criteria:
-        if criterion.polarity not in ("desired", "undesired"):
-            raise ValueError(
-                f"criterion {criterion.id}: polarity: expected desired or undesired, got {criterion.polarity}"
-            )
-        if criterion.weight < 0:
-            raise ValueError(f"criterion {criterion.id}: weight: expected 0 or more, got {criterion.weight}")
-    if not any(criterion.weight for criterion in criteria):
-        raise ValueError("criteria: expected one with a weight")
+def against_program(summed: pd.DataFrame, correct: pd.Series, bar: float = 0.5) -> pd.DataFrame:
+    """Counts of the program's verdict (right, wrong, unknown) against the judge's score (above `bar`, below, none).
+
+    Args:
+        summed: as from `summary`.
+        correct: whether a program found an item right, by item_id; null where none could tell.
+        bar: score from which an item counts as good.
+    """
+    program = summed["item_id"].map(correct.astype(object)).map({True: "right", False: "wrong"}).fillna("unknown")
+    columns = [above, below, none] = [f"score >= {bar:g}", f"score < {bar:g}", "no score"]
+    judged = summed["score"].ge(bar).map({True: above, False: below}).where(summed["score"].notna(), none)
+    counts = pd.crosstab(program, judged).reindex(["right", "wrong", "unknown"]).reindex(columns=columns)
+    return counts.fillna(0).astype(int).rename_axis(index="program", columns="judge")
+
+
+def tree(node: Mapping[str, Any]) -> float | None:
+    """The score of a node of a weighted tree: a leaf's own, else the weighted mean of its children's scores.
+
+    `node` has score, weight and sub_tasks (a list; empty for a leaf), as PaperBench's rubrics have (Starace et al.,
+    arXiv 2504.01848). A child without a score (None), or without weight, is left out; None if none is left.
+    """
+    if not node["sub_tasks"]:
+        return node["score"]
+    scored = [(child["weight"], tree(child)) for child in node["sub_tasks"] if child["weight"]]
+    scored = [(weight, value) for weight, value in scored if value is not None]
+    return sum(weight * value for weight, value in scored) / sum(weight for weight, _ in scored) if scored else None

@@ -1,15 +1,18 @@
-"""Standing: how well a judge's verdicts on each criterion agree with the truth, and whether they may be reported."""
+"""Trust: how well a judge's verdicts on each criterion agree with the truth, and whether they may be reported."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
-from lib.grm import people
+from lib.grm.labelling import rater_agreement
 from lib.grm.rubric import Criterion, Rubric
 from lib.grm.truth import KEY, need_single
-from lib.stats import agreement
-from lib.stats.bootstrap import Interval, interval
+from lib.stats import agreement, calibration
+from lib.stats.bootstrap import Interval, Statistic, interval, mean
+from lib.stats.calibration import PARTS, WEAK
 
 LEAST = 0.65  # lower bound of the balanced accuracy of a criterion that is reported; 0.5 is chance for two labels
 Z_SQUARED = 1.96**2
@@ -27,6 +30,12 @@ COLUMNS = [
     "standing",
     "why",
 ]
+BINS = 10  # of equally many verdicts, for the calibration error
+FEW = 200  # verdicts below which the calibration error comes out too high
+RATES = ("sensitivity", "specificity")
+CALIBRATION = ["criterion", "part", "figure", "value", "low", "high", "items", "problems", "why"]
+
+Estimate = Callable[[pd.DataFrame, Statistic], Interval]  # with its draws, seed and confidence
 
 
 def standing(
@@ -47,55 +56,51 @@ def standing(
     | not calibrated | no item has a true label |
 
     The bars: the lower bound of the balanced accuracy is at least `LEAST`; or the judge's alpha with people is at most
-    `BELOW_PEOPLE` less than theirs with each other, and surely above chance (`why` says so then). What people do not
-    agree on, no judge can tell better.
+    `BELOW_PEOPLE` less than theirs with each other, and surely above chance (`why` says so then). Where people do not
+    agree, no judge can do better.
 
     Args:
-        voted: as from `report.verdicts`, of items that no rubric, prompt or threshold was chosen by.
+        voted: as from `scores.verdicts`, of items that no rubric, prompt or threshold was chosen by.
         truth: item_id, criterion and label, by a program or by people; one row each, null where unknown.
         rubric: the criteria.
-        labels: of several people, as from `people.read`; without them the second bar is met by nothing.
+        labels: of several people, as from `labelling.read`; without them the second bar is met by nothing.
 
     Raises:
         ValueError: an item has two true labels for one criterion, or a label is not on the criterion's menu.
     """
     need_single(truth)
     both = voted.merge(truth.dropna(subset="label")[[*KEY, "label"]], on=KEY)
-    settings = {"draws": draws, "seed": seed, "confidence": level}
-    beside = {}
+    estimate = partial(interval, draws=draws, seed=seed, confidence=level)
+    people: dict[str, dict[str, float]] = {}
     if labels is not None:
-        beside = people.agreement(labels, voted, rubric, draws, seed, level).set_index("criterion").to_dict("index")
-    rows = [_row(both[both["criterion"].eq(one.id)], one, settings, beside.get(one.id, {})) for one in rubric.criteria]
+        people = rater_agreement(labels, voted, rubric, draws, seed, level).set_index("criterion").to_dict("index")
+    rows = [_standing(both[both["criterion"].eq(c.id)], c, estimate, people.get(c.id, {})) for c in rubric.criteria]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"human_alpha": float, "judge_alpha": float})
 
 
-def _row(both: pd.DataFrame, criterion: Criterion, settings: Mapping[str, float], beside: Mapping[str, float]) -> dict:
-    known = {"criterion": criterion.id, "items": len(both)}
-    known |= {name: beside.get(name) for name in ("human_alpha", "judge_alpha")}
+def _standing(both: pd.DataFrame, criterion: Criterion, estimate: Estimate, people: Mapping[str, float]) -> dict:
+    row = {"criterion": criterion.id, "items": len(both)}
+    row |= {name: people.get(name) for name in ("human_alpha", "judge_alpha")}
     if both.empty:
-        return known | {"standing": "not calibrated", "why": "no item has a true label"}
+        return row | {"standing": "not calibrated", "why": "no item has a true label"}
     both = both.assign(verdict=both["verdict"].where(both["status"].eq("ok")))
-    coverage = float(both["verdict"].notna().mean())
-    statistics = {name: agreement.statistic(name, "label", "verdict", criterion.levels) for name in FIGURES}
-    found = {name: interval(both, one, **settings) for name, one in statistics.items()}
-    known |= {f"{name}{end}": value for name, one in found.items() for end, value in _ends(one)}
-    known["coverage"] = coverage
-    inaccurate = _inaccurate(found["balanced_accuracy"])
-    like_people = _like_people(beside)
+    row["coverage"] = coverage = float(both["verdict"].notna().mean())
+    for name in FIGURES:
+        one = estimate(both, agreement.statistic(name, "label", "verdict", criterion.levels))
+        row |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+        if name == "balanced_accuracy":
+            inaccurate = _inaccurate(one)
+    like_people = _like_people(people)
     if inaccurate and not like_people:
-        return known | {"standing": "exploratory", "why": inaccurate}
+        return row | {"standing": "exploratory", "why": inaccurate}
     if coverage < COVERAGE:
         why = f"{coverage:.0%} of the items have a verdict, expected at least {COVERAGE:.0%}"
-        return known | {"standing": "exploratory", "why": why}
-    return known | {"standing": "reported", "why": like_people if inaccurate else ""}
-
-
-def _ends(one: Interval) -> list[tuple[str, float | None]]:
-    return [("", one.value), ("_low", one.low), ("_high", one.high)]
+        return row | {"standing": "exploratory", "why": why}
+    return row | {"standing": "reported", "why": like_people if inaccurate else ""}
 
 
 def _inaccurate(accuracy: Interval) -> str:
-    """What keeps a criterion from the first bar, "" if nothing does."""
+    """Why a criterion misses the first bar, "" if it does not."""
     if accuracy.value is None:
         return "only one label occurs" if accuracy.clusters else "no item has a verdict"
     if accuracy.low is None:
@@ -106,9 +111,155 @@ def _inaccurate(accuracy: Interval) -> str:
     return f"balanced accuracy may be as low as {low:.2f}, expected at least {LEAST}" if low < LEAST else ""
 
 
-def _like_people(beside: Mapping[str, float]) -> str:
+def _like_people(people: Mapping[str, float]) -> str:
     """How a criterion meets the second bar, "" if it does not."""
-    human, judge, low = (beside.get(name, math.nan) for name in ("human_alpha", "judge_alpha", "judge_alpha_low"))
+    human, judge, low = (people.get(name, math.nan) for name in ("human_alpha", "judge_alpha", "judge_alpha_low"))
     if not (judge >= human - BELOW_PEOPLE - ROUNDING and low > 0):  # no comparison with NaN holds
         return ""
     return f"agrees with people (alpha {judge:.2f}) nearly as they do with each other ({human:.2f})"
+
+
+def calibrate(
+    voted: pd.DataFrame,
+    truth: pd.DataFrame,
+    rubric: Rubric,
+    parts: Iterable[str] = PARTS,
+    salt: str = "",
+    draws: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """A row per criterion, part and figure: its value with an interval clustered by problem, null where undefined.
+
+    | figure | of the items with a true label |
+    |---|---|
+    | coverage | share with a verdict; the others count nowhere else |
+    | sensitivity, specificity | share found of what is truly so, and of what is truly not so |
+    | balanced_accuracy, macro_f1, mcc, kappa, alpha | agreement; an ordinal scale has an ordinal alpha |
+    | quadratic_kappa | of an ordinal scale |
+    | ece, brier | of the vote's confidence, as a chance that the verdict is right; ece in bins of equal mass |
+    | truth_share | share of what is truly so |
+    | judged_share | share that the judge calls so, of all items, with a true label or without |
+    | prevalence | the same, corrected by sensitivity and specificity of the part `calibration` (Rogan-Gladen) |
+
+    `items` and `problems` are those behind a figure; `why` says why a value or an interval is missing or to be read
+    with care. An interval without width, of draws that are all the same, proves little where problems are few.
+
+    Args:
+        voted: as from `scores.verdicts`.
+        truth: item_id, criterion, label; null where unknown.
+        rubric: the criteria; all have rows.
+        parts: of `lib.stats.calibration.split`; prevalence stands in every part but `calibration`, where its rates
+            come from.
+        salt: of the split.
+
+    Raises:
+        ValueError: a part is unknown, an item has two true labels, or a label is not on the criterion's menu.
+    """
+    parts = list(parts)
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise ValueError(f"part {unknown[0]!r}: expected one of {', '.join(PARTS)}")
+    need_single(truth)
+    rows = voted.merge(truth[[*KEY, "label"]], on=KEY, how="left")
+    rows = rows.assign(part=calibration.split(rows["problem_id"], salt=salt))
+    settings, found = {"draws": draws, "seed": seed, "confidence": level}, []
+    for criterion in rubric.criteria:
+        own = _prepared(rows[rows["criterion"].eq(criterion.id)], criterion)
+        for part in parts:
+            figures = _figures(own, part, criterion, settings)
+            found += [{"criterion": criterion.id, "part": part} | figure for figure in figures]
+    return pd.DataFrame(found, columns=CALIBRATION).astype({"value": float, "low": float, "high": float})
+
+
+def _prepared(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """Verdicts and labels as numbers that figures are sums of; null without a usable verdict or a true label."""
+    verdict, label = rows["verdict"].where(rows["status"].eq("ok")), rows["label"]
+    for name, column in (("verdict", verdict), ("label", label)):
+        if unknown := set(column.dropna()) - set(criterion.labels):
+            raise ValueError(f"{criterion.id}: {name} {min(unknown)!r}: expected one of {', '.join(criterion.labels)}")
+    both = verdict.notna() & label.notna()
+    right = verdict.eq(label).astype(float).where(both)
+    confidence = rows["confidence"].astype(float).where(both)
+    high = max(criterion.labels, key=criterion.values.__getitem__)
+    return rows.assign(
+        verdict=verdict,
+        has_verdict=verdict.notna().astype(float),
+        right=right,
+        confidence=confidence,
+        squared_error=(confidence - right) ** 2,
+        said=verdict.eq(high).astype(float).where(verdict.notna()),
+        truth=label.eq(high).astype(float).where(label.notna()),
+    )
+
+
+def _figures(own: pd.DataFrame, part: str, criterion: Criterion, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures of one criterion in one part."""
+    asked = own[own["part"].eq(part)]
+    known = asked[asked["label"].notna()]
+    both, judged = known[known["has_verdict"].eq(1)], asked[asked["has_verdict"].eq(1)]
+    no_label = "no item has a true label" if known.empty else ""
+    no_pair = no_label or ("no item has a verdict" if both.empty else "")
+    rows = [_figure("coverage", known, mean("has_verdict"), no_pair, settings)]
+    for name, statistic in _statistics(criterion).items():
+        rows.append(_figure(name, both, statistic, no_pair or _caution(name, both), settings))
+    if len(criterion.labels) == 2:
+        no_verdict = "no item has a verdict" if judged.empty else ""
+        rows.append(_figure("truth_share", known, mean("truth"), no_label, settings))
+        rows.append(_figure("judged_share", judged, mean("said"), no_verdict, settings))
+        if part != "calibration":
+            rows.append(_prevalence(judged, own, settings))
+    return rows
+
+
+def _statistics(criterion: Criterion) -> dict[str, Statistic]:
+    """The statistics of the columns label and verdict."""
+    levels, is_binary = criterion.levels, len(criterion.labels) == 2
+    names = ["balanced_accuracy", "macro_f1", "mcc", "kappa", *([] if is_binary else ["quadratic_kappa"])]
+    return {
+        **{name: agreement.statistic(name, "truth", "said", (0, 1)) for name in RATES if is_binary},
+        **{name: agreement.statistic(name, "label", "verdict", levels) for name in names},
+        "alpha": agreement.alpha(("label", "verdict"), levels, "nominal" if is_binary else "ordinal"),
+        "ece": calibration.ece("confidence", "right", BINS, "mass"),
+        "brier": mean("squared_error"),
+    }
+
+
+def _prevalence(judged: pd.DataFrame, own: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The corrected share of one part, flagged where the judge knows too little to correct by."""
+    labelled = own[own["part"].eq("calibration") & own["label"].notna() & own["has_verdict"].eq(1)]
+    statistics = [agreement.statistic(name, "truth", "said", (0, 1)) for name in RATES]
+    rates = [None if labelled.empty else interval(labelled, one, **settings).value for one in statistics]
+    if judged.empty or None in rates:
+        why = "no item has a verdict" if judged.empty else "the part calibration lacks what is so, or what is not"
+        return _row("prevalence", judged, None, why)
+    one = calibration.corrected_rate(judged, labelled, **settings)
+    weak = calibration.rogan_gladen(float(judged["said"].mean()), *rates).weak
+    why = f"sensitivity + specificity is {sum(rates):.2f}, expected above {WEAK}: not to be reported" if weak else ""
+    return _row("prevalence", judged, one, why)
+
+
+def _caution(name: str, both: pd.DataFrame) -> str:
+    """Why a figure is undefined or hard to read, "" if it is neither."""
+    labels = both["label"].nunique()
+    if name in RATES and not both["truth"].eq(name == "sensitivity").any():
+        return f"no item with a verdict is truly {'so' if name == 'sensitivity' else 'not so'}"
+    if name in ("balanced_accuracy", "mcc", "kappa", "quadratic_kappa", "alpha") and labels < 2:
+        return "only one label is true"
+    if name == "mcc" and both["verdict"].nunique() < 2:
+        return "only one label was given"
+    return f"fewer than {FEW} verdicts: comes out too high" if name == "ece" and len(both) < FEW else ""
+
+
+def _figure(
+    name: str, frame: pd.DataFrame, statistic: Statistic, why: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    return _row(name, frame, None if frame.empty else interval(frame, statistic, **settings), why)
+
+
+def _row(name: str, frame: pd.DataFrame, one: Interval | None, why: str) -> dict[str, Any]:
+    row = {"figure": name, "items": len(frame), "problems": frame["problem_id"].nunique()}
+    if one is None or one.value is None:
+        return row | {"value": None, "low": None, "high": None, "why": why or "undefined"}
+    if not why and one.low is None:
+        why = "all items are of one problem"
+    return row | {"value": one.value, "low": one.low, "high": one.high, "why": why}

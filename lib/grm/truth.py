@@ -74,7 +74,7 @@ def disagreements(
     confidence, votes, and reason, quote and view of the first sample with the voted verdict.
 
     Args:
-        voted: as from `report.verdicts`; what is not ok differs from nothing.
+        voted: as from `scores.verdicts`; what is not ok differs from nothing.
         truth: item_id, criterion, label; null where unknown.
         items: what was judged.
         judgements: the samples behind the votes; without them reason, quote and view are null.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lib import engine, params, problems, updates
 from lib.engine import seed_of
-from lib.grm import Judge, load_rubric, report, trust
+from lib.grm import Judge, load_rubric, scores, trust
 from lib.grm.probes import findings, tampering
 from lib.grm.rubric import Rubric
 from lib.interrupts import records as items
@@ -63,7 +63,7 @@ def evaluate(judge: Judge, made: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     for name, rubric in rubrics().items():
         chosen = drawn(made, truth, name)
         judgements = judge.score(chosen, rubric)
-        stands = trust.standing(report.verdicts(judgements, rubric), truth[["item_id", "criterion", "label"]], rubric)
+        stands = trust.standing(scores.verdicts(judgements, rubric), truth[["item_id", "criterion", "label"]], rubric)
         found.append(stands.assign(quoted=quoted(judgements, truth, name)))
         if "answer" in rubric.criteria[0].views:
             changes = tampering.injection(judge, chosen.head(INJECTED), rubric, view="answer")

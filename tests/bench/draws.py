@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib import stats
-from lib.grm import calibrated, load_rubric, report
+from lib.grm import load_rubric, scores, trust
 from lib.grm.probes import draws as curves
 from lib.stats import bootstrap
 from tests.bench import clock
@@ -44,8 +44,8 @@ def judge(runs: int, size: float) -> Iterator[Row]:
 
     def ours(turn: int) -> None:
         bootstrap.weights.cache_clear()
-        voted = report.verdicts(judgements, rubric)
-        assert len(calibrated.figures(voted, truth, rubric, seed=turn))
+        voted = scores.verdicts(judgements, rubric)
+        assert len(trust.calibrate(voted, truth, rubric, seed=turn))
         assert len(curves.by_k(judgements, truth, rubric, seed=turn))
 
     took = clock.in_turns({"ours": ours}, runs)["ours"]

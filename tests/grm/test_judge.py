@@ -12,7 +12,7 @@ import pytest
 from lib import grm, markup
 from lib.engine import Completion, EngineError
 from lib.engine import store as parts
-from lib.grm import judge, prompt, reply, report, votes
+from lib.grm import judge, prompt, reply, scores, votes
 from lib.grm.rubric import Criterion, Option
 from lib.markup import tokens
 from tests.fakes.judge import ANSWERS, HASTY, KIND, RUBRIC, Fake, items
@@ -243,7 +243,7 @@ def test_stopping_early_never_changes_a_vote(samples, policy):
     for seed in range(3):
         whole, part = (drawn(stop, samples, seed, **policy) for stop in (False, True))
         votes_of = [
-            report.verdicts(rows, DRAWN)[["item_id", "criterion", "status", "verdict"]] for rows in (whole, part)
+            scores.verdicts(rows, DRAWN)[["item_id", "criterion", "status", "verdict"]] for rows in (whole, part)
         ]
         pd.testing.assert_frame_equal(*votes_of)
         keys = ["item_id", "criterion", "sample"]

@@ -1,14 +1,18 @@
-"""Labelling by people: what they are asked, blind to the judge, and how their labels get into the study."""
+"""Labels by people: tasks blind to the judge, the labels on disk, and the agreement of raters."""
 
 from dataclasses import replace
 
+import krippendorff
+import numpy as np
 import pandas as pd
 import pytest
 
 from lib import paths
-from lib.grm import labelling, people, prompt
-from lib.grm.people import LabelError
-from tests.fakes.judge import RUBRIC
+from lib.grm import labelling, prompt
+from lib.grm.labelling import LabelError
+from lib.grm.rubric import Option
+from lib.stats import agreement
+from tests.fakes.judge import KIND, RUBRIC
 from tests.report.page_text import text_of
 
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(1)> & <b>"
@@ -20,7 +24,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "studies" / "s"
 
 
-def made(n=60, answer="12"):
+# tasks
+
+
+def records(n=60, answer="12"):
     """Items at two interrupts and two positions, one of them rare."""
     rows = [{"item_id": f"i{i:02}", "problem_id": f"p{i // 2}", "problem": "What?", "answer": answer} for i in range(n)]
     frame = pd.DataFrame(rows).assign(reference="12", interrupt=["stop", "hurry"] * (n // 2))
@@ -28,10 +35,10 @@ def made(n=60, answer="12"):
 
 
 def test_items_are_drawn_equally_from_each_interrupt_position_and_verdict():
-    frame = made()
+    frame = records()
     correct = pd.Series([i % 4 < 2 for i in range(60)], frame["item_id"]).astype(object)
     correct["i05"] = None
-    tasks = labelling.chosen(frame, RUBRIC, 16, seed=1, correct=correct)
+    tasks = labelling.draw_tasks(frame, RUBRIC, 16, seed=1, correct=correct)
     drawn = frame[frame["item_id"].isin(tasks["item_id"])].assign(correct=frame["item_id"].map(correct).astype(str))
     counts = drawn.groupby(["interrupt", "position", "correct"], dropna=False).size()
     assert len(drawn) == 16
@@ -40,21 +47,21 @@ def test_items_are_drawn_equally_from_each_interrupt_position_and_verdict():
 
 
 def test_the_same_seed_gives_the_same_tasks_whatever_the_order_of_items():
-    frame = made()
-    first = labelling.chosen(frame, RUBRIC, 10, seed=1)
-    assert first.equals(labelling.chosen(frame.sample(frac=1, random_state=3), RUBRIC, 10, seed=1))
-    assert set(first["item_id"]) != set(labelling.chosen(frame, RUBRIC, 10, seed=2)["item_id"])
-    assert len(labelling.chosen(frame, RUBRIC, 1000, seed=1)) == 60 * 3
-    assert labelling.chosen(frame.iloc[:0], RUBRIC, 5, seed=1).empty
+    frame = records()
+    first = labelling.draw_tasks(frame, RUBRIC, 10, seed=1)
+    assert first.equals(labelling.draw_tasks(frame.sample(frac=1, random_state=3), RUBRIC, 10, seed=1))
+    assert set(first["item_id"]) != set(labelling.draw_tasks(frame, RUBRIC, 10, seed=2)["item_id"])
+    assert len(labelling.draw_tasks(frame, RUBRIC, 1000, seed=1)) == 60 * 3
+    assert labelling.draw_tasks(frame.iloc[:0], RUBRIC, 5, seed=1).empty
 
 
 def test_nothing_tells_what_the_judge_said_or_which_items_it_differs_on():
-    frame = made()
+    frame = records()
     differ = pd.DataFrame(
         {"item_id": ["i50", "i51", "gone"], "criterion": "kind", "verdict": "yes", "reason": "judge!"}
     )
-    tasks = labelling.chosen(frame, RUBRIC, 10, seed=1, disagreements=differ)
-    assert list(tasks.columns) == labelling.COLUMNS and {"i50", "i51"} < set(tasks["item_id"])
+    tasks = labelling.draw_tasks(frame, RUBRIC, 10, seed=1, disagreements=differ)
+    assert list(tasks.columns) == labelling.TASKS and {"i50", "i51"} < set(tasks["item_id"])
     assert set(tasks.groupby("item_id")["criterion"].agg(tuple)) == {("hasty", "kind", "right")}
     assert "judge!" not in labelling.page(frame.assign(reason="judge!", verdict="judge!"), RUBRIC, tasks)
     places = [list(dict.fromkeys(tasks["item_id"])).index(name) for name in ("i50", "i51")]
@@ -62,35 +69,35 @@ def test_nothing_tells_what_the_judge_said_or_which_items_it_differs_on():
 
 
 def test_what_an_item_does_not_have_is_not_asked():
-    frame = made(4)
+    frame = records(4)
     frame.loc[0, "reference"] = None
-    tasks = labelling.chosen(frame, RUBRIC, 4, seed=1)
+    tasks = labelling.draw_tasks(frame, RUBRIC, 4, seed=1)
     assert sorted(tasks.loc[tasks["item_id"].eq("i00"), "criterion"]) == ["hasty", "kind"]
-    assert labelling.chosen(frame.drop(columns="reference"), RUBRIC, 4, seed=1)["criterion"].nunique() == 2
+    assert labelling.draw_tasks(frame.drop(columns="reference"), RUBRIC, 4, seed=1)["criterion"].nunique() == 2
 
 
 def test_a_task_shows_what_its_criterion_may_see_and_no_more():
-    item = made(2).iloc[0].to_dict() | {"problem": "the problem", "answer": "", "reference": "the reference"}
-    shown, _ = text_of(labelling.one(item, RUBRIC.criterion("kind")))
+    item = records(2).iloc[0].to_dict() | {"problem": "the problem", "answer": "", "reference": "the reference"}
+    shown, _ = text_of(labelling.task_html(item, RUBRIC.criterion("kind")))
     assert "the problem" in shown and prompt.VIEWS["answer"] in shown and "nothing" in shown
     assert "the reference" not in shown and RUBRIC.criterion("kind").question in shown
     assert all(label in shown for label in ("yes", "no", "cannot_assess"))
-    assert "the problem" not in text_of(labelling.one(item, RUBRIC.criterion("right")))[0]
+    assert "the problem" not in text_of(labelling.task_html(item, RUBRIC.criterion("right")))[0]
 
 
 def test_what_a_model_wrote_is_shown_and_not_run():
-    frame = made(2, HOSTILE).assign(problem=HOSTILE, reference=HOSTILE, item_id=[HOSTILE, "i"])
+    frame = records(2, HOSTILE).assign(problem=HOSTILE, reference=HOSTILE, item_id=[HOSTILE, "i"])
     worded = [replace(one, question=HOSTILE, applies=HOSTILE) for one in RUBRIC.criteria]
     rubric = replace(RUBRIC, criteria=tuple(worded))
-    shown, tags = text_of(labelling.page(frame, rubric, labelling.chosen(frame, rubric, 2, seed=1)))
+    shown, tags = text_of(labelling.page(frame, rubric, labelling.draw_tasks(frame, rubric, 2, seed=1)))
     assert set(tags) <= {"details", "summary", "div", "p", "b", "pre", "ul", "li", "i"}
     assert shown.count("<script>alert(1)</script>") == 2 * (1 + 2 + 2) + 2 * 3 * 2 + 3 * 2
-    assert labelling.page(frame, rubric, labelling.chosen(frame, rubric, 0, seed=1)) == "There is nothing to label."
+    assert labelling.page(frame, rubric, labelling.draw_tasks(frame, rubric, 0, seed=1)) == "There is nothing to label."
 
 
 def test_buttons_write_labels_and_go_on_where_the_rater_stopped(folder):
-    frame = made(4)
-    tasks = labelling.chosen(frame, RUBRIC, 4, seed=1)
+    frame = records(4)
+    tasks = labelling.draw_tasks(frame, RUBRIC, 4, seed=1)
     place, shown, buttons, row = labelling.browse("s", frame, RUBRIC, tasks, "Ann").children
     notes, told = row.children
     assert [one.description for one in buttons.children] == ["yes", "no", "cannot_assess"]
@@ -101,27 +108,176 @@ def test_buttons_write_labels_and_go_on_where_the_rater_stopped(folder):
     assert place.value == 3 and notes.value == ""
     place.value = 1
     assert told.value == "Labelled: no"
-    labels = people.read("s", RUBRIC).set_index("criterion")
+    labels = labelling.read("s", RUBRIC).set_index("criterion")
     assert labels["label"].to_dict() == {"hasty": "no", "kind": "cannot_assess"}
     assert labels.loc["hasty", "notes"] == "no doubt" and set(labels["rater"]) == {"Ann"}
     again, *_ = labelling.browse("s", frame, RUBRIC, tasks, "Ann").children
     other, *_ = labelling.browse("s", frame, RUBRIC, tasks, "Ben").children
     assert (again.value, other.value) == (3, 1)
-    assert len(labelling.left(tasks, people.read("s", RUBRIC), "Ann")) == len(tasks) - 2
+    assert len(labelling.remaining(tasks, labelling.read("s", RUBRIC), "Ann")) == len(tasks) - 2
 
 
 def test_a_label_of_the_last_task_is_shown(folder):
-    frame = made(2)
-    tasks = labelling.chosen(frame, RUBRIC, 2, seed=1).tail(1)
+    frame = records(2)
+    tasks = labelling.draw_tasks(frame, RUBRIC, 2, seed=1).tail(1)
     place, _, buttons, row = labelling.browse("s", frame, RUBRIC, tasks, "Ann").children
     buttons.children[0].click()
     assert place.value == 1 and row.children[1].value == "Labelled: yes"
 
 
 def test_without_tasks_or_a_rater_nothing_is_asked(folder):
-    frame = made(2)
-    none = labelling.chosen(frame, RUBRIC, 0, seed=1)
+    frame = records(2)
+    none = labelling.draw_tasks(frame, RUBRIC, 0, seed=1)
     assert labelling.browse("s", frame, RUBRIC, none, "Ann").children[0].value == "There is nothing to label."
     with pytest.raises(LabelError, match="rater: expected a name"):
         labelling.browse("s", frame, RUBRIC, none, " ")
     assert not folder.exists()
+
+
+# labels on disk
+
+
+def test_labels_are_written_read_and_replaced(folder):
+    assert labelling.read("s", RUBRIC).empty
+    labelling.record("s", RUBRIC, "i1", "kind", "Ann", "yes", 'says "please",\nso')
+    labelling.record("s", RUBRIC, "i0", "kind", "Ann", "no")
+    labelling.record("s", RUBRIC, "i1", "kind", "Ben", "cannot_assess")
+    labelling.record("s", RUBRIC, "i0", "kind", "Ann", "yes")
+    told = labelling.read("s", RUBRIC)
+    assert told[["item_id", "rater", "label"]].values.tolist() == [
+        ["i0", "Ann", "yes"],
+        ["i1", "Ann", "yes"],
+        ["i1", "Ben", "cannot_assess"],
+    ]
+    assert told["notes"].tolist() == ["", 'says "please",\nso', ""]
+    assert [file.name for file in folder.iterdir()] == ["labels.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "item_id,criterion,label\ni,kind,yes\n",
+            r"labels\.csv: no column rater, expected item_id, criterion, rater, ",
+        ),
+        (
+            "item_id,criterion,rater,label\ni,kind,,yes\n",
+            r"labels\.csv:2: i kind : expected an item, a criterion and a rater",
+        ),
+        ("item_id,criterion,rater,label\ni,kind,A,maybe\n", r"csv:2: label: expected one of yes, no, cannot_assess"),
+        (
+            "item_id,criterion,rater,label\ni,kind,A,yes\ni,kind,A,no\n",
+            r"csv:3: i kind A: labelled twice by one rater, expected once",
+        ),
+    ],
+)
+def test_bad_labels_are_named_by_file_and_line(folder, text, message):
+    folder.mkdir(parents=True)
+    (folder / "labels.csv").write_text(text)
+    with pytest.raises(LabelError, match=message):
+        labelling.read("s", RUBRIC)
+
+
+def test_labels_of_other_rubrics_are_kept_and_left_out(folder):
+    folder.mkdir(parents=True)
+    (folder / "labels.csv").write_text("item_id,criterion,rater,label\ni,panic,Ann,severe\n")
+    labelling.record("s", RUBRIC, "i", "kind", "Ann", "yes")
+    assert labelling.read("s", RUBRIC)["criterion"].tolist() == ["kind"]
+    assert "panic,Ann,severe" in (folder / "labels.csv").read_text()
+
+
+@pytest.mark.parametrize(("criterion", "label"), [("kind", "maybe"), ("panic", "yes")])
+def test_what_the_rubric_does_not_have_cannot_be_recorded(folder, criterion, label):
+    with pytest.raises(LabelError, match=f"{criterion}: label: expected .*, got '{label}'"):
+        labelling.record("s", RUBRIC, "i", criterion, "Ann", label)
+    assert not folder.exists()
+
+
+def test_several_raters_make_one_label_and_ties_fall_to_the_worse(folder):
+    labels_of = {
+        "i0": ["yes", "yes", "no"],
+        "i1": ["yes", "no"],
+        "i2": ["cannot_assess"],
+        "i3": ["no", "cannot_assess"],
+    }
+    for item, labels in labels_of.items():
+        for rater, label in zip("ABC", labels, strict=False):
+            labelling.record("s", RUBRIC, item, "kind", rater, label)
+            labelling.record("s", RUBRIC, item, "hasty", rater, label)
+    majority = labelling.majority(labelling.read("s", RUBRIC), RUBRIC).set_index(["criterion", "item_id"])
+    assert majority.loc["kind", "label"].fillna("").tolist() == ["yes", "no", "", "no"]
+    assert majority.loc["hasty", "label"]["i1"] == "yes"  # an undesired thing: yes is the worse
+    assert majority.loc["kind", "raters"].tolist() == [3, 2, 0, 1]
+
+
+# agreement of raters
+
+
+def nominal_alpha(raters):
+    codes = {"y": 1, "yes": 1, "n": 0, "no": 0}
+    rows = [[codes.get(label, np.nan) for label in rater] for rater in raters]
+    return krippendorff.alpha(reliability_data=rows, level_of_measurement="nominal")
+
+
+LEVELS = tuple(Option(name, value, name) for name, value in (("none", 0.0), ("some", 0.5), ("all", 1.0)))
+
+
+def labelled(**by_rater):
+    """Labels of `kind` by raters: a text of one letter an item, `-` where there is none, `?` for cannot_assess."""
+    names = {"y": "yes", "n": "no", "?": "cannot_assess", "0": "none", "1": "some", "2": "all"}
+    return pd.DataFrame(
+        [
+            {"item_id": f"i{i}", "criterion": "kind", "rater": rater, "label": names[one], "notes": ""}
+            for rater, said in by_rater.items()
+            for i, one in enumerate(said)
+            if one != "-"
+        ]
+    )
+
+
+def verdicts(said):
+    names = {"y": "yes", "n": "no", "x": None, "0": "none", "1": "some", "2": "all"}
+    rows = [{"item_id": f"i{i}", "problem_id": f"p{i}", "verdict": names[one]} for i, one in enumerate(said)]
+    frame = pd.DataFrame(rows).assign(criterion="kind")
+    return frame.assign(status=frame["verdict"].notna().map({True: "ok", False: "parse_error"}))
+
+
+def kind(labels, voted, rubric=RUBRIC):
+    told = labelling.rater_agreement(labels, voted, rubric, draws=200).set_index("criterion")
+    assert list(told.index) == [one.id for one in rubric.criteria]
+    return told.loc["kind"]
+
+
+def test_agreement_of_people_and_judge_is_counted_on_the_same_items():
+    ann, ben, judge = "yynnyynny?y", "ynnnyyyny-y", "yynnyynynyx"
+    row = kind(labelled(Ann=ann, problem_id=ben), verdicts(judge))
+    both = [i for i in range(11) if ann[i] in "yn" and ben[i] in "yn"]
+    sides = [[said[i] for i in both] for said in (ann, ben)]
+    assert (row["items"], row["raters"]) == (10, 2)
+    assert row["human_alpha"] == pytest.approx(nominal_alpha(sides))
+    assert row["human_kappa"] == pytest.approx(agreement.cohen_kappa(*sides))
+    told = [judge[i] if judge[i] != "x" else None for i in both]
+    assert row["judge_alpha"] == pytest.approx(nominal_alpha([sides[0] + sides[1], told + told]))
+    assert row["judge_kappa"] == pytest.approx(sum(agreement.cohen_kappa(one, told) for one in sides) / 2)
+    assert row["judge_alpha_low"] <= row["judge_alpha"] <= row["judge_alpha_high"]
+
+
+def test_three_raters_with_gaps_and_one_who_labelled_alone():
+    row = kind(labelled(A="yynn---", B="y-nnyy-", C="-ynyyn-", D="------y"), verdicts("yynnyyy"))
+    assert (row["items"], row["raters"]) == (6, 3)
+    beside = [["y", "y", "n", "n", None, None], ["y", None, "n", "n", "y", "y"], [None, "y", "n", "y", "y", "n"]]
+    assert row["human_alpha"] == pytest.approx(nominal_alpha(beside))
+
+
+def test_an_ordinal_scale_forgives_neighbours():
+    rubric = replace(RUBRIC, criteria=(replace(KIND, scale="ordinal", options=LEVELS),))
+    near = kind(labelled(A="001122" * 3, B="011122" * 3), verdicts("001122" * 3), rubric)
+    far = kind(labelled(A="001122" * 3, B="021122" * 3), verdicts("001122" * 3), rubric)
+    assert near["human_alpha"] > far["human_alpha"] and near["human_kappa"] > far["human_kappa"]
+
+
+def test_without_two_raters_there_is_no_agreement():
+    row = kind(labelled(Ann="yn"), verdicts("yn"))
+    assert row["items"] == 0 and row[labelling.AGREEMENT[4:]].isna().all()
+    silent = kind(labelled(Ann="yny", Ben="yny"), verdicts("xxx"))
+    assert silent["human_alpha"] == 1 and silent[["judge_alpha", "judge_kappa"]].isna().all()

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import engine, grm, markup, params
+from lib import engine, grm, markup, params, schema
 from lib.engine import Completion
-from lib.grm import fence, labelled, public_sets, scores
+from lib.grm import fence, labelled, public_sets
 from lib.grm.judge import COLUMNS
 from lib.markup import tokens
 
@@ -149,7 +149,7 @@ def test_with_a_real_model_every_solution_ends_with_a_status(shared_data):
     model = params.load_model("tiny-lrm-m")
     with engine.open(model) as ready:
         rows = public_sets.judged(grm.Judge(ready, grm.Policy(max_tokens=64)), items, samples=2)
-    assert len(rows) == 10 and rows["status"].isin(scores.STATUSES).all()
+    assert len(rows) == 10 and rows["status"].isin(schema.JUDGEMENT_STATUSES).all()
     failed = rows[rows["status"].ne("ok")]
     assert failed[["value", "step"]].isna().all(axis=None)
     assert failed["why"].notna().sum() == (~failed["status"].isin(("abstain", "evidence_missing"))).sum()

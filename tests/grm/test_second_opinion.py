@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lib import grm, markup
-from lib.grm import fence, report, second_opinion
+from lib.grm import fence, scores, second_opinion
 from lib.grm.rubric import Criterion, Option
 from lib.markup import tokens
 from tests.fakes.judge import HASTY, KIND, RUBRIC, Fake, items
@@ -74,10 +74,10 @@ def test_a_refuted_claim_abstains_and_is_never_turned_round():
     assert set(kept.loc[refuted, "status"]) == {"abstain"} and kept.loc[refuted, "value"].isna().all()
     assert set(kept.loc[refuted, "verdict"]) == {"yes"} and set(kept.loc[refuted, "why"]) == {second_opinion.WHY}
     pd.testing.assert_frame_equal(kept.loc[~refuted, first.columns], first[~refuted], check_dtype=False)
-    voted = report.verdicts(kept, RUBRIC).set_index(["item_id", "criterion"])
+    voted = scores.verdicts(kept, RUBRIC).set_index(["item_id", "criterion"])
     assert voted.loc[("i0", "hasty"), "verdict"] == "yes"
     assert pd.isna(voted.loc[("i1", "hasty"), "verdict"]) and voted.loc[("i1", "hasty"), "status"] == "abstain"
-    coverage = report.summary(report.verdicts(kept, RUBRIC), RUBRIC).set_index("item_id")["coverage"]
+    coverage = scores.summary(scores.verdicts(kept, RUBRIC), RUBRIC).set_index("item_id")["coverage"]
     assert coverage["i0"] == 1 and coverage["i1"] == pytest.approx(2 / 3)
 
 

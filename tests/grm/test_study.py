@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lib import engine, params, paths, schema, tables
-from lib.grm import Policy, judge, report
+from lib.grm import Policy, judge, scores
 from lib.grm import study as judging
 from lib.grm.reply import Path, Status
 from lib.grm.rubric import load, names
@@ -91,8 +91,8 @@ def test_a_part_of_a_rubric_asks_the_same_under_another_hash(name):
 
 def test_without_a_desired_criterion_there_are_verdicts_and_no_score():
     part = RUBRIC.only(["hasty"])
-    voted = report.verdicts(judge.Judge(Fake()).score(answered(), part), part)
-    assert voted["status"].eq("ok").all() and report.summary(voted, part)["score"].isna().all()
+    voted = scores.verdicts(judge.Judge(Fake()).score(answered(), part), part)
+    assert voted["status"].eq("ok").all() and scores.summary(voted, part)["score"].isna().all()
 
 
 # which continuations
@@ -268,7 +268,7 @@ def test_judgements_come_back_from_disk_as_they_were(outputs, manners, fake):
     pd.testing.assert_frame_equal(*(frame.where(frame.notna(), None) for frame in same))
     for rubric in judging.rubrics(named).values():
         ours = rows[rows["rubric"].str.startswith(rubric.full_name)]
-        voted = [report.verdicts(some, rubric) for some in (ours, judging.judgements(stored, rubric))]
+        voted = [scores.verdicts(some, rubric) for some in (ours, judging.judgements(stored, rubric))]
         ordered = [frame.sort_values(["item_id", "criterion"]).reset_index(drop=True) for frame in voted]
         pd.testing.assert_frame_equal(*ordered)
         assert told["rubrics"][rubric.name] == rubric.as_dict()

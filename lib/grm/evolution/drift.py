@@ -21,7 +21,7 @@ def drift(before: pd.DataFrame, after: pd.DataFrame, draws: int = 2000, seed: in
     """The order of the same anchor items by two versions.
 
     Args:
-        before, after: as from `report.summary`, of the same items; an item without a score has no place in the order.
+        before, after: as from `scores.summary`, of the same items; an item without a score has no place in the order.
         draws, seed, level: of the intervals.
 
     Raises:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.grm import report
+from lib.grm import scores
 from lib.grm.evolution import gains, worth
 from lib.grm.rubric import Criterion, Rubric
 
@@ -106,7 +106,7 @@ def prune(
     limits = limits or Limits()
     if strange := sorted(set(known) - {one.id for one in rubric.criteria}):
         raise ValueError(f"known: {strange[0]}: not in {rubric.full_name}")
-    voted = _oriented(report.verdicts(judgements, rubric), rubric, outcome, lengths)
+    voted = _oriented(scores.verdicts(judgements, rubric), rubric, outcome, lengths)
     rows = [_row(one, one.id in known) | worth.figures(voted, judgements, one, draws, seed) for one in rubric.criteria]
     frame = pd.DataFrame(rows, columns=COLUMNS).set_index("criterion", drop=False)
     frame = frame.astype(dict.fromkeys(NUMBERS, float))  # None as null

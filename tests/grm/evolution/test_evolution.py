@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from lib import grm, paths
 from lib.engine import EngineError
 from lib.engine import store as parts
-from lib.grm import evolution, report
+from lib.grm import evolution, scores
 from lib.grm import rubric as rubrics
 from lib.grm.evolution import Round, contrasts, drift, offers, propose, sift, versions
 from lib.grm.rubric import Criterion, Gate, RubricError
@@ -479,7 +479,7 @@ def test_both_versions_score_the_same_anchors(first_round, world):
     judge = grm.Judge(FakeJudge(), grm.Policy(per_call=None))
     anchors, rubric = world.head(60), dataclasses.replace(RUBRIC, criteria=(KNOWN,))
     sums = [
-        report.summary(report.verdicts(judge.score(anchors, one), one), one) for one in (rubric, first_round[0].rubric)
+        scores.summary(scores.verdicts(judge.score(anchors, one), one), one) for one in (rubric, first_round[0].rubric)
     ]
     found = drift.drift(*sums, draws=100)
     assert 0 < found.spearman.value < 1 and 0 <= found.turned.value < 0.5
