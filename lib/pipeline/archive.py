@@ -16,7 +16,7 @@ from pathlib import Path
 from lib import params, paths, tables
 from lib.params.settings import Study
 from lib.pipeline import leaks, provenance, remote
-from lib.pipeline.remote import ObjectsError
+from lib.pipeline.remote import RemoteError
 from lib.pipeline.unpack import FORMAT, MANIFEST, RESULTS, checksum
 
 DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell: the time of packing is nobody's business
@@ -127,12 +127,12 @@ def main() -> None:
     parser.add_argument("--to", required=True, help="the file to write, such as tiny.zip or s3://bucket/tiny.zip")
     parser.add_argument("--put", default="", help="a URL where it is put as well")
     args = parser.parse_args()
-    known = (ArchiveError, ObjectsError, params.ParamsError, provenance.ProvenanceError, tables.TableError, OSError)
+    known = (ArchiveError, RemoteError, params.ParamsError, provenance.ProvenanceError, tables.TableError, OSError)
     try:
         with tempfile.TemporaryDirectory() as folder:
             name, urls = Path(args.to).name, [url for url in (args.to, args.put) if paths.is_url(url)]
             for url in urls:
-                remote.at(url)  # what is wrong with it is told before the packing
+                remote.split(url)  # what is wrong with it is told before the packing
             file = Path(folder, name) if paths.is_url(args.to) else Path(args.to)
             held = pack(args.study, file)
             for url in urls:

@@ -52,10 +52,8 @@ def _in_text(name: str, text: str) -> Iterator[str]:
 
 
 def _in_table(name: str, file: Path) -> Iterator[str]:
-    rows = pq.read_table(file)
+    rows = pq.read_table(file, columns=[each.name for each in pq.read_schema(file) if pa.types.is_string(each.type)])
     for column in rows.column_names:
-        if not pa.types.is_string(rows[column].type):
-            continue
         for what, pattern in _patterns().items():
             hits = pc.match_substring_regex(rows[column], pattern)
             if (at := pc.index(hits, True).as_py()) >= 0:

@@ -152,7 +152,10 @@ def steps(study: str) -> list[dict[str, Any]]:
 def parse(data: bytes, where: str) -> list[dict[str, Any]]:
     """The records in the bytes of a `provenance.json`; raises ProvenanceError, which names `where` it comes from."""
     try:
-        return sorted(json.loads(data)["steps"], key=_key)
+        entries = sorted(json.loads(data)["steps"], key=_key)
+        if not all(isinstance(entry["ended"], str) for entry in entries):
+            raise ValueError("a step without its end")
+        return entries
     except (ValueError, KeyError, TypeError) as error:
         raise ProvenanceError(f"{where}: not readable ({error}), expected JSON with a list `steps`") from error
 

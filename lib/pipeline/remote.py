@@ -5,13 +5,10 @@ AWS_ENDPOINT_URL, FSSPEC_S3_…, files in the home folder); nothing here reads, 
 moment is tried again by the packages themselves: s3fs and botocore five times each, with growing pauses.
 """
 
-import dataclasses
-import hashlib
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,100 +17,76 @@ from lib import paths, progress_bar, tables
 from lib.pipeline import leaks
 
 # Where an object appears whole or not at all; elsewhere it is written under another name and renamed.
-WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"}
+ATOMIC = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"}
 EXTRAS = {"s3": "s3", "s3a": "s3"}  # kinds of stores for which the project names an extra
-AT_ONCE = 8  # files on their way
 CHUNK = 16 * 2**20  # bytes
 UNREACHABLE = ("EndpointConnection", "ConnectTimeout", "ReadTimeout", "ConnectionClosed", "ClientConnector", "Gaierror")
 
 
-class ObjectsError(RuntimeError):
+class RemoteError(RuntimeError):
     """An object store that cannot be used; its text is one line and holds no secret."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Listed:
-    """What a store says of a file without handing it out: its size, and a mark that changes when it is written."""
-
-    bytes: int
-    mark: str
-
-
-class Objects:
-    """The files below a URL, by their names from there on, with `/` between folders.
-
-    Every method raises ObjectsError where the store refuses or does not answer.
-    """
+class Store:
+    """The files below a URL, by their names from there on; all methods raise RemoteError where the store fails."""
 
     def __init__(self, url: str):
         self.url = paths.check_url(url)
-        kind = url.split("://", 1)[0]
-        with self._telling():
-            self._fs, self._root = _opened(self.url, kind)
-        self._whole = kind in WHOLE
+        kind = self.url.split("://", 1)[0]
+        with self._errors():
+            self._fs, root = _open(self.url, kind)
+        self._root, self._atomic = root.rstrip("/"), kind in ATOMIC
 
-    def listed(self) -> dict[str, Listed]:
-        """All files there are; none where the folder is not there yet."""
-        with self._telling():
+    def names(self, folder: str = "") -> set[str]:
+        """All files below a folder; none where it is not there yet."""
+        with self._errors():
             self._fs.invalidate_cache()
-            found = self._fs.find(self._root, detail=True)
-        start = len(self._root.rstrip("/")) + 1
-        return {name[start:]: Listed(int(told["size"] or 0), _mark(told)) for name, told in found.items()}
+            return {name[len(self._root) + 1 :] for name in self._fs.find(f"{self._root}/{folder}".rstrip("/"))}
 
     def read(self, name: str) -> bytes:
         """The content of a small file."""
-        with self._telling(name):
-            return self._fs.cat_file(self._at(name))
+        with self._errors(name):
+            return self._fs.cat_file(f"{self._root}/{name}")
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a small file, whole or not at all."""
-        with self._telling(name), self._target(name) as target:
+        """Write a small file, whole or not at all."""
+        with self._errors(name), self._target(name) as target:
             self._fs.pipe_file(target, data)
 
     def put(self, file: Path, name: str, moved: Callable[[int], object]) -> None:
-        """Put a file of this disk, whole or not at all; `moved` is told of bytes as they go."""
+        """Upload a file, whole or not at all; `moved` is called with bytes as they go."""
         from fsspec.callbacks import Callback
 
-        seen = 0
+        sent = 0
 
         def show(size: int, value: int) -> None:
-            nonlocal seen
-            moved(value - seen)
-            seen = value
+            nonlocal sent
+            moved(value - sent)
+            sent = value
 
-        with self._telling(name), self._target(name) as target:
+        with self._errors(name), self._target(name) as target:
             self._fs.put_file(str(file), target, callback=Callback(hooks={"show": show}))
-        show(0, file.stat().st_size)  # not every kind of store tells on the way
+        show(0, file.stat().st_size)  # not every kind of store calls back on the way
 
-    def chunks(self, name: str, size: int | None = None) -> Iterator[bytes]:
-        """The content of a file, piece by piece; one whose `size` is known to be small comes by one request."""
-        if size is not None and size <= CHUNK:
+    def chunks(self, name: str, limit: int) -> Iterator[bytes]:
+        """The content of a file piece by piece; a small one, of at most `limit` bytes, comes by one request."""
+        if limit <= CHUNK:
             yield self.read(name)
             return
-        with self._telling(name), self._fs.open(self._at(name), "rb", block_size=CHUNK, cache_type="readahead") as file:
+        with self._errors(name), self._fs.open(f"{self._root}/{name}", "rb", block_size=CHUNK) as file:
             while chunk := file.read(CHUNK):
                 yield chunk
 
-    def digest(self, name: str) -> str:
-        """SHA-256 of a file in hexadecimal digits; it is read for that."""
-        found = hashlib.sha256()
-        for chunk in self.chunks(name):
-            found.update(chunk)
-        return found.hexdigest()
-
     def size(self, name: str) -> int:
-        """Bytes of a file, as the store says."""
-        with self._telling(name):
-            return int(self._fs.size(self._at(name)) or 0)
-
-    def _at(self, name: str) -> str:
-        return f"{self._root.rstrip('/')}/{name}"
+        """Bytes of a file, as the store states them."""
+        with self._errors(name):
+            return int(self._fs.size(f"{self._root}/{name}") or 0)
 
     @contextmanager
     def _target(self, name: str) -> Iterator[str]:
         """Where to write so that nothing unfinished stands under `name`."""
-        final = self._at(name)
-        if self._whole:
+        final = f"{self._root}/{name}"
+        if self._atomic:
             yield final
             return
         folder, own = posixpath.split(final)
@@ -123,43 +96,37 @@ class Objects:
         self._fs.mv(part, final)
 
     @contextmanager
-    def _telling(self, name: str = "") -> Iterator[None]:
+    def _errors(self, name: str = "") -> Iterator[None]:
         try:
             yield
-        except ObjectsError:
+        except RemoteError:
             raise
         except Exception as error:  # every kind of store has exceptions of its own
-            where = f"{self.url}/{name}" if name else self.url
-            raise ObjectsError(f"{where}: {_reason(error)}") from error
+            raise RemoteError(f"{self.url}{'/' if name else ''}{name}: {_reason(error)}") from error
 
 
-def at(url: str) -> tuple[Objects, str]:
-    """The folder that a file's URL lies in, and the name of the file there.
-
-    Raises:
-        PathError: no sound URL of a file.
-        ObjectsError: as `Objects`.
-    """
+def split(url: str) -> tuple[Store, str]:
+    """The store of the folder that a file's URL lies in, and the file's name; raises PathError and RemoteError."""
     folder, _, name = paths.check_url(url).rpartition("/")
     if folder.endswith(":/") or not name:
         raise paths.PathError(f"{url}: names no file, expected one as in s3://bucket/study.zip")
-    return Objects(folder), name
+    return Store(folder), name
 
 
 def fetch(url: str, to: Path, largest: int) -> None:
-    """Bring a file of a store, which need not be a friend's: `to` appears whole, and no larger than `largest` bytes.
+    """Download a file of a store, which need not be a friend's: `to` appears whole, of at most `largest` bytes.
 
     Raises:
-        PathError, ObjectsError: as `at`, and where the file is larger, whatever the store said of it before.
+        PathError, RemoteError: as `split`, and where the file is larger, whatever size the store stated before.
         TableError: `to` cannot be written.
     """
-    store, name = at(url)
-    told = store.size(name)
-    too_large = ObjectsError(f"{url}: larger than expected, {max(told, largest + 1):,} bytes of {largest:,} at most")
-    if told > largest:
+    store, name = split(url)
+    size = store.size(name)
+    too_large = RemoteError(f"{url}: larger than expected, {max(size, largest + 1):,} bytes of {largest:,} at most")
+    if size > largest:
         raise too_large
-    with progress_bar.bar(told, "B", f"from {url}") as bar, tables.atomic_write(to) as file:
-        for chunk in store.chunks(name):
+    with progress_bar.bar(size, "B", f"from {url}") as bar, tables.atomic_write(to) as file:
+        for chunk in store.chunks(name, CHUNK + 1):
             if file.tell() + len(chunk) > largest:
                 raise too_large
             file.write(chunk)
@@ -167,60 +134,42 @@ def fetch(url: str, to: Path, largest: int) -> None:
 
 
 def send(file: Path, url: str) -> None:
-    """Put a file of this disk under a URL, whole or not at all; raises as `at`."""
-    store, name = at(url)
+    """Upload a file to a URL, whole or not at all; raises as `split`."""
+    store, name = split(url)
     with progress_bar.bar(file.stat().st_size, "B", f"to {url}") as bar:
         store.put(file, name, bar.update)
 
 
-def side_by_side(work: Callable[[str], None], names: Iterable[str]) -> None:
-    """Do a work for each name, some at once; the first failure ends it, and what has begun is waited for."""
-    with ThreadPoolExecutor(AT_ONCE) as crew:
-        waiting = [crew.submit(work, name) for name in names]
-        try:
-            for done in waiting:
-                done.result()
-        finally:
-            for left in waiting:
-                left.cancel()
-
-
-def _opened(url: str, kind: str) -> tuple[Any, str]:
+def _open(url: str, kind: str) -> tuple[Any, str]:
     import fsspec  # with s3fs behind it, it takes a second to import
 
     try:
-        # No listings from before: others write there too.
-        return fsspec.url_to_fs(url, use_listings_cache=False)
+        return fsspec.url_to_fs(url, use_listings_cache=False)  # others write there too
     except ImportError as error:
         extra = f", which comes with the extra `{EXTRAS[kind]}` of this project" if kind in EXTRAS else ""
-        raise ObjectsError(f"{url}: a package is missing{extra} ({_plain(str(error))})") from error
+        raise RemoteError(f"{url}: a package is missing{extra} ({_redact(str(error))})") from error
     except ValueError as error:
-        raise ObjectsError(f"{url}: expected a kind of store that fsspec knows, such as s3:// ({error})") from error
-
-
-def _mark(told: dict[str, Any]) -> str:
-    names = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "modified", "created")
-    return next((str(told[name]) for name in names if told.get(name)), "")
+        raise RemoteError(f"{url}: expected a kind of store that fsspec knows, such as s3:// ({error})") from error
 
 
 def _reason(error: Exception) -> str:
-    kind, said = type(error).__name__, _plain(str(error))
+    kind, text = type(error).__name__, _redact(str(error))
     if "Credentials" in kind or "Token" in kind:
         return (
-            f"no credentials ({said}); expected AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
+            f"no credentials ({text}); expected AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
             "or what this kind of store reads"
         )
     if isinstance(error, FileNotFoundError):
-        return f"no such bucket or file ({said})"
+        return f"no such bucket or file ({text})"
     if isinstance(error, PermissionError):
-        return f"not permitted ({said})"
+        return f"not permitted ({text})"
     if isinstance(error, (ConnectionError, TimeoutError)) or any(part in kind for part in UNREACHABLE):
-        return f"not reachable ({said})"
-    return f"{kind}: {said}"
+        return f"not reachable ({text})"
+    return f"{kind}: {text}"
 
 
-def _plain(text: str) -> str:
-    """What a package says, in one line, without what may be signed or secret in it."""
+def _redact(text: str) -> str:
+    """A package's message in one line, without what may be signed or secret in it."""
     text = re.sub(r"://[^/\s@]*@", "://", text)
     text = re.sub(r"\?[^\s\"']*", "", text)
     for name, value in os.environ.items():

@@ -20,7 +20,7 @@ from lib import params, paths, tables
 from lib.pipeline import compare, provenance, rederive, remote, unpack
 from lib.pipeline.compare import Difference
 from lib.pipeline.rederive import RederiveError
-from lib.pipeline.remote import ObjectsError
+from lib.pipeline.remote import RemoteError
 from lib.pipeline.unpack import SealedError
 
 LARGEST = 64 * 2**30  # bytes of an archive that is fetched; less where the disk has less
@@ -124,7 +124,7 @@ def main() -> None:
         else:
             with _here(args.archive) as file:
                 label, (names, found) = file.name, _archived(file, again=not args.checksums)
-    except (SealedError, RederiveError, ObjectsError, params.ParamsError, tables.TableError, OSError) as error:
+    except (SealedError, RederiveError, RemoteError, params.ParamsError, tables.TableError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     if args.archive and args.checksums:
         return

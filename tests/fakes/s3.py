@@ -11,7 +11,7 @@ import fsspec
 import httpx
 import pytest
 
-from lib.pipeline.remote import Objects
+from lib.pipeline.remote import Store
 
 KEYS = {"AWS_ACCESS_KEY_ID": "FAKE-KEY-ID-0001", "AWS_SECRET_ACCESS_KEY": "FAKE-SECRET-0001"}
 
@@ -57,5 +57,5 @@ def forget() -> None:
 def bucket() -> str:
     """URL of a new bucket."""
     name = f"test-{uuid.uuid4().hex}"
-    Objects(f"s3://{name}")._fs.call_s3("create_bucket", Bucket=name)
+    Store(f"s3://{name}")._fs.call_s3("create_bucket", Bucket=name)
     return f"s3://{name}"
