@@ -7,8 +7,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from lib import paths
-from lib.figures import by_position
+from lib import figures, paths
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +31,6 @@ def paper_style() -> Iterator[None]:
     """Figures in the project's style, without a window; all are closed at the end."""
     mpl.use("agg")
     with mpl.rc_context():
-        by_position.style()
+        figures.use_style()
         yield
     plt.close("all")

@@ -1,33 +1,42 @@
-"""Charts: figures that set one thing against another, from the frames that a study's results come in.
+"""Figures, drawn at printed size from small prepared frames, each with its caption.
 
-`lib.figures.by_position` shows a study by position of the interrupt; here stand the study at a glance (`overview`),
-what an answer
-costs (`costs`), how often each failure mode occurs (`modes`), differences and areas with their intervals (`changes`),
-what judge, rules and detectors are worth (`trust`), and the paper's own figures with ours beside them (`counterparts`).
-All take small frames, share the looks of `lib.figures.style` and are saved by `lib.figures.by_position.save`.
+A function here draws one figure of its frames and returns it with the attribute `caption`: what it shows and what to
+conclude, every number computed from the same frames, what is undefined said to be so or left out. `save` writes both,
+byte for byte the same each time.
 """
 
-from lib.figures.costs import accuracy_by_cost, spending
-from lib.figures.differences import areas, curves_with_area, differences
-from lib.figures.judge import agreement, calibration, judged_shares, planted_and_detected
-from lib.figures.modes import mode_rates
-from lib.figures.overview import overview
+from lib.figures.by_position import (
+    accuracy_by_position,
+    failure_bars,
+    length_ratio_by_position,
+    thinking_lengths,
+    tokens_by_position,
+)
+from lib.figures.costs import accuracy_by_cost, overview, spending
+from lib.figures.differences import areas, paired_differences
+from lib.figures.judge import agreement, calibration, planted_and_detected
 from lib.figures.paper import PAPER, RATES, counterpart, shared
+from lib.figures.style import save, slug, use_style
 
 __all__ = [
     "PAPER",
     "RATES",
     "accuracy_by_cost",
+    "accuracy_by_position",
     "agreement",
     "areas",
     "calibration",
     "counterpart",
-    "curves_with_area",
-    "differences",
-    "judged_shares",
-    "mode_rates",
+    "failure_bars",
+    "length_ratio_by_position",
     "overview",
+    "paired_differences",
     "planted_and_detected",
+    "save",
     "shared",
+    "slug",
     "spending",
+    "thinking_lengths",
+    "tokens_by_position",
+    "use_style",
 ]

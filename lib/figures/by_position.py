@@ -1,15 +1,10 @@
-"""Figures, drawn at printed size from small prepared frames, and saved byte for byte the same each time.
+"""Figures by position of the interrupt: a panel per interrupt, rows of their own for each source, a colour per model.
 
-A figure has one panel per interrupt, in rows of their own for each source of problems, and one colour and marker per
-model. The frames come from `lib.stats` and `lib.failures`, so that what is drawn is also what `summary/` holds. Looks
-are in `paper.mplstyle`.
+The frames come from `lib.stats` and `lib.failures`, so that what is drawn is also what `summary/` holds.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,20 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from lib import paths, tables
-from lib.figures import style as panels
-from lib.figures.style import COLUMN, HEIGHT, KEYS, PALETTE
+from lib.figures import phrases, style
+from lib.figures.phrases import first_and_last, percent, several
+from lib.figures.style import GREY, KEYS, colour, marker
 
-STYLE = Path(__file__).with_name("paper.mplstyle")
-PDF_FIELDS, SVG_FIELDS, PNG_FIELDS = ("CreationDate", "Creator", "Producer"), ("Date", "Creator"), ("Software",)
-METADATA = {"pdf": dict.fromkeys(PDF_FIELDS), "svg": dict.fromkeys(SVG_FIELDS), "png": dict.fromkeys(PNG_FIELDS)}
-
-
-def style() -> None:
-    """Make matplotlib draw in the style of the paper from here on."""
-    plt.style.use(["default", STYLE])
+HATCH = "/////"
+UNCOUNTED = {
+    "no_answer": "have no answer",
+    "censored": "met the limit",
+    "ungradable": "could not be graded",
+}
 
 
 def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
@@ -43,43 +36,97 @@ def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: S
     Raises:
         ValueError: an empty frame, a missing column, or positions of several units.
     """
-    figure, axes = _by_position(frame, reference, models, "accuracy")
+    figure, axes = _lines(frame, reference, models, "accuracy")
     for ax in axes:
         ax.set_ylim(-0.03, 1.03)
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        style.percent(ax.yaxis)
+    figure.caption = _accuracy_caption(frame, reference)
     return figure
+
+
+def _accuracy_caption(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
+    """What each interrupt costs at most, and whether waiting helps."""
+    full = reference.sort_values(["source", "model"]).itertuples(index=False)
+    told = several([f"{row.model} {percent(row.mean)} on {phrases.source(row.source)}" for row in full])
+    parts = [
+        "Accuracy by position of the interrupt.",
+        f"Bands are intervals clustered by problem, dashed lines are full thinking ({told}).",
+    ]
+    both = frame.merge(reference[["model", "source", "mean"]], on=["model", "source"], suffixes=("", "_full"))
+    lost = both.assign(loss=both["mean_full"] - both["mean"]).dropna(subset="loss")
+    if len(lost):
+        worst = lost.loc[lost["loss"].idxmax()]
+        parts.append(f"The largest loss against it is {phrases.points(worst['loss'])}: {phrases.place(worst)}.")
+    counts = {text: int(frame[name].sum()) for name, text in UNCOUNTED.items() if name in frame.columns}
+    uncounted = [f"{count} {text}" for text, count in counts.items() if count]
+    rest = [f"Of {int(frame['n'].sum())} rows {several(uncounted)}: all count as not right."] if uncounted else []
+    return " ".join([*parts, phrases.trend(frame), *rest])
 
 
 def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """Tokens generated after the interrupt (reasoning and answer) against its position, an uninterrupted run's mean
     length as a dashed line; frames as for `accuracy_by_position`, in tokens, as from `stats.mean_ci`.
     """
-    figure, axes = _by_position(frame, reference, models, "tokens after interrupt")
+    figure, axes = _lines(frame, reference, models, "tokens after interrupt")
     for ax in axes:
         ax.set_ylim(bottom=0)
+    figure.caption = _tokens_caption(frame, reference)
     return figure
+
+
+def _tokens_caption(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
+    """What share of a full run is still generated, early and late."""
+    first, last = first_and_last(phrases.of_full(frame, reference))
+    shares = several([f"{style.title(name)} {percent(first[name])} and {percent(last[name])}" for name in first])
+    at = f"{frame['position'].min():g} and at {frame['position'].max():g}"
+    dear = several([style.title(name) for name in last if last[name] > 1])
+    end = f"A late interrupt still costs more than a full run after {dear}." if dear else ""
+    return (
+        "Tokens generated after the interrupt, reasoning and answer; dashed lines are uninterrupted runs. As a share "
+        f"of these, on average over models and problems, at {at}: {shares}. "
+    ) + (end or "No late interrupt costs more than a full run.")
 
 
 def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """New errors by position, as a share of what full thinking had right; dark and hatched: those a mode explains.
 
-    `frame`: model, source, interrupt, unit, position, new_error_rate, attributed_rate, as from `failures.summary`.
+    `frame`: model, source, interrupt, unit, position, n_oracle, new_errors, attributed, new_error_rate,
+    attributed_rate, as from `failures.summary`.
     """
-    panels.need(frame, [*KEYS, "new_error_rate", "attributed_rate"])
-    shown = panels.places(frame, models)
-    figure, axes = panels.panels(frame, "new errors")
+    style.require(frame, [*KEYS, "n_oracle", "new_errors", "attributed", "new_error_rate", "attributed_rate"])
+    shown = style.model_places(frame, models)
+    figure, axes = style.panels(frame, "new errors")
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for place, (i, model) in enumerate(shown):
             slot = (place - (len(shown) - 1) / 2, len(shown))
             _error_bars(ax, rows[rows["model"].eq(model)], sorted(frame["position"].unique()), i, slot)
         ax.set_ylim(0, max(0.1, 1.05 * frame["new_error_rate"].max()))
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    lines = {"linewidth": 5, "solid_capstyle": "butt", "markeredgecolor": "white", "markeredgewidth": 0.5}
-    handles = [Line2D([], [], color=panels.colour(i), marker=panels.marker(i), label=m, **lines) for i, m in shown]
-    explained = Patch(facecolor="white", edgecolor="0.3", hatch="/////", label="explained by a failure mode")
-    panels.legend(figure, [*handles, explained])
+        style.percent(ax.yaxis)
+    bars = {"linewidth": 5, "solid_capstyle": "butt", "markeredgecolor": "white", "markeredgewidth": 0.5}
+    handles = [Line2D([], [], color=colour(i), marker=marker(i), label=model, **bars) for i, model in shown]
+    explained = Patch(facecolor="white", edgecolor=GREY, hatch=HATCH, label="explained by a failure mode")
+    style.legend(figure, [*handles, explained])
+    figure.caption = _failure_caption(frame)
     return figure
+
+
+def _failure_caption(frame: pd.DataFrame) -> str:
+    """How many answers turn wrong, and how much of that a mode explains."""
+    wrong, right, explained = (frame[name].sum() for name in ("new_errors", "n_oracle", "attributed"))
+    start = (
+        f"Answers that full thinking had right and the interrupt turned wrong: {wrong:.0f} of {right:.0f} "
+        f"({percent(wrong / right if right else None)})."
+    )
+    by = frame.groupby("interrupt")[["new_errors", "attributed"]].sum()
+    shares = (by["attributed"] / by["new_errors"].where(by["new_errors"] > 0)).dropna().sort_values(ascending=False)
+    if not len(shares):
+        return f"{start} There is nothing to explain."
+    ends = [f"{end} after {style.title(name)} ({percent(shares[name])})" for end, name in _ends(shares)]
+    return (
+        f"{start} The hatched part, {percent(explained / wrong)}, is explained by the mode of the interrupt, "
+        f"{', '.join(ends)}; why the rest is wrong no rule says."
+    )
 
 
 def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
@@ -87,104 +134,82 @@ def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None =
 
     `frame`: model, source, interrupt, unit, position, length_ratio, as from `failures.summary`.
     """
-    panels.need(frame, [*KEYS, "length_ratio"])
-    lines = frame[KEYS].assign(mean=frame["length_ratio"], ci_low=np.nan)
-    lines["ci_high"] = np.nan
-    figure, axes = _by_position(lines, None, models, "answer length ratio")
+    style.require(frame, [*KEYS, "length_ratio"])
+    lines = frame[KEYS].assign(mean=frame["length_ratio"], ci_low=np.nan, ci_high=np.nan)
+    figure, axes = _lines(lines, None, models, "answer length ratio")
     for ax in axes:
-        ax.axhline(1, color="0.3", linewidth=0.8, zorder=1)
-        panels.log_axis(ax, lines["mean"])
+        ax.axhline(1, color=GREY, linewidth=0.8, zorder=1)
+        _log_axis(ax, lines["mean"])
+    figure.caption = _length_caption(frame)
     return figure
+
+
+def _length_caption(frame: pd.DataFrame) -> str:
+    """Where the answer grew most."""
+    start = "Mean answer length after the interrupt over that with full thinking, in characters, on a logarithmic axis."
+    known = frame.dropna(subset="length_ratio")
+    if known.empty:
+        return f"{start} No ratio is defined."
+    most, longer = known.loc[known["length_ratio"].idxmax()], known["length_ratio"].gt(1).sum()
+    return (
+        f"{start} The answer grew in {longer} of {len(known)} cells, the most {most['length_ratio']:.1f} times: "
+        f"{phrases.place(most)}."
+    )
 
 
 def thinking_lengths(traces: pd.DataFrame) -> Figure:
     """How long uninterrupted thoughts are, a panel per variant: `traces` has reasoning_tokens and variant."""
-    panels.need(traces, ["reasoning_tokens", "variant"])
-    variants = sorted(traces["variant"].unique())
-    bins = np.histogram_bin_edges(traces["reasoning_tokens"], bins=30)
-    figure, axes = plt.subplots(len(variants), 1, figsize=(COLUMN, HEIGHT), sharex=True, sharey=True, squeeze=False)
-    for colour, variant, ax in zip(PALETTE, variants, axes[:, 0], strict=False):
-        lengths = traces.loc[traces["variant"].eq(variant), "reasoning_tokens"]
-        sns.histplot(lengths, bins=bins, element="step", color=colour, alpha=0.3, ax=ax)
+    style.require(traces, ["reasoning_tokens", "variant"])
+    by_variant = traces.groupby("variant")["reasoning_tokens"]
+    bins, size = np.histogram_bin_edges(traces["reasoning_tokens"], bins=30), (style.COLUMN, style.HEIGHT)
+    figure, axes = plt.subplots(len(by_variant), 1, figsize=size, sharex=True, sharey=True, squeeze=False)
+    told = []
+    for i, ((variant, lengths), ax) in enumerate(zip(by_variant, axes[:, 0], strict=True)):
+        sns.histplot(lengths, bins=bins, element="step", color=colour(i), alpha=0.3, ax=ax)
         ax.set(xlabel="reasoning tokens", ylabel="traces")
         ax.set_title(f"{variant} problems", loc="left")
+        half = f"half of {len(lengths)} thoughts have up to {lengths.median():.0f} tokens"
+        told.append(f"{variant} problems: {half}, all up to {lengths.max()}")
+    figure.caption = f"How long uninterrupted thoughts are. {'; '.join(told).capitalize()}."
     return figure
 
 
-def slug(name: str, unit: str) -> str:
-    """Name of a figure that shows the positions of one unit; shares of the thinking need no mention."""
-    return name if unit == "share" else f"{name}_{unit}"
+def _ends(shares: pd.Series) -> list[tuple[str, str]]:
+    """The first and the last of values in falling order, one only where there is one."""
+    return [("most", shares.index[0]), ("least", shares.index[-1])][: len(shares)]
 
 
-def save(figure: Figure, study: str, slug: str, caption: str = "") -> None:
-    """Write a figure as `slug`.pdf, .svg and .png into the study's folder, each whole or not at all.
-
-    Equal figures give equal bytes: no dates, no version, no random ids. A caption (`lib.figures.captions`) goes
-    beside it as
-    `slug`.txt; without one, that of an earlier figure is removed.
-
-    Raises:
-        tables.TableError: a failed write.
-    """
-    with mpl.rc_context({"svg.hashsalt": "midthought", "svg.fonttype": "none", "pdf.fonttype": 42}), _laid_out(figure):
-        for kind, metadata in METADATA.items():
-            with tables.atomic_write(paths.figures(study) / f"{slug}.{kind}") as file:
-                figure.savefig(file, format=kind, metadata=metadata, bbox_inches=None)
-    beside = paths.figures(study) / f"{slug}.txt"
-    if not caption:
-        beside.unlink(missing_ok=True)
-        return
-    with tables.atomic_write(beside) as file:
-        file.write(f"{caption}\n".encode())
-
-
-@contextmanager
-def _laid_out(figure: Figure) -> Iterator[None]:
-    """Lay a figure out once for all formats, which takes longer than to draw it."""
-    figure.draw_without_rendering()
-    layout = figure.get_layout_engine()
-    figure.set_layout_engine("none")
-    try:
-        yield
-    finally:
-        figure.set_layout_engine(layout)
-
-
-def _by_position(
+def _lines(
     frame: pd.DataFrame, reference: pd.DataFrame | None, models: Sequence[str] | None, label: str
 ) -> tuple[Figure, list[Axes]]:
     """One line per model in each panel, with its interval as a band."""
-    panels.need(frame, [*KEYS, "mean", "ci_low", "ci_high"])
-    shown = panels.places(frame, models)
-    figure, axes = panels.panels(frame, label)
+    style.require(frame, [*KEYS, "mean", "ci_low", "ci_high"])
+    shown = style.model_places(frame, models)
+    figure, axes = style.panels(frame, label)
     full = {} if reference is None else reference.set_index(["model", "source"])["mean"].to_dict()
     for (source, interrupt), ax in axes.items():
         rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
         for i, model in shown:
             if (model, source) in full:
-                _full(ax, full[model, source], i)
-            _line(ax, rows[rows["model"].eq(model)], i)
+                _full_thinking(ax, full[model, source], i)
+            _line(ax, rows[rows["model"].eq(model)].sort_values("position"), i)
         ax.set_xticks(sorted(frame["position"].unique()))
-    handles = [Line2D([], [], color=panels.colour(i), marker=panels.marker(i), label=model) for i, model in shown]
-    if full:
-        handles.append(Line2D([], [], color="0.3", linewidth=0.9, linestyle=(0, (4, 2)), label="full thinking"))
-    panels.legend(figure, handles)
+    handles = [Line2D([], [], color=colour(i), marker=marker(i), label=model) for i, model in shown]
+    style.legend(figure, [*handles, *([style.dashed_entry()] if full else [])])
     return figure, list(axes.values())
 
 
-def _full(ax: Axes, value: float, i: int) -> None:
+def _full_thinking(ax: Axes, value: float, i: int) -> None:
     """Full thinking as a dashed line; the hollow marker at its end tells the model where there is no colour."""
-    colour = panels.colour(i)
-    ax.axhline(value, color=colour, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
-    hollow = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 0.8, "markersize": 3}
-    ax.plot([1], [value], marker=panels.marker(i), transform=ax.get_yaxis_transform(), clip_on=False, **hollow)
+    ax.axhline(value, color=colour(i), zorder=1, **style.DASHED)
+    hollow = {"markerfacecolor": "white", "markeredgecolor": colour(i), "markeredgewidth": 0.8, "markersize": 3}
+    ax.plot([1], [value], marker=marker(i), transform=ax.get_yaxis_transform(), clip_on=False, **hollow)
 
 
 def _line(ax: Axes, rows: pd.DataFrame, i: int) -> None:
-    rows = rows.sort_values("position")
-    x, low, high = (rows[name].to_numpy(float) for name in ("position", "ci_low", "ci_high"))
-    ax.fill_between(x, low, high, color=panels.colour(i), alpha=0.2, linewidth=0)
-    ax.plot(x, rows["mean"].to_numpy(float), color=panels.colour(i), marker=panels.marker(i), clip_on=False)
+    x, y, low, high = (rows[name].to_numpy(float) for name in ("position", "mean", "ci_low", "ci_high"))
+    ax.fill_between(x, low, high, color=colour(i), alpha=0.2, linewidth=0)
+    ax.plot(x, y, color=colour(i), marker=marker(i), clip_on=False)
 
 
 def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, slot: tuple[float, int]) -> None:
@@ -193,9 +218,21 @@ def _error_bars(ax: Axes, rows: pd.DataFrame, positions: list[float], i: int, sl
     place, count = slot
     width = 0.8 / count
     x = np.arange(len(positions)) + place * width
-    colour, whole = panels.colour(i), rows["new_error_rate"].where(rows["new_error_rate"] > 0)
-    ax.bar(x, rows["new_error_rate"], width=0.9 * width, color=colour, alpha=0.45)
-    ax.bar(x, rows["attributed_rate"], width=0.9 * width, color=colour, edgecolor="white", hatch="/////", linewidth=0)
+    whole = rows["new_error_rate"].where(rows["new_error_rate"] > 0)
+    bars = {"width": 0.9 * width, "color": colour(i)}
+    ax.bar(x, rows["new_error_rate"], alpha=0.45, **bars)
+    ax.bar(x, rows["attributed_rate"], edgecolor="white", hatch=HATCH, linewidth=0, **bars)
     if whole.notna().any():  # the marker tells the model where there is no colour
-        ax.plot(x, whole, linestyle="none", marker=panels.marker(i), color=colour, markersize=2.2, clip_on=False)
+        ax.plot(x, whole, linestyle="none", marker=marker(i), color=colour(i), markersize=2.2, clip_on=False)
     ax.set_xticks(np.arange(len(positions)), [f"{position:g}" for position in positions])
+
+
+def _log_axis(ax: Axes, values: pd.Series) -> None:
+    """Logarithmic y axis with plain numbers, wide enough for `values` and for 1."""
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}\u00d7" for tick in ticks]))
+    ax.yaxis.set_minor_locator(FixedLocator([]))
+    shown = [value for value in values if value > 0]
+    ax.set_ylim(0.8 * min([0.5, *shown]), 1.25 * max([2, *shown]))

@@ -1,4 +1,4 @@
-"""Counterparts: the figures of the paper, its points as hollow marks, and ours, where there are any, as filled ones."""
+"""The figures of the paper: its points as hollow marks, and ours, where there are any, as filled ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.figures import marks, style
+from lib.figures import phrases, style
+from lib.figures.phrases import several
+from lib.figures.style import look
 from lib.paper import numbers
 
 BENCHMARKS = ("GSM8K", "MATH500", "AIME 24/25", "LCB v6")  # in the paper's order
@@ -17,7 +19,6 @@ FAMILIES = ("Qwen3-8B", "GPT-OSS-20B", "Magistral-S-1.2")
 SIZES = ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-32B")
 MODELS = (*FAMILIES, "Qwen3-1.7B", "Qwen3-32B")  # order of the colours
 CHARACTERS = "characters of the answer"
-BESIDE = [*numbers.CELL, "mean", "ci_low", "ci_high", "published", "published_low", "published_high"]
 SLOT, ROOM = 0.17, 0.75  # inches: of a model, of title and axis
 
 
@@ -69,18 +70,38 @@ def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.Dat
         ValueError: a frame of ours lacks a column.
     """
     frames = {metric: joined(paper, published, metric, ours.get(metric)) for metric in paper.metrics}
-    shown = _shown(paper, pd.concat(frames.values()))
+    every = pd.concat(frames.values())
+    shown = style.model_places(every, [*MODELS, *_others(every)])
+    entries = [style.grey_entry("Wu et al.", filled=False)]
+    entries += [style.grey_entry("ours", filled=True)] if every["mean"].notna().any() else []
     if paper.by_position:
-        figure = _by_position(paper, frames[paper.metrics[0]], shown)
-        by_shape = {}
+        figure = _by_position(paper, every, shown)
+        entries = [*style.model_entries(shown), *entries]
     else:
-        figure, by_shape = _dots(paper, frames, [model for _, model in shown])
-    theirs, own = marks.told("Wu et al.", filled=False), marks.told("ours", filled=True)
-    has_ours = any(frame["mean"].notna().any() for frame in frames.values())
-    told = marks.names([(i, label) for label, i in by_shape.items()]) if len(by_shape) > 1 else []
-    by_colour = marks.names(shown) if paper.by_position else []
-    style.legend(figure, [*by_colour, *told, theirs, *([own] if has_ours else [])])
+        figure, kinds = _dots(paper, every, [model for _, model in shown])
+        entries = [*(style.model_entries(list(enumerate(kinds))) if len(kinds) > 1 else []), *entries]
+    style.legend(figure, entries)
+    figure.caption = _caption(paper, frames[paper.metrics[0]])
     return figure
+
+
+def _caption(paper: Paper, frame: pd.DataFrame) -> str:
+    """How many numbers of the paper stand there, and how far ours are from them."""
+    frame = frame[frame["interrupt"].isin(paper.interrupts)]
+    both = frame[frame["published"].notna() & frame["mean"].notna()].rename(columns={"benchmark": "source"})
+    start = (
+        f"{paper.label[:1].upper()}{paper.label[1:]}, {several([style.title(name) for name in paper.interrupts])}: "
+        f"{frame['published'].notna().sum()} numbers published by Wu et al. (hollow)."
+    )
+    if both.empty:
+        return f"{start} Our study has none of these cells."
+    inside = both["published"].between(both["ci_low"], both["ci_high"]).sum()
+    off = (both["mean"] - both["published"]).abs()
+    size = phrases.points(off.max()) if paper.is_share else f"{off.max():.0f} characters"
+    return (
+        f"{start} Ours (filled) has {len(both)} of these cells; {inside} of our intervals hold the published number. "
+        f"The farthest is off by {size}: {phrases.place(both.loc[off.idxmax()])}."
+    )
 
 
 def shared(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.DataFrame]) -> int:
@@ -106,23 +127,15 @@ def _others(frame: pd.DataFrame) -> list[str]:
     return sorted(set(frame["model"]) - set(MODELS))
 
 
-def _shown(paper: Paper, frame: pd.DataFrame) -> list[tuple[int, str]]:
-    return style.places(frame, [*MODELS, *_others(frame)])
-
-
 def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]) -> Figure:
     cut = frame[frame["interrupt"].isin(paper.interrupts)].rename(columns={"benchmark": "source"}).assign(unit="share")
     figure, axes = style.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
-    full = frame[frame["interrupt"].eq(numbers.FULL)].set_index(["model", "benchmark"])
+    full = frame[frame["interrupt"].eq(numbers.FULL)].set_index(["model", "benchmark"])["published"]
     for (benchmark, interrupt), ax in axes.items():
         rows = cut[cut["interrupt"].eq(interrupt) & cut["source"].eq(benchmark)]
         for i, model in shown:
             _pair(ax, rows[rows["model"].eq(model)].sort_values("position"), i)
-            if (
-                len(rows)
-                and (model, benchmark) in full.index
-                and pd.notna(value := full.at[(model, benchmark), "published"])
-            ):
+            if len(rows) and pd.notna(value := full.get((model, benchmark))):
                 ax.axhline(value, color=style.colour(i), linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
         ax.set_xticks(sorted(cut["position"].unique()))
         if rows.empty:
@@ -131,7 +144,7 @@ def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]
         ax.set_xlim(cut["position"].min() - 0.05, cut["position"].max() + 0.05)
         ax.set_ylim(bottom=0)
         if paper.is_share:
-            marks.percent(ax.yaxis)
+            style.percent(ax.yaxis)
         if "accuracy" in paper.metrics:
             ax.set_ylim(_floor(cut[cut["source"].eq(benchmark)]), 1.02)
     return figure
@@ -150,14 +163,14 @@ def _pair(ax: Axes, rows: pd.DataFrame, i: int) -> None:
     band = [theirs[name].to_numpy(float) for name in ("published_low", "published_high")]
     ax.fill_between(theirs["position"], *band, color=colour, alpha=0.12, linewidth=0)
     ax.plot(theirs["position"], theirs["published"], color=colour, linewidth=0.8, alpha=0.8)
-    marks.dots(ax, theirs["position"], theirs["published"], **marks.look(i, filled=False))
-    marks.upright(ax, own["position"], own["mean"], own["ci_low"], own["ci_high"], **marks.look(i))
+    style.dots(ax, theirs["position"], theirs["published"], **look(i, filled=False))
+    style.upright(ax, own["position"], own["mean"], own["ci_low"], own["ci_high"], **look(i))
     ax.plot(own["position"], own["mean"], color=colour, linewidth=1.2)
 
 
-def _dots(paper: Paper, frames: Mapping[str, pd.DataFrame], models: Sequence[str]) -> tuple[Figure, dict[str, int]]:
-    """A panel per benchmark, a slot per model; metrics, or interrupts, have a colour and marker each, as told."""
-    frame = pd.concat(frames.values()).pipe(lambda rows: rows[rows["interrupt"].isin(paper.interrupts)])
+def _dots(paper: Paper, frame: pd.DataFrame, models: Sequence[str]) -> tuple[Figure, list[str]]:
+    """A panel per benchmark, a slot per model; each metric, or interrupt, has its colour and marker."""
+    frame = frame[frame["interrupt"].isin(paper.interrupts)]
     published = set(frame.loc[frame["published"].notna(), "position"].fillna(-1))
     frame = frame[frame["position"].fillna(-1).isin(published)]
     kind, kinds = ("metric", paper.metrics) if len(paper.metrics) > 1 else ("interrupt", paper.interrupts)
@@ -169,18 +182,18 @@ def _dots(paper: Paper, frames: Mapping[str, pd.DataFrame], models: Sequence[str
         for i, one in enumerate(kinds):
             own = rows[rows[kind].eq(one)].drop_duplicates("model").set_index("model").reindex(models)
             _sides(ax, own, i)
-        marks.slots(ax, models)
+        style.slots(ax, models)
         ax.set_title(benchmark)
         ax.locator_params(axis="x", nbins=4)
         if paper.metrics == RATES:
-            marks.percent(ax.xaxis)
+            style.percent(ax.xaxis)
     grid[0, 0].set_xlim(left=-0.03 * grid[0, 0].get_xlim()[1])  # a mark at 0 stands clear of the names
     figure.supxlabel(paper.label, fontsize=plt.rcParams["axes.labelsize"])
-    return figure, {NAMES.get(one) or style.title(one): i for i, one in enumerate(kinds)}
+    return figure, [NAMES.get(one) or style.title(one) for one in kinds]
 
 
 def _sides(ax: Axes, own: pd.DataFrame, i: int) -> None:
     """The published points of all models, a little above the middle of their slots, and ours, a little below."""
     y = np.arange(len(own))
-    marks.across(ax, own["published"], y - 0.15, own["published_low"], own["published_high"], **marks.look(i, False))
-    marks.across(ax, own["mean"], y + 0.15, own["ci_low"], own["ci_high"], **marks.look(i))
+    style.across(ax, own["published"], y - 0.15, own["published_low"], own["published_high"], **look(i, False))
+    style.across(ax, own["mean"], y + 0.15, own["ci_low"], own["ci_high"], **look(i))

@@ -1,10 +1,12 @@
-"""Phrases: numbers and places of a study in words, for captions."""
+"""Phrases of captions and reports: numbers, lists and places of a frame as readers see them."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from lib.figures import style
+
+FLAT = 0.01  # a change of accuracy below this is called none
 
 
 def percent(share: float | None) -> str:
@@ -22,36 +24,55 @@ def change(share: float) -> str:
     return f"{100 * share:+.1f} points".replace("-", "\u2212")
 
 
-def several(told: Sequence[str], last: str = "and") -> str:
+def several(items: Sequence[str], last: str = "and") -> str:
     """`a, b and c`; semicolons where an entry has a comma itself."""
-    told = list(told)
-    if len(told) < 2:
-        return "".join(told)
-    mark = ";" if any("," in one for one in told) else ","
-    return f"{f'{mark} '.join(told[:-1])}{mark * (mark == ';')} {last} {told[-1]}"
+    items = list(items)
+    if len(items) < 2:
+        return "".join(items)
+    mark = ";" if any("," in one for one in items) else ","
+    return f"{f'{mark} '.join(items[:-1])}{mark * (mark == ';')} {last} {items[-1]}"
 
 
-def named(source: str) -> str:
+def source(name: str) -> str:
     """Name of a source of problems as readers see it."""
-    return style.SOURCES.get(source, source)
+    return style.SOURCES.get(name, name)
 
 
 def place(row: pd.Series) -> str:
     """Where a row of a frame stands: model, source, interrupt and position, as far as it has them."""
-    parts = [str(row["model"])] if "model" in row.index and pd.notna(row["model"]) else []
-    if "source" in row.index and pd.notna(row["source"]):
-        parts.append(named(row["source"]))
-    if "interrupt" in row.index and pd.notna(row["interrupt"]):
-        parts.append(style.title(row["interrupt"]))
-    at = f" at {row['position']:g}" if "position" in row.index and pd.notna(row["position"]) else ""
+    names = {"model": str, "source": source, "interrupt": style.title}
+    parts = [shown(row[key]) for key, shown in names.items() if pd.notna(row.get(key))]
+    at = f" at {row['position']:g}" if pd.notna(row.get("position")) else ""
     return f"{', '.join(parts)}{at}"
 
 
-def ends(frame: pd.DataFrame, value: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Means of `value` by interrupt, in the order of panels, at the first position and at the last."""
-    positions = frame["position"].min(), frame["position"].max()
-    names = style.in_order(frame["interrupt"], style.INTERRUPTS)
-    means = [frame[frame["position"].eq(at)].groupby("interrupt")[value].mean() for at in positions]
-    first, last = ({name: mean[name] for name in names if pd.notna(mean.get(name))} for mean in means)
-    both = [name for name in first if name in last]
+def first_and_last(frame: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
+    """Means by interrupt, in the order of panels, at the first position and at the last; those that have both."""
+    first, last = (
+        frame[frame["position"].eq(at)].groupby("interrupt")["mean"].mean().dropna().to_dict()
+        for at in (frame["position"].min(), frame["position"].max())
+    )
+    both = [name for name in style.in_order(frame["interrupt"], style.INTERRUPTS) if name in first and name in last]
     return {name: first[name] for name in both}, {name: last[name] for name in both}
+
+
+def of_full(frame: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its means as shares of those of full thinking, by model and source."""
+    rows = frame.merge(reference[["model", "source", "mean"]], "left", ["model", "source"], suffixes=("", "_full"))
+    return rows.assign(mean=rows["mean"] / rows["mean_full"])
+
+
+def trend(frame: pd.DataFrame) -> str:
+    """Whether accuracy rises or falls from the first position to the last, on average, interrupt by interrupt."""
+    if frame["position"].nunique() < 2:
+        return "There is one position only."
+    first, last = first_and_last(frame)
+    moves = {name: last[name] - first[name] for name in first}
+    rises = [f"{style.title(name)} ({change(by)})" for name, by in moves.items() if by >= FLAT]
+    falls = [f"{style.title(name)} ({change(by)})" for name, by in moves.items() if by <= -FLAT]
+    flat = [style.title(name) for name, by in moves.items() if abs(by) < FLAT]
+    parts = [f"the later the cut, the better after {several(rises)}"] if rises else []
+    parts += [f"the later the cut, the worse after {several(falls)}"] if falls else []
+    parts += [f"it matters little when, after {several(flat)}"] if flat else []
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,10 +1,13 @@
-"""Panels: the frame of a figure, one panel per interrupt and rows of their own for each source of problems; and the
-colours, markers and checks that all figures share.
+"""What all figures share: sizes, colours, markers, panels, legends, checks of frames, and how they are saved.
+
+Looks are in `paper.mplstyle`.
 """
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -12,16 +15,32 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from lib import paths, tables
+
+STYLE = Path(__file__).with_name("paper.mplstyle")
+METADATA = {  # without what differs from run to run
+    "pdf": dict.fromkeys(("CreationDate", "Creator", "Producer")),
+    "svg": dict.fromkeys(("Date", "Creator")),
+    "png": {"Software": None},
+}
 
 # Okabe and Ito's colours, which people with any colour vision tell apart, less yellow (too light for a line).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GREY = "0.3"
+DASHED = {"linewidth": 0.9, "linestyle": (0, (4, 2))}
 
 COLUMN, PAGE = 3.3, 6.9  # inches: one column of a two-column page, and the whole page
 HEIGHT, LOWER, LEGEND_ROW = 2.1, 1.75, 0.15  # inches: a row of panels, one of those of several sources
 CHARACTER = 0.06  # inches, width of a letter at the sizes of the style
+MARKER_SIZE = 3.6  # points, of a marker with an interval
+SLOT_SHARE = 0.7  # of a slot, that all models together take
+MOST_PANELS = 5  # in a row
 
 INTERRUPTS = {  # order and titles of the panels; others follow by name
     "end_thinking": "End thinking",
@@ -44,7 +63,6 @@ SOURCES = {  # names of the rows, where there are several; others go by their ow
     "livecodebench": "LiveCodeBench",
 }
 
-COLUMNS = 5  # most panels in a row
 KEYS = ["model", "source", "interrupt", "unit", "position"]  # of the frames
 POSITIONS = {  # label of the x axis, by unit of the position
     "share": "position X (share of reasoning kept)",
@@ -52,6 +70,52 @@ POSITIONS = {  # label of the x axis, by unit of the position
     "sentence": "position X (share of reasoning kept, back to the end of a sentence)",
     "paragraph": "position X (share of reasoning kept, back to the end of a paragraph)",
 }
+
+
+def use_style() -> None:
+    """Make matplotlib draw in the style of the paper from here on."""
+    plt.style.use(["default", STYLE])
+
+
+def slug(name: str, unit: str) -> str:
+    """Name of a figure that shows the positions of one unit; shares of the thinking need no mention."""
+    return name if unit == "share" else f"{name}_{unit}"
+
+
+def save(figure: Figure, study: str, slug: str) -> None:
+    """Write a figure as `slug`.pdf, .svg and .png into the study's folder, each whole or not at all.
+
+    Equal figures give equal bytes: no dates, no version, no random ids. The figure's attribute `caption` goes beside
+    it as `slug`.txt; without one, that of an earlier figure is removed.
+
+    Raises:
+        TableError: a failed write.
+    """
+    folder = paths.figures(study)
+    with mpl.rc_context({"svg.hashsalt": "midthought", "svg.fonttype": "none", "pdf.fonttype": 42}), _laid_out(figure):
+        for kind, metadata in METADATA.items():
+            with tables.atomic_write(folder / f"{slug}.{kind}") as file:
+                figure.savefig(file, format=kind, metadata=metadata, bbox_inches=None)
+    if not (caption := getattr(figure, "caption", "")):
+        (folder / f"{slug}.txt").unlink(missing_ok=True)
+        return
+    with tables.atomic_write(folder / f"{slug}.txt") as file:
+        file.write(f"{caption}\n".encode())
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Lay a figure out once for all formats, which takes longer than to draw it."""
+    figure.draw_without_rendering()
+    layout = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(layout)
+
+
+# panels
 
 
 def panels(
@@ -68,7 +132,7 @@ def panels(
     `height` of a row is in inches.
     """
     rows, names = in_order(frame["source"], sources), in_order(frame["interrupt"], INTERRUPTS)
-    columns = math.ceil(len(names) / math.ceil(len(names) / COLUMNS))
+    columns = math.ceil(len(names) / math.ceil(len(names) / MOST_PANELS))
     each = math.ceil(len(names) / columns)  # rows of a source
     width, height = COLUMN if len(names) <= 2 else PAGE, height or (HEIGHT if len(rows) == 1 else LOWER)
     figure, grid = plt.subplots(
@@ -81,12 +145,38 @@ def panels(
             ax.set_ylabel(label if len(rows) == 1 else f"{sources.get(source, source)}\n{label}")
         for ax, name in zip(block.flat, names, strict=False):
             ax.set_title(textwrap.fill(title(name), int((width / columns - 0.2) / CHARACTER)))
+            axes[source, name] = ax
         for ax in block.flat[len(names) :]:
             ax.remove()
-        axes |= {(source, name): ax for name, ax in zip(names, block.flat, strict=False)}
     axis = POSITIONS[frame["unit"].iloc[0]] if axis is None else axis
     figure.supxlabel(textwrap.fill(axis, int(width / CHARACTER)), fontsize=mpl.rcParams["axes.labelsize"])
     return figure, axes
+
+
+def slots(ax: Axes, labels: Sequence[str]) -> None:
+    """A y axis of named slots from top to bottom, with a thin line between them instead of a grid."""
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    ax.grid(True, axis="x")
+    for edge in range(1, len(labels)):
+        ax.axhline(edge - 0.5, color="0.85", linewidth=0.5, zorder=0)
+
+
+def twin_slots(left: Axes, right: Axes, labels: Sequence[str]) -> None:
+    """The same slots in two panels that share their y axis, named on the left."""
+    slots(left, labels)
+    for edge in range(1, len(labels)):
+        right.axhline(edge - 0.5, color="0.85", linewidth=0.5, zorder=0)
+    right.grid(False, axis="y")
+    right.grid(True, axis="x")
+    right.tick_params(axis="y", length=0)
+
+
+def percent(axis: Axis) -> None:
+    """Shares in percent along an axis."""
+    axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def title(interrupt: str) -> str:
@@ -98,6 +188,75 @@ def in_order(values: pd.Series, known: Mapping[str, str]) -> list[str]:
     """The values that occur, known ones first."""
     present = set(values.dropna())
     return [name for name in known if name in present] + sorted(present - set(known))
+
+
+def model_places(frame: pd.DataFrame, models: Sequence[str] | None) -> list[tuple[int, str]]:
+    """The models that have rows, each with its place in the order of the colours."""
+    present = set(frame["model"])
+    return [(i, model) for i, model in enumerate(models or sorted(present)) if model in present]
+
+
+def require(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raises ValueError: a column is missing, there is no row, or positions are of several units."""
+    if absent := [name for name in columns if name not in frame.columns]:
+        raise ValueError(f"figure: missing columns: {', '.join(absent)}")
+    if frame.empty:
+        raise ValueError("figure: nothing to draw, the frame has no rows")
+    if "unit" in columns and frame["unit"].nunique() != 1:
+        raise ValueError(f"figure: expected positions of one unit, got {', '.join(sorted(frame['unit'].unique()))}")
+
+
+# markers
+
+
+def colour(i: int) -> str:
+    """Colour of the model in place `i`."""
+    return PALETTE[i % len(PALETTE)]
+
+
+def marker(i: int) -> str:
+    """Marker of the model in place `i`."""
+    return MARKERS[i % len(MARKERS)]
+
+
+def look(i: int, filled: bool = True, shape: int | None = None) -> dict[str, object]:
+    """How a marker of the model in place `i` is drawn; `shape` is the place of another marker."""
+    face = colour(i) if filled else "white"
+    looks = {"marker": marker(i if shape is None else shape), "color": colour(i), "markerfacecolor": face}
+    return looks | {
+        "markeredgecolor": colour(i),
+        "markeredgewidth": 0.9,
+        "markersize": MARKER_SIZE,
+        "linestyle": "none",
+    }
+
+
+def dodge(place: int, count: int, room: float = SLOT_SHARE) -> float:
+    """How far the mark of the `place`-th of `count` models stands from the middle of their slot, of width 1."""
+    return (place - (count - 1) / 2) * room / count
+
+
+def dots(ax: Axes, x: Sequence[float], y: Sequence[float], **looks) -> None:
+    """Points without intervals, not cut at the edge of the panel; a null has none. `looks` is from `look`."""
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    known = np.isfinite(x) & np.isfinite(y)
+    if known.any():  # what is drawn of no point at all would take the room of the whole layout
+        ax.plot(x[known], y[known], **({"clip_on": False, "zorder": 3} | looks))
+
+
+def across(ax: Axes, x: Sequence[float], y: Sequence[float], low: pd.Series, high: pd.Series, **looks) -> None:
+    """Points with horizontal intervals; a null end has no interval."""
+    ax.hlines(y, low.to_numpy(float), high.to_numpy(float), color=looks["color"], linewidth=0.9)
+    dots(ax, x, y, **looks)
+
+
+def upright(ax: Axes, x: Sequence[float], y: Sequence[float], low: pd.Series, high: pd.Series, **looks) -> None:
+    """Points with vertical intervals; a null end has no interval."""
+    ax.vlines(x, low.to_numpy(float), high.to_numpy(float), color=looks["color"], linewidth=0.9)
+    dots(ax, x, y, **looks)
+
+
+# legends
 
 
 def legend(figure: Figure, handles: list[Artist]) -> None:
@@ -114,38 +273,17 @@ def _row(widths: Sequence[float], columns: int) -> float:
     return sum(max(part) for part in np.array_split(widths, columns))
 
 
-def log_axis(ax: Axes, values: pd.Series) -> None:
-    """Logarithmic y axis with plain numbers, wide enough for `values` and for 1."""
-    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
-    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}\u00d7" for tick in ticks]))
-    ax.yaxis.set_minor_locator(FixedLocator([]))
-    shown = [value for value in values if value > 0]
-    ax.set_ylim(0.8 * min([0.5, *shown]), 1.25 * max([2, *shown]))
+def model_entries(places: Sequence[tuple[int, str]]) -> list[Line2D]:
+    """Legend entries of the models, as from `model_places`."""
+    return [Line2D([], [], label=name, **look(i)) for i, name in places]
 
 
-def places(frame: pd.DataFrame, models: Sequence[str] | None) -> list[tuple[int, str]]:
-    """The models that have rows, each with its place in the order of the colours."""
-    present = set(frame["model"])
-    return [(i, model) for i, model in enumerate(models or sorted(present)) if model in present]
+def grey_entry(label: str, filled: bool, shape: str = "o") -> Line2D:
+    """A grey legend entry for what a filled, or a hollow, marker means."""
+    looks = {"marker": shape, "markerfacecolor": GREY if filled else "white", "markeredgecolor": GREY}
+    return Line2D([], [], linestyle="none", markersize=MARKER_SIZE, markeredgewidth=0.9, label=label, **looks)
 
 
-def colour(i: int) -> str:
-    """Colour of the model in place `i`."""
-    return PALETTE[i % len(PALETTE)]
-
-
-def marker(i: int) -> str:
-    """Marker of the model in place `i`."""
-    return MARKERS[i % len(MARKERS)]
-
-
-def need(frame: pd.DataFrame, names: Sequence[str]) -> None:
-    """Raises ValueError: a column is missing, there is no row, or positions are of several units."""
-    if absent := [name for name in names if name not in frame.columns]:
-        raise ValueError(f"figure: missing columns: {', '.join(absent)}")
-    if frame.empty:
-        raise ValueError("figure: nothing to draw, the frame has no rows")
-    if "unit" in names and frame["unit"].nunique() != 1:
-        raise ValueError(f"figure: expected positions of one unit, got {', '.join(sorted(frame['unit'].unique()))}")
+def dashed_entry(label: str = "full thinking") -> Line2D:
+    """The legend entry of a dashed line."""
+    return Line2D([], [], color=GREY, label=label, **DASHED)

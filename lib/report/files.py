@@ -121,7 +121,7 @@ def _size(file: Path) -> tuple[int, int]:
     """Width and height as the head of a PNG tells them, so that a page is laid out before its pictures are read."""
     head = file.read_bytes()[:24]
     if len(head) < 24 or head[:8] != b"\x89PNG\r\n\x1a\n":
-        raise SiteError(f"{paths.show(file)}: not a PNG, expected a figure as lib.figures.by_position.save writes it")
+        raise SiteError(f"{paths.show(file)}: not a PNG, expected a figure as lib.figures.save writes it")
     return struct.unpack(">II", head[16:24])
 
 

@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 from nbformat import v4
 
-from lib import paths, tables
-from lib.figures import by_position
+from lib import figures, paths, tables
 from lib.report import files
 from tests.fakes import explored_study
 
@@ -65,7 +64,7 @@ def write(params: Path) -> None:
         tables.write_summary(pd.DataFrame(ROWS, columns=COLUMNS), name, STUDY)
     tables.write_summary(pd.DataFrame(CLAIMS, columns=OF_CLAIMS), "claims", STUDY)
     for slug in ("tokens", "accuracy", "paper_hard", f"{MODEL}_accuracy", "tiny-lrm-s_accuracy"):
-        by_position.save(plt.figure(figsize=(6, 2)), STUDY, slug)
+        figures.save(plt.figure(figsize=(6, 2)), STUDY, slug)
         plt.close()
     (paths.figures(STUDY) / "accuracy.txt").write_text(CAPTION)
     for name in files.ONCE:
