@@ -1,5 +1,6 @@
 """Grading of whole tables: math answers in workers under limits, programs in sandboxes, and the rows of `grades`."""
 
+import json
 import subprocess
 import sys
 
@@ -18,10 +19,15 @@ def pairs(*rows):
     return pd.DataFrame(rows, columns=["text", "gold", "source"])
 
 
+def fractions(numbers, gold):
+    """Answers that have to be parsed; `gold` has the number in it once more."""
+    return [(rf"\boxed{{\frac{{{n}}}{{2}}}}", gold.format(2 * n), "math500") for n in numbers]
+
+
 def test_one_endless_answer_costs_only_its_own_row(monkeypatch):
     monkeypatch.setattr(math_workers, "SECONDS", 0.5)
-    halves = [(rf"\boxed{{\frac{{{n}}}{{2}}}}", rf"\frac{{{2 * n}}}{{4}}", "math500") for n in range(1, 8)]
-    frame = pairs(*halves[:3], (SLOW, "5", "math500"), *halves[3:], (r"\boxed{(((9!)!)!)!}", "5", "math500"))
+    right = fractions(range(1, 8), r"\frac{{{}}}{{4}}")
+    frame = pairs(*right[:3], (SLOW, "5", "math500"), *right[3:], (r"\boxed{(((9!)!)!)!}", "5", "math500"))
     graded = grade.math(frame, workers=2)
     assert graded["status"].tolist() == ["correct"] * 3 + ["ungradable"] + ["correct"] * 4 + ["ungradable"]
     assert graded["reason"].dropna().tolist() == ["time limit (0.5 s)"] * 2
@@ -31,8 +37,7 @@ def test_one_endless_answer_costs_only_its_own_row(monkeypatch):
 def test_a_worker_that_waits_meets_the_wall_limit(monkeypatch):
     monkeypatch.setattr(math_workers, "WALL_SECONDS", 0.01)
     graded = grade.math(pairs((SLOW, "5", "math500")), workers=1)
-    assert graded["status"].tolist() == ["ungradable"]
-    assert graded["reason"].tolist() == ["time limit (0.01 s of wall time)"]
+    assert graded[["status", "reason"]].values.tolist() == [["ungradable", "time limit (0.01 s of wall time)"]]
 
 
 HOSTILE = {  # none of them may be correct, none may take its neighbours with it
@@ -63,16 +68,14 @@ def test_hostile_answers_cost_only_their_own_rows(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(math_workers, "SECONDS", 1)
     attacks = [(rf"\boxed{{{answer}}}", "5", "math500") for answer in HOSTILE.values()]
-    right = [
-        (rf"\boxed{{\frac{{{n}}}{{2}}}}", rf"\frac{{{2 * n}}}{{4}}", "math500") for n in range(1, 2 * len(attacks), 2)
-    ]
-    wrong = [(rf"\boxed{{\frac{{{n}}}{{3}}}}", rf"\frac{{{n}}}{{5}}", "math500") for n in range(1, 30, 2)]
+    right = fractions(range(1, 2 * len(attacks), 2), r"\frac{{{}}}{{4}}")
+    wrong = fractions(range(1, 30, 2), r"\frac{{{}}}{{5}}")
     mixed = [row for rows in zip(attacks, right, strict=True) for row in rows]
     graded = grade.math(pairs(*mixed, *wrong), workers=2)
-    status = graded["status"].tolist()
-    assert status[1 : 2 * len(right) : 2] == ["correct"] * len(right)
-    assert status[2 * len(right) :] == ["incorrect"] * len(wrong)
-    assert not graded.iloc[: 2 * len(right) : 2]["status"].isin(["correct"]).any()
+    status, count = graded["status"].tolist(), len(mixed)
+    assert status[1:count:2] == ["correct"] * len(right)
+    assert status[count:] == ["incorrect"] * len(wrong)
+    assert "correct" not in status[:count:2]
     assert graded["reason"].notna().tolist() == graded["status"].isin(["ungradable", "no_answer"]).tolist()
     assert list(tmp_path.iterdir()) == []
 
@@ -89,49 +92,31 @@ def test_a_worker_without_memory_costs_its_answers_and_is_replaced(monkeypatch):
     assert grade.math(rows, workers=1)["status"].tolist() == ["correct"] * 2
 
 
-def test_verdicts_do_not_depend_on_the_number_of_workers():
+def test_verdicts_do_not_depend_on_the_number_of_workers_which_are_used_again():
     numbers = [(a, b) for a in range(2, 9) for b in range(1, 6)]
-    texts = [rf"\boxed{{{a}x+\frac{{{b}}}{{6}}}}" for a, b in numbers]
-    golds = [rf"\frac{{{b}}}{{6}}+{a + b % 2}x" for a, b in numbers]
-    rows = [(text, gold, "math500") for text, gold in zip(texts, golds, strict=True)]
-    one, two = (grade.math(pairs(*rows), workers=count) for count in (1, 2))
-    pd.testing.assert_frame_equal(one, two)
+    rows = [(rf"\boxed{{{a}x+\frac{{{b}}}{{6}}}}", rf"\frac{{{b}}}{{6}}+{a + b % 2}x", "math500") for a, b in numbers]
+    two = grade.math(pairs(*rows), workers=2)
+    idle = {worker.process.pid for worker in math_workers._idle}
+    pd.testing.assert_frame_equal(grade.math(pairs(*rows), workers=1), two)
+    assert idle == {worker.process.pid for worker in math_workers._idle}
 
 
-def test_equal_answers_in_different_texts_are_compared_once(monkeypatch):
-    seen = []
-    compare = math_workers.compare_all
-    monkeypatch.setattr(math_workers, "compare_all", lambda rows, *r, **k: seen.extend(rows) or compare(rows, *r, **k))
-    texts = [rf"So \boxed{{\frac{{2}}{{6}}}}{'!' * n}" for n in range(20)]
-    graded = grade.math(pairs(*[(text, r"\frac13", "math500") for text in texts]))
-    assert graded["status"].tolist() == ["correct"] * 20
-    assert seen == [(r"\frac{2}{6}", r"\frac13")]
-
-
-def test_workers_rest_and_are_used_again():
-    grade.math(pairs((r"\boxed{\frac{7}{8}}", "x", "math500")), workers=1)
-    before = [worker.process.pid for worker in math_workers._idle]
-    grade.math(pairs((r"\boxed{\frac{7}{9}}", "x", "math500")), workers=1)
-    assert before[-1] in [worker.process.pid for worker in math_workers._idle]
-
-
-def test_the_profile_is_passed_on():
-    frame = pairs((r"\boxed{5.88}", "588", "aime2025"), (r"\boxed{\frac{1}{3}}", "33.334", "math500"))
-    assert grade.math(frame)["status"].tolist() == ["incorrect", "incorrect"]
-    assert grade.math(frame, profile="published")["status"].tolist() == ["correct", "correct"]
-
-
-def test_equal_rows_are_read_and_matched_once_and_order_and_index_are_kept(monkeypatch):
-    calls = []
+def test_equal_rows_are_read_matched_and_compared_once_in_any_order(monkeypatch):
+    calls, compared, compare = [], [], math_workers.compare_all
     for name in ("read", "match"):
         function = getattr(answers, name)
         monkeypatch.setattr(answers, name, lambda *a, f=function, n=name, **k: calls.append(n) or f(*a, **k))
+    monkeypatch.setattr(
+        math_workers, "compare_all", lambda rows, *rest, **k: compared.extend(rows) or compare(rows, *rest, **k)
+    )
     right, wrong, none = (r"\boxed{1}", "1", "tiny"), (r"\boxed{2}", "1", "tiny"), ("hm", "1", "tiny")
-    frame = pairs(right, wrong, right, none, wrong, right).set_index(pd.Index(list("fedcba")))
+    third = [(rf"So \boxed{{\frac{{2}}{{6}}}}{mark}", r"\frac13", "math500") for mark in ".!"]
+    frame = pairs(right, wrong, right, none, wrong, *third).set_index(pd.Index(list("gfedcba")))
     graded = grade.math(frame)
-    assert graded["status"].tolist() == ["correct", "incorrect", "correct", "no_answer", "incorrect", "correct"]
-    assert graded.index.tolist() == list("fedcba")
-    assert sorted(calls) == ["match"] * 3 + ["read"] * 3
+    assert graded["status"].tolist() == ["correct", "incorrect", "correct", "no_answer", "incorrect", *["correct"] * 2]
+    assert graded.index.tolist() == list("gfedcba")
+    assert sorted(calls) == ["match"] * 4 + ["read"] * 5
+    assert compared == [(r"\frac{2}{6}", r"\frac13")]
     assert list(frame.columns) == ["text", "gold", "source"]
 
 
@@ -161,7 +146,11 @@ def test_runs_from_a_script_without_a_main_guard(tmp_path):
     assert done == "correct\n"
 
 
-ONE = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
+def stdin(**cases):
+    return [{"input": key[1:], "output": output, "testtype": "stdin"} for key, output in cases.items()]
+
+
+ONE = stdin(_1="2")
 
 
 def test_a_table_is_graded_in_its_order_and_equal_programs_once():
@@ -182,8 +171,7 @@ def test_a_table_is_graded_in_its_order_and_equal_programs_once():
     graded = grade.code(frame, workers=1, open_runner=Runner)
     assert graded["status"].tolist() == ["correct", "incorrect", "correct", "no_answer"]
     assert graded["passed"].tolist() == [True, False, True, False]
-    assert graded["failed_test"].isna().tolist() == [True, False, True, True]
-    assert graded["failed_test"].iloc[1] == 0
+    assert graded["failed_test"].fillna(-1).tolist() == [-1, 0, -1, -1]
     assert graded["sandbox"].tolist()[0] == "a container"
     assert graded.index.tolist() == list("dcba")
     assert sorted(seen) == ["1", "2", "closed"]
@@ -199,27 +187,19 @@ def test_names_of_methods_may_stand_in_a_column():
 def test_one_program_that_kills_its_sandbox_costs_only_its_own_row():
     codes = [f"print({n})" for n in range(6)]
     codes[2] = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
-    frame = pd.DataFrame({"code": codes, "tests": [[{"input": "", "output": str(n)}] for n in range(6)]})
+    frame = pd.DataFrame({"code": codes, "tests": [stdin(_=str(n)) for n in range(6)]})
     for workers in (1, 2, 3):
         assert grade.code(frame, workers)["passed"].tolist() == [True, True, False, True, True, True]
 
 
-ADD = '[{"input": "1", "output": "2", "testtype": "stdin"}, {"input": "5", "output": "6", "testtype": "stdin"}]'
-ADD_TWO = '[{"input": "1", "output": "3", "testtype": "stdin"}, {"input": "5", "output": "7", "testtype": "stdin"}]'
+ADD, ADD_TWO = json.dumps(stdin(_1="2", _5="6")), json.dumps(stdin(_1="3", _5="7"))
 PROBLEMS = pd.DataFrame(
-    {
-        "problem_id": ["tiny/0", "tiny/1", "lcb/0", "lcb/1"],
-        "answer": ["12", "30", None, None],
-        "tests": [None, None, ADD, ADD],
-    }
+    [("tiny/0", "12", None), ("tiny/1", "30", None), ("lcb/0", None, ADD), ("lcb/1", None, ADD)],
+    columns=["problem_id", "answer", "tests"],
 )
 UPDATES = pd.DataFrame(
-    {
-        "problem_id": ["tiny/0", "lcb/1"],
-        "update_id": ["u", "u"],
-        "revised_answer": ["9", None],
-        "revised_tests": [None, ADD_TWO],
-    }
+    [("tiny/0", "u", "9", None), ("lcb/1", "u", None, ADD_TWO)],
+    columns=["problem_id", "update_id", "revised_answer", "revised_tests"],
 )
 
 
@@ -229,33 +209,29 @@ def trace(problem="tiny/0", variant="original", answer=r"\boxed{12}", ended=True
         "problem_id": problem,
         "source": problem.split("/")[0],
         "task": "code" if problem.startswith("lcb") else "math",
-        "model": "m",
         "variant": variant,
         "update_id": "u" if variant == "revised" else None,
-        "sample": 0,
-        "system": None,
         "ended": ended,
         "finish_reason": finish_reason,
         "answer": answer,
-        "reasoning_tokens": 20,
-        "answer_tokens": 5,
-        "reasoning_chars": 80,
         "answer_chars": len(answer),
+        **{
+            "model": "m",
+            "sample": 0,
+            "system": None,
+            "reasoning_tokens": 20,
+            "answer_tokens": 5,
+            "reasoning_chars": 80,
+        },
     }
 
 
 def continuation(interrupt, answer, variant="original", prefill="", ended=True, finish_reason="stop", problem="tiny/0"):
-    row = trace(problem, variant=variant, answer=answer, ended=ended, finish_reason=finish_reason)
+    row = trace(problem, variant, answer, ended, finish_reason)
     del row["variant"], row["update_id"], row["sample"], row["system"]
-    return row | {
-        "continuation_id": f"{row['trace_id']}~{interrupt}~0.3",
-        "interrupt": interrupt,
-        "role": "assistant",
-        "position": 0.3,
-        "unit": "share",
-        "remaining_tokens": 14,
-        "prefill": prefill,
-    }
+    where = {"role": "assistant", "position": 0.3, "unit": "share", "remaining_tokens": 14}
+    name = f"{row['trace_id']}~{interrupt}~0.3"
+    return row | where | {"continuation_id": name, "interrupt": interrupt, "prefill": prefill}
 
 
 def graded(traces, continuations=(), grading="exact"):
@@ -263,54 +239,43 @@ def graded(traces, continuations=(), grading="exact"):
     return grade.rows(pd.DataFrame(traces), after, PROBLEMS, UPDATES, grading).set_index("row_id")
 
 
-@pytest.mark.parametrize(
-    ("row", "status"),
-    [
-        (trace(), "correct"),
-        (trace(answer=r"\boxed{13}"), "incorrect"),
-        (trace(answer="It has 12."), "no_answer"),
-        (trace(answer="", ended=False), "no_answer"),
-        (trace(answer="", ended=False, finish_reason="length"), "censored"),
-        (trace(answer="", finish_reason="length"), "censored"),
-        (trace(answer=r"\boxed{12", finish_reason="length"), "censored"),
-        (trace(answer=r"\boxed{12", finish_reason="stop"), "correct"),
-        (trace(answer="The answer is 12", finish_reason="length"), "censored"),
-        (trace(answer=r"\boxed{12} and then it goes on", finish_reason="length"), "correct"),
-        (trace(answer=r"\boxed{12}, or \boxed{1", finish_reason="length"), "censored"),
-    ],
-)
-def test_status_of_a_row(row, status):
+PROGRAM = "```python\nprint(int(input()) + 1)\n```"
+STATUSES = [
+    (trace(), "correct", None),
+    (trace(answer=r"\boxed{13}"), "incorrect", None),
+    (trace(answer="It has 12."), "no_answer", "no final answer stated"),
+    (trace(answer="", ended=False), "no_answer", "thinking never closed"),
+    (trace(answer="", ended=False, finish_reason="length"), "censored", "token limit"),
+    (trace(answer="", finish_reason="length"), "censored", "token limit"),
+    (trace(answer=r"\boxed{12", finish_reason="length"), "censored", "token limit"),
+    (trace(answer=r"\boxed{12", finish_reason="stop"), "correct", None),
+    (trace(answer="The answer is 12", finish_reason="length"), "censored", "token limit"),
+    (trace(answer=r"\boxed{12} and then it goes on", finish_reason="length"), "correct", None),
+    (trace(answer=r"\boxed{12}, or \boxed{1", finish_reason="length"), "censored", "token limit"),
+    (trace("lcb/0", answer=f"Here it is:\n{PROGRAM}"), "correct", None),
+    (trace("lcb/0", answer=PROGRAM.replace("int(input()) + 1", "2")), "incorrect", "wrong answer: expected '6'"),
+    (trace("lcb/0", answer="I cannot."), "no_answer", "no code"),
+    (trace("lcb/0", answer=PROGRAM, ended=False), "no_answer", "thinking never closed"),
+    (trace("lcb/0", answer=PROGRAM, finish_reason="length"), "correct", None),
+    (trace("lcb/0", answer=PROGRAM[:-4], finish_reason="length"), "censored", "token limit"),
+    (trace("lcb/0", answer=PROGRAM[:-4], finish_reason="stop"), "correct", None),
+    (trace("lcb/0", answer="", finish_reason="length"), "censored", "token limit"),
+    (trace("lcb/0", "revised", answer=PROGRAM), "ungradable", "no answer of this problem is known"),
+]
+
+
+@pytest.mark.parametrize(("row", "status", "reason"), STATUSES)
+def test_status_of_a_row(row, status, reason):
     result = graded([row]).iloc[0]
     assert result["status"] == status
     assert result["correct"] == (status == "correct")
-    assert pd.isna(result["reason"]) == (status in ("correct", "incorrect"))
-    assert pd.isna(result["extracted"]) == (status in ("no_answer", "censored"))
-
-
-PROGRAM = "```python\nprint(int(input()) + 1)\n```"
-
-
-@pytest.mark.parametrize(
-    ("row", "status", "reason"),
-    [
-        (trace("lcb/0", answer=f"Here it is:\n{PROGRAM}"), "correct", None),
-        (trace("lcb/0", answer=PROGRAM.replace("int(input()) + 1", "2")), "incorrect", "wrong answer: expected '6'"),
-        (trace("lcb/0", answer="I cannot."), "no_answer", "no code"),
-        (trace("lcb/0", answer=PROGRAM, ended=False), "no_answer", "thinking never closed"),
-        (trace("lcb/0", answer=PROGRAM, finish_reason="length"), "correct", None),
-        (trace("lcb/0", answer=PROGRAM[:-4], finish_reason="length"), "censored", "token limit"),
-        (trace("lcb/0", answer=PROGRAM[:-4], finish_reason="stop"), "correct", None),
-        (trace("lcb/0", answer="", finish_reason="length"), "censored", "token limit"),
-        (trace("lcb/0", "revised", answer=PROGRAM), "ungradable", "no answer of this problem is known"),
-    ],
-)
-def test_status_of_a_row_of_code(row, status, reason):
-    result = graded([row]).iloc[0]
-    assert result["status"] == status
     assert pd.isna(result["reason"]) if reason is None else reason in result["reason"]
-    assert pd.isna(result["gold"]) and pd.isna(result["equals_revised"])
-    assert pd.isna(result["sandbox"]) == (status not in ("correct", "incorrect"))
-    assert pd.isna(result["failed_test"]) == (status != "incorrect")
+    if row["task"] == "math":
+        assert pd.isna(result["extracted"]) == (status in ("no_answer", "censored"))
+    else:
+        assert pd.isna(result["gold"]) and pd.isna(result["equals_revised"])
+        assert pd.isna(result["sandbox"]) == (status not in ("correct", "incorrect"))
+        assert pd.isna(result["failed_test"]) == (status != "incorrect")
 
 
 def test_code_and_math_are_graded_side_by_side_with_their_prefills():
@@ -354,11 +319,7 @@ def test_what_a_row_is_graded_by():
     assert equal.isna().tolist() == [True, False, True, True, False, False, True]
     assert equal.dropna().tolist() == [True, True, False]
     forced = rows.loc["tiny/0~original~0~force_answer~0.3"]
-    assert (forced["answer"], forced["variant"], forced["kind"]) == (
-        r"\boxed{12}",
-        "original",
-        "continuation",
-    )
+    assert (forced["answer"], forced["variant"], forced["kind"]) == (r"\boxed{12}", "original", "continuation")
     assert (forced["tokens"], forced["answer_chars"], forced["position"]) == (25, 3, 0.3)
     assert rows.iloc[0][["interrupt", "role", "position"]].isna().all()
 
