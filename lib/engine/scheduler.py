@@ -1,8 +1,9 @@
-"""Who of several workers does which request: pure book-keeping, without a process or a machine in it.
+"""Request scheduler for several workers. Pure data structure: no processes.
 
-A request goes to the worker with the least to do, but to that of the request before if both begin alike, whose cache
-knows it. What a worker that is lost still owed is given out again before anything new. The first answer to a request
-counts, from the worker that owes it and from no other, so that each key is answered once.
+A request goes to the worker with the fewest pending requests, or to that of the request before it if both share a
+prefix, to reuse its prefix cache. The pending requests of a worker that is lost are assigned again before anything new.
+The first completion of a request counts, from the worker it is assigned to and from no other, so that each key is
+answered once.
 """
 
 from collections import Counter, deque
@@ -11,76 +12,76 @@ from collections.abc import Iterable, Iterator
 from lib.engine.request import Completion, EngineError, Request, check
 from lib.params.settings import Model
 
-BEGINNING = 32  # tokens: prompts that share so many begin alike
-LOSSES = 5  # workers that may be lost with a request in hand, before it is taken for what ends them
+PREFIX = 32  # tokens that prompts must share to count as alike
+LOSSES = 5  # workers that may be lost with the same request, before it is taken for what ends them
 
 
 class Scheduler:
-    """The workers of one run, by number, and the requests that each of them owes."""
+    """The workers of one run, by number, and the pending requests of each."""
 
     def __init__(self, model: Model, requests: Iterable[Request]):
         self._model, self._new = model, iter(requests)
         self._again: deque[Request] = deque()
-        self._owed: dict[int, dict[str, Request]] = {}
+        self._pending: dict[int, dict[str, Request]] = {}
         self._windows: dict[int, int] = {}
-        self._where: dict[str, int | None] = {}  # the worker of each request that is not answered, None while it waits
+        self._where: dict[str, int | None] = {}  # the worker of each unanswered request, None while it waits for one
         self._lost: Counter[str] = Counter()
         self._last: int | None = None
-        self._beginning: list[int] = []
+        self._prefix: list[int] = []
 
     @property
     def busy(self) -> bool:
-        """Whether requests that were taken are not answered."""
+        """Whether any request that was taken is not answered."""
         return bool(self._where)
 
-    def owes(self, worker: int) -> int:
-        """Requests that a worker has not answered; none if there is no such worker."""
-        return len(self._owed.get(worker, ()))
+    def pending(self, worker: int) -> int:
+        """Requests that a worker has not answered; 0 if there is no such worker."""
+        return len(self._pending.get(worker, ()))
 
-    def join(self, worker: int, window: int) -> None:
-        """Count on a worker that takes `window` requests at a time, at most."""
-        self._owed[worker], self._windows[worker] = {}, window
+    def add_worker(self, worker: int, window: int) -> None:
+        """Add a worker that takes at most `window` requests at a time."""
+        self._pending[worker], self._windows[worker] = {}, window
 
-    def lose(self, worker: int) -> int:
-        """Count on a worker no more; how many requests it owed, which others get.
+    def remove_worker(self, worker: int) -> int:
+        """Remove a worker that is lost; how many pending requests it leaves to others.
 
         Raises:
             EngineError: too many workers were lost with one of them; the message begins with its key.
         """
-        owed = self._owed.pop(worker, {})
+        pending = self._pending.pop(worker, {})
         self._windows.pop(worker, None)
-        for key in owed:
+        for key in pending:
             self._where[key] = None
             self._lost[key] += 1
             if self._lost[key] >= LOSSES:
                 raise EngineError(f"{key}: {LOSSES} workers have ended while they had it in hand")
-        self._again.extend(owed.values())
-        return len(owed)
+        self._again.extend(pending.values())
+        return len(pending)
 
-    def deal(self) -> dict[int, list[Request]]:
-        """What each worker is to be given now; requests are taken as long as one has room.
+    def assign(self) -> dict[int, list[Request]]:
+        """The requests to send to each worker now; they are taken as long as one has room.
 
         Raises:
-            EngineError: as `lib.engine.check`.
+            EngineError: as `lib.engine.request.check`.
         """
-        given: dict[int, list[Request]] = {}
-        for request in self._while_room():
+        assigned: dict[int, list[Request]] = {}
+        for request in self._upcoming():
             worker = self._choose(request)
-            self._owed[worker][request.key] = request
+            self._pending[worker][request.key] = request
             self._where[request.key] = worker
-            given.setdefault(worker, []).append(request)
-        return given
+            assigned.setdefault(worker, []).append(request)
+        return assigned
 
     def accept(self, worker: int, done: Completion) -> bool:
-        """Whether this answer counts: the worker owes it, and has now done it."""
-        if self._where.get(done.key, None) != worker or done.key not in self._owed.get(worker, ()):
+        """Whether this completion counts: its request was pending at this worker, and now no longer is."""
+        if self._where.get(done.key, None) != worker or done.key not in self._pending.get(worker, ()):
             return False
-        del self._owed[worker][done.key], self._where[done.key]
+        del self._pending[worker][done.key], self._where[done.key]
         self._lost.pop(done.key, None)
         return True
 
-    def _while_room(self) -> Iterator[Request]:
-        while any(self._room(worker) for worker in self._owed):
+    def _upcoming(self) -> Iterator[Request]:
+        while any(self._has_room(worker) for worker in self._pending):
             if self._again:
                 yield self._again.popleft()
                 continue
@@ -90,13 +91,13 @@ class Scheduler:
             check(request, self._model, self._where)
             yield request
 
-    def _room(self, worker: int) -> bool:
-        return len(self._owed[worker]) < self._windows[worker]
+    def _has_room(self, worker: int) -> bool:
+        return len(self._pending[worker]) < self._windows[worker]
 
     def _choose(self, request: Request) -> int:
-        alike = request.prompt_ids[:BEGINNING] == self._beginning and self._last in self._owed
-        if not (alike and self._room(self._last)):
-            free = [worker for worker in self._owed if self._room(worker)]
-            self._last = min(free, key=self.owes)
-        self._beginning = request.prompt_ids[:BEGINNING]
+        is_alike = request.prompt_ids[:PREFIX] == self._prefix and self._last in self._pending
+        if not (is_alike and self._has_room(self._last)):
+            free = [worker for worker in self._pending if self._has_room(worker)]
+            self._last = min(free, key=self.pending)
+        self._prefix = request.prompt_ids[:PREFIX]
         return self._last

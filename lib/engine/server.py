@@ -1,4 +1,4 @@
-"""An engine behind HTTP: any endpoint of OpenAI's completions protocol that takes and returns token ids.
+"""An engine behind HTTP: any OpenAI-compatible completions endpoint that takes and returns token ids.
 
 `vllm serve MODEL` and SGLang do. Options: url (such as http://localhost:8000/v1), concurrency (requests in flight, 64),
 timeout (seconds until an answer must be complete, 600), retries (8), served_model_name (where the server has several).
@@ -14,6 +14,7 @@ answer that is no JSON or not to this question, and knows the fields for token i
 
 import asyncio
 import difflib
+import json
 import os
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -27,8 +28,7 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from lib.engine import structured, thinking
-from lib.engine.answer import UnusableError, completion, message, models
+from lib.engine import thinking
 from lib.engine.request import Completion, EngineError, Request, check, room
 from lib.params.settings import Model
 
@@ -37,6 +37,11 @@ TRANSIENT = {408, 409, 425, 429}  # and all from 500 on
 BACKOFF = 0.5  # seconds: the first pause lasts up to this, each further one up to twice as long
 LONGEST_PAUSE = 30.0  # seconds
 CONNECT = 30.0  # seconds until a connection must stand
+LONGEST_MESSAGE = 300  # characters of a server's message that are passed on
+
+
+class UnusableError(Exception):
+    """An answer that is malformed, or not to this request; asking again may help."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Options:
 
 
 class Server:
-    """A model that a server has loaded; requests run in an event loop of their own thread, so a notebook's is free."""
+    """A client of a server; requests run in an event loop of their own thread, so that a notebook's stays free."""
 
     def __init__(self, model: Model):
         self.model = model
@@ -67,13 +72,13 @@ class Server:
             limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
         )
         try:
-            self._name = self._start(self._served()).result()
+            self._name = self._submit(self._served()).result()
         except BaseException:
             self.close()
             raise
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate` says; a request that fails for now is asked again, after a pause that grows."""
+        """As `Engine.generate`; a request that fails for now is sent again after a growing pause."""
         requests, finished = iter(requests), SimpleQueue()
         running: dict[str, tuple[Request, Future]] = {}
         try:
@@ -82,7 +87,7 @@ class Server:
                     check(request, self.model, running)
                     read = partial(completion, request=request)
                     work = self._ask(request.key, "POST", "completions", read, self._body(request))
-                    future = self._start(work)
+                    future = self._submit(work)
                     running[request.key] = request, future
                     future.add_done_callback(lambda _, key=request.key: finished.put(key))
                 if not running:
@@ -94,15 +99,14 @@ class Server:
                 future.cancel()
 
     def close(self) -> None:
-        """Hang up."""
         if self._loop.is_closed():
             return
-        self._start(self._hang_up()).result()
+        self._submit(self._hang_up()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _start(self, work: Coroutine) -> Future:
+    def _submit(self, work: Coroutine) -> Future:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _hang_up(self) -> None:
@@ -113,7 +117,7 @@ class Server:
         await self._client.aclose()
 
     async def _served(self) -> str:
-        """The name under which the server has the model; refuses a server without it, or with a shorter context."""
+        """The server's name for the model; refuses a server without it, or with a shorter context."""
         options, file = self._options, f"params/models/{self.model.name}.yaml"
         found = await self._ask(options.url, "GET", "models", models)
         ours = {options.served_model_name} if options.served_model_name else {self.model.path, self.model.location}
@@ -132,7 +136,7 @@ class Server:
         return cards[0]["id"]
 
     def _body(self, request: Request) -> dict[str, Any]:
-        """What is asked. Sampling is spelt out to the end, as servers fill gaps with the model's own defaults."""
+        """The body of a request. All sampling is spelt out: servers fill gaps with the model's own defaults."""
         body = {
             "model": self._name,
             "prompt": request.prompt_ids,
@@ -153,11 +157,14 @@ class Server:
             self._marks = self._marks or thinking.marks(self.model)
             body["thinking_token_budget"] = thinking.allowed(request, self._marks)
         if request.json_schema is not None:
-            body["response_format"] = structured.response_format(request.json_schema)
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": request.json_schema, "strict": True},
+            }
         return body
 
     async def _ask(self, what: str, method: str, path: str, read: Callable[[bytes], Any], body: Any = None) -> Any:
-        """An answer as `read` takes it; asks again while that may help.
+        """An answer as `read` parses it, after as many attempts as it takes.
 
         Raises:
             EngineError: the server refuses, or there is no usable answer after all attempts; `what` begins the message.
@@ -185,19 +192,17 @@ class Server:
             failure = f"{type(error).__name__} {error}".strip()
         if failure:  # raised out here, where it does not hold on to the request that failed
             raise UnusableError(failure)
-        told = f"status {answer.status_code}"
-        if answer.status_code != 200:
-            told += f": {message(_scrubbed(answer.text))}"
+        if answer.status_code == 200:
+            return read(answer.content)
+        status = f"status {answer.status_code}: {message(_scrubbed(answer.text))}"
         if answer.status_code in TRANSIENT or answer.status_code >= 500:
-            raise UnusableError(told)
-        if answer.status_code != 200:
-            hint = f" (the variable {KEY} should hold the key)" if answer.status_code in (401, 403) else ""
-            raise EngineError(f"{what}: the server refuses with {told}{hint}")
-        return read(answer.content)
+            raise UnusableError(status)
+        hint = f" (the variable {KEY} should hold the key)" if answer.status_code in (401, 403) else ""
+        raise EngineError(f"{what}: the server refuses with {status}{hint}")
 
 
 def _options(model: Model) -> Options:
-    """The options of a server; raises EngineError for one that is unknown, missing or of a wrong kind."""
+    """The options of a model's file; raises EngineError for one that is unknown, missing or of a wrong type."""
     file, values = f"params/models/{model.name}.yaml", model.options
     kinds = {"url": str, "concurrency": int, "timeout": (int, float), "retries": int, "served_model_name": str}
     for key, value in values.items():
@@ -227,3 +232,76 @@ def _scrubbed(text: str) -> str:
     """A text without the key, which a server may have quoted."""
     key = os.environ.get(KEY)
     return text.replace(key, "…") if key else text
+
+
+def completion(content: bytes, request: Request) -> Completion:
+    """The completion in a server's answer, of which nothing is taken on trust.
+
+    Raises:
+        UnusableError: it is no JSON, or of another shape, was broken off, or is about other prompt ids.
+        EngineError: it holds text instead of token ids, as the server cannot return them.
+    """
+    body = _json(content)
+    choices = body.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        raise UnusableError("without the one choice that was asked for")
+    choice = choices[0]
+    end, ids, prompt = (choice.get(name) for name in ("finish_reason", "token_ids", "prompt_token_ids"))
+    if end not in ("stop", "length"):
+        raise UnusableError(f"broken off with finish_reason {end!r}")
+    if ids is None and isinstance(choice.get("text"), str):
+        raise EngineError(
+            f"{request.key}: the server answers with text but without token_ids, expected one that knows the field "
+            "return_token_ids of a request, as vLLM and newer SGLang do"
+        )
+    usage = body.get("usage") if isinstance(body.get("usage"), dict) else {}
+    _compare("token_ids", ids, usage.get("completion_tokens"))
+    if prompt is not None and prompt != request.prompt_ids:
+        raise UnusableError("about other prompt ids than were asked")
+    _compare("prompt ids", request.prompt_ids, usage.get("prompt_tokens"))
+    return Completion(request.key, ids, end, _cached(usage))
+
+
+def models(content: bytes) -> list[dict[str, Any]]:
+    """The models that a server lists: `id`, perhaps `root` and `max_model_len`; raises UnusableError."""
+    cards = _json(content).get("data")
+    if not isinstance(cards, list) or not all(isinstance(card, dict) and "id" in card for card in cards):
+        raise UnusableError("no list of models")
+    return [card | {"id": str(card["id"])} for card in cards]
+
+
+def message(text: str) -> str:
+    """A server's error in one line: its message if the text is JSON that holds one."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    for name in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    line = " ".join((found if isinstance(found, str) else text).split())
+    return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UnusableError("no JSON") from error
+    if not isinstance(body, dict):
+        raise UnusableError("no JSON object")
+    return body
+
+
+def _compare(what: str, ids: Any, count: Any) -> None:
+    """Refuse ids that are no list of numbers, or not as many as the server counted; UnusableError."""
+    if not isinstance(ids, list) or not all(type(token) is int and token >= 0 for token in ids):
+        raise UnusableError(f"{what} that are no list of numbers")
+    if count is not None and count != len(ids):
+        raise UnusableError(f"{len(ids)} {what} where the server counts {count}")
+
+
+def _cached(usage: dict[str, Any]) -> int:
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return cached if type(cached) is int else 0

@@ -24,8 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from lib import machine, paths, tables
-from lib.engine.progress_bar import progress
+from lib import machine, paths, progress_bar, tables
 from lib.engine.request import Completion, Engine, EngineError, Request, Usage, check
 
 SCHEMA = pa.schema(
@@ -69,9 +68,7 @@ class Store:
             first = found.setdefault(done.key, done)
             differing += not np.array_equal(first.token_ids, done.token_ids)
         if differing:
-            _tell(
-                f"{paths.show(self._folder)}: {differing} requests were answered twice, differently; the first counts"
-            )
+            _log(f"{paths.show(self._folder)}: {differing} requests were answered twice, differently; the first counts")
         return found
 
     def add(self, done: Completion) -> None:
@@ -108,7 +105,7 @@ class Store:
                 continue
             torn = file.with_name(f"{file.name}.torn")
             file.replace(torn)
-            _tell(
+            _log(
                 f"{paths.show(torn)}: set aside, its bytes are not those that were written; its requests are sent again"
             )
 
@@ -203,7 +200,7 @@ def _completions(rows: pa.Table) -> Iterator[Completion]:
             yield Completion(key, values[starts[i] : starts[i + 1]], reason, cached)
 
 
-def _tell(message: str) -> None:
+def _log(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
@@ -256,7 +253,7 @@ def completed(
             counted.add(request.key)
 
     total = len(planned) if total is None else total
-    for done in progress(total, _generated(engine, missing()), engine.model.title):
+    for done in progress_bar.completions(total, _generated(engine, missing()), engine.model.title):
         length, *items = waiting.pop(done.key)
         if done.error is None:
             done = dataclasses.replace(done, token_ids=np.array(done.token_ids, dtype=np.int32))  # a tenth of a list

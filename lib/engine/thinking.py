@@ -1,10 +1,14 @@
-"""Thinking budgets: the marks by which an engine knows a thought, and how many tokens of one it may still allow."""
+"""Thoughts among token ids: thinking budgets, and answers held to a JSON schema while the thought before stays free."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lib import markup
 from lib.engine.request import Completion, EngineError, Request
 from lib.params.settings import Model
+
+PARSER = "midthought"  # under which vLLM finds our reasoning parser
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def allowed(request: Request, between: Marks) -> int | None:
 
 
 def check(request: Request, done: Completion, between: Marks | None) -> Completion:
-    """The completion as it is, if it keeps the budget of its request, which not every engine knows to; EngineError."""
+    """The completion, if it keeps the thinking budget of its request, which not every engine does; else EngineError."""
     if request.thinking_budget is None or between is None:
         return done
     starts = places(done.token_ids, between.opening)
@@ -55,11 +59,49 @@ def check(request: Request, done: Completion, between: Marks | None) -> Completi
 
 
 def begun(ids: list[int], between: Marks) -> int | None:
-    """How many tokens of a thought the prompt leaves open, None if it leaves none open."""
+    """The length in tokens of the thought that a prompt leaves open; None if it leaves none open."""
     opened, closed = ([-1, *places(ids, mark)][-1] for mark in (between.opening, between.closing))
     return len(ids) - opened - len(between.opening) if opened > closed else None
+
+
+def ended(prompt_ids: Sequence[int], between: Marks) -> bool:
+    """Whether a prompt closes a thought and opens none after it."""
+    ids = list(prompt_ids)
+    return bool(places(ids, between.closing)) and begun(ids, between) is None
+
+
+def ends(ids: Sequence[int], new: int, between: Marks) -> bool:
+    """Whether the last `new` ids complete the closing mark."""
+    return bool(places(list(ids[-(new + len(between.closing) - 1) :]), between.closing))
 
 
 def places(ids: list[int], mark: list[int]) -> list[int]:
     """Where a mark stands, first to last."""
     return [i for i, token in enumerate(ids) if token == mark[0] and ids[i : i + len(mark)] == mark]
+
+
+def structured_outputs(between: Marks) -> dict[str, Any]:
+    """vLLM's structured_outputs_config by which a schema binds from the end of the thinking on.
+
+    vLLM's own reasoning parsers know a model by its text, and not every family has one; this one knows any family by
+    its ids.
+    """
+    from vllm.reasoning import ReasoningParser, ReasoningParserManager
+
+    class MarksParser(ReasoningParser):
+        """Finds the end of a thought; vLLM asks for nothing else here."""
+
+        def is_reasoning_end(self, input_ids: Sequence[int]) -> bool:
+            return ended(input_ids, between)
+
+        def is_reasoning_end_streaming(self, input_ids: Sequence[int], delta_ids: Iterable[int]) -> bool:
+            return ends(input_ids, len(list(delta_ids)), between)
+
+        def extract_content_ids(self, input_ids: list[int]) -> list[int]:
+            raise NotImplementedError
+
+        extract_reasoning = extract_reasoning_streaming = extract_content_ids
+
+    ReasoningParserManager.register_module(PARSER, force=True, module=MarksParser)
+    # Without free white space, which small models would write without end; only xgrammar and guidance can forbid it.
+    return {"reasoning_parser": PARSER, "backend": "xgrammar", "disable_any_whitespace": True}

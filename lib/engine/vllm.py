@@ -1,7 +1,7 @@
 """vLLM in this process, on a CPU or on GPUs.
 
 One process runs one copy of the model, over as many GPUs of CUDA_VISIBLE_DEVICES as the options tensor_parallel_size
-and pipeline_parallel_size say. Several copies side by side (data_parallel_size) are several processes: see `copies`.
+and pipeline_parallel_size say. Several copies (data_parallel_size) are several processes: see `data_parallel`.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from lib.engine import structured, thinking
+from lib.engine import thinking
 from lib.engine.request import Completion, EngineError, Request, check, room
 from lib.params.settings import Model
 
@@ -46,7 +46,6 @@ class VLLMEngine:
         self._running: dict[str, Request] = {}
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate` says."""
         requests = iter(requests)
         try:
             while True:
@@ -59,14 +58,13 @@ class VLLMEngine:
             self.drop()
 
     def close(self) -> None:
-        """Give the model's memory back."""
         if self._llm:
             self._llm.llm_engine.engine_core.shutdown()
         self._llm = None
 
     @property
     def window(self) -> int:
-        """Requests that it should hold, at most."""
+        """Most requests to hold at a time."""
         return WINDOW * self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
 
     @property
@@ -75,7 +73,7 @@ class VLLMEngine:
         return bool(self._running)
 
     def send(self, request: Request) -> None:
-        """Hand a request to vLLM; raises EngineError as `Engine.generate`."""
+        """Queue a request; raises EngineError, which begins with its key."""
         check(request, self.model, self._running)
         try:
             sampling = _sampling(self.model, request, self._marks)
@@ -85,13 +83,13 @@ class VLLMEngine:
         self._running[request.key] = request
 
     def step(self) -> Iterator[Completion]:
-        """Let vLLM do one step, and give what that finished."""
+        """Run one step of vLLM; the completions that it finished."""
         for output in self._llm.llm_engine.step():
             if output.finished:
                 yield thinking.check(self._running.pop(output.request_id), _completion(output), self._marks)
 
     def drop(self) -> None:
-        """Forget all requests that are running."""
+        """Abort all requests that are running."""
         self._llm.llm_engine.abort_request(list(self._running))
         self._running.clear()
 
@@ -109,7 +107,10 @@ def _load(model: Model, marks: thinking.Marks | None) -> Any:
         options = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
         options |= {"max_model_len": model.max_model_len, "disable_log_stats": True, "use_tqdm_on_load": False}
         if marks:
-            options |= {"reasoning_config": _reasoning(marks), "structured_outputs_config": structured.config(marks)}
+            options |= {
+                "reasoning_config": _reasoning(marks),
+                "structured_outputs_config": thinking.structured_outputs(marks),
+            }
         options |= model.options
         try:
             return LLM(model.location, revision=model.revision, seed=0, **options)  # each request has its own seed
@@ -118,7 +119,7 @@ def _load(model: Model, marks: thinking.Marks | None) -> Any:
 
 
 def _check_options(model: Model) -> None:
-    """Compare the options with the names of vLLM's arguments; raises EngineError before anything is loaded."""
+    """Refuse options that are no arguments of vLLM before anything is loaded; EngineError."""
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())  # it speaks before it reads it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
@@ -138,7 +139,7 @@ def _check_options(model: Model) -> None:
 
 
 def _marks(model: Model) -> thinking.Marks | None:
-    """The marks of thinking, None for a family without markup: its requests cannot have a thinking budget."""
+    """The marks of thinking; None for a family without markup, whose requests cannot have a thinking budget."""
     try:
         return thinking.marks(model)
     except (ValueError, OSError):  # no such family; no tokenizer, about which vLLM has more to say
@@ -146,7 +147,7 @@ def _marks(model: Model) -> thinking.Marks | None:
 
 
 def _reasoning(marks: thinking.Marks) -> Any:
-    """What vLLM needs to know to keep a thinking budget, in ids: of text it would not make every family's marks."""
+    """vLLM's settings for thinking budgets, in ids: from text it would not make every family's marks."""
     from vllm.config import ReasoningConfig
 
     config = ReasoningConfig()

@@ -49,7 +49,7 @@ def scatter(work: Work, items: list[T], chunk: int, workers: int | None, unit: s
         return work(items, workers)
     try:
         ray = cluster.join()
-    except cluster.FleetError as error:
+    except cluster.ClusterError as error:
         raise GradersError(f"{VARIABLE}=ray: {error}") from error
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
     size = max(1, min(chunk, len(items) // (SHARE * cores)))
@@ -67,7 +67,7 @@ def scatter(work: Work, items: list[T], chunk: int, workers: int | None, unit: s
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # grading itself failed, as it would here
     except ray.exceptions.RayError as error:
-        raise GradersError(f"grading on the cluster: {cluster.line(error)}") from error
+        raise GradersError(f"grading on the cluster: {cluster.first_line(error)}") from error
     return [result for start in starts for result in results[start]]
 
 

@@ -172,7 +172,7 @@ def main() -> None:
     label = " ".join(filter(None, (args.name, args.study, args.model)))
     try:
         params.load_study(args.study)
-        drawn = sys.stderr.isatty() and gpus.beside() == 1  # bars of several runs would draw over each other
+        drawn = sys.stderr.isatty() and gpus.concurrent_runs() == 1  # bars of several runs would draw over each other
         os.environ.setdefault(PROGRESS, "bar" if drawn else "lines")
         if args.report:
             print(f"{report(args.study)}\n\n{provenance.report(args.study)}")

@@ -1,4 +1,4 @@
-"""Devices: who gets which GPU when several runs share them, and that none is lost when a run is killed."""
+"""GPU leases: who gets which GPU when several runs share them, and that none is lost when a run is killed."""
 
 import dataclasses
 import os
@@ -10,16 +10,15 @@ from collections.abc import Iterator
 import pytest
 
 from lib import engine, params, paths
-from lib.engine import EngineError, Request
-from lib.engine import gpus as devices
+from lib.engine import EngineError, Request, gpus
 from lib.engine.data_parallel import Copies
 from lib.engine.gpus import DevicesError
 from lib.params.settings import Model
 
 HOLD = """
 import sys
-from lib.engine import gpus as devices
-with devices.lease(["0", "1"], int(sys.argv[1]), sys.argv[2]) as names:
+from lib.engine import gpus
+with gpus.lease(["0", "1"], int(sys.argv[1]), sys.argv[2]) as names:
     print(",".join(names), flush=True)
     sys.stdin.read()
 """
@@ -27,8 +26,8 @@ with devices.lease(["0", "1"], int(sys.argv[1]), sys.argv[2]) as names:
 
 @pytest.fixture(autouse=True)
 def locks(tmp_path, monkeypatch):
-    monkeypatch.setenv(devices.LOCKS, str(tmp_path / "locks"))
-    for name in (devices.GPUS, devices.BESIDE):
+    monkeypatch.setenv(gpus.LOCKS, str(tmp_path / "locks"))
+    for name in (gpus.GPUS, gpus.CONCURRENT_RUNS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -46,30 +45,30 @@ def needing(**options) -> Model:
         ("GPU-8b5e-f1,MIG-GPU-8b5e/1/0", ["GPU-8b5e-f1", "MIG-GPU-8b5e/1/0"]),
     ],
 )
-def test_devices_are_read_in_order(monkeypatch, text, names):
-    monkeypatch.setenv(devices.GPUS, text)
-    assert devices.named() == names
-    assert devices.shared() == bool(names)
+def test_gpus_are_read_in_order(monkeypatch, text, names):
+    monkeypatch.setenv(gpus.GPUS, text)
+    assert gpus.visible_gpus() == names
+    assert gpus.shared() == bool(names)
 
 
 @pytest.mark.parametrize("text", ["0,0", "all", "0;1", "0,", "-1", "0.5"])
-def test_what_names_no_devices_is_told(monkeypatch, text):
-    monkeypatch.setenv(devices.GPUS, text)
+def test_what_names_no_gpus_is_refused(monkeypatch, text):
+    monkeypatch.setenv(gpus.GPUS, text)
     with pytest.raises(DevicesError, match="GPUS: expected devices with commas between, each once, such as 0,1,2,3"):
-        devices.named()
+        gpus.visible_gpus()
     with pytest.raises(EngineError, match="GPUS: expected devices"), engine.open(params.load_model("tiny-lrm-s")):
         pass
 
 
 @pytest.mark.parametrize("text", ["0", "two", "-1"])
-def test_a_number_of_runs_that_is_none_is_told(monkeypatch, text):
-    assert devices.beside() == 1
-    monkeypatch.setenv(devices.BESIDE, text)
+def test_a_number_of_runs_that_is_none_is_refused(monkeypatch, text):
+    assert gpus.concurrent_runs() == 1
+    monkeypatch.setenv(gpus.CONCURRENT_RUNS, text)
     with pytest.raises(DevicesError, match="MIDTHOUGHT_CONCURRENT_RUNS: expected how many runs"):
-        devices.beside()
+        gpus.concurrent_runs()
 
 
-# (GPUs, runs side by side, options of the model, copies)
+# (GPUs, concurrent runs, options of the model, copies)
 @pytest.mark.parametrize(
     ("count", "runs", "options", "copies"),
     [
@@ -86,26 +85,23 @@ def test_a_number_of_runs_that_is_none_is_told(monkeypatch, text):
     ],
 )
 def test_a_model_gets_its_share(count, runs, options, copies):
-    assert devices.copies(needing(**options), count, runs) == copies
+    assert gpus.copies(needing(**options), count, runs) == copies
 
 
-def test_what_does_not_fit_is_told():
+def test_what_does_not_fit_is_refused():
     with pytest.raises(DevicesError, match=r"params/models/qwen3-8b\.yaml: needs 4 GPUs, there are 2"):
-        devices.copies(needing(tensor_parallel_size=4), 2)
+        gpus.copies(needing(tensor_parallel_size=4), 2)
     with pytest.raises(DevicesError, match="data_parallel_size: 3 copies of 2 need 6 GPUs, there are 4"):
-        devices.copies(needing(tensor_parallel_size=2, data_parallel_size=3), 4)
+        gpus.copies(needing(tensor_parallel_size=2, data_parallel_size=3), 4)
     with pytest.raises(DevicesError, match="tensor_parallel_size: should be a count, got '2'"):
-        devices.each(needing(tensor_parallel_size="2"))
-
-
-def test_groups_are_dealt_in_order():
-    assert devices.groups(["0", "1", "5", "7"], 2) == ["0,1", "5,7"]
-    assert devices.groups(["0", "1", "2"], 2) == ["0,1"]
+        gpus.gpus_per_copy(needing(tensor_parallel_size="2"))
+    assert gpus.groups(["0", "1", "5", "7"], 2) == ["0,1", "5,7"]
+    assert gpus.groups(["0", "1", "2"], 2) == ["0,1"]
 
 
 @pytest.fixture
 def hold() -> Iterator:
-    """Processes that want some of two devices and keep them until they are let go."""
+    """Processes that lease some of two GPUs and keep them until they are let go."""
     running = []
 
     def start(count: int, name: str) -> subprocess.Popen:
@@ -120,7 +116,7 @@ def hold() -> Iterator:
         process.communicate()
 
 
-def test_runs_take_free_devices_and_get_those_of_one_that_is_killed(hold):
+def test_runs_lease_free_gpus_and_get_those_of_one_that_is_killed(hold):
     first, second = hold(1, "a"), hold(1, "b")
     names = {first.stdout.readline().strip(), second.stdout.readline().strip()}
     assert names == {"0", "1"}
@@ -147,47 +143,29 @@ def test_a_run_that_needs_many_is_not_passed_by(hold):
     assert small.stdout.readline() == "0\n"
 
 
-def test_a_folder_that_cannot_be_made_is_told(monkeypatch, tmp_path):
+def test_a_folder_that_cannot_be_made_is_named(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(devices.LOCKS, str(tmp_path / "file" / "locks"))
-    with pytest.raises(DevicesError, match="expected a folder to keep locks in"), devices.lease(["0"], 1, "a"):
+    monkeypatch.setenv(gpus.LOCKS, str(tmp_path / "file" / "locks"))
+    with pytest.raises(DevicesError, match="expected a folder to keep locks in"), gpus.lease(["0"], 1, "a"):
         pass
 
 
-def test_an_engine_has_its_devices_as_long_as_it_is_open(monkeypatch, tmp_path):
-    monkeypatch.setenv(devices.GPUS, "5,3")
-    monkeypatch.setenv(devices.BESIDE, "2")  # so that it gets one; the engine for the CPU does not look at it
+@pytest.mark.engine
+def test_an_engine_has_its_gpus_as_long_as_it_is_open(monkeypatch, tmp_path):
+    monkeypatch.setenv(gpus.GPUS, "5,3")
+    monkeypatch.setenv(gpus.CONCURRENT_RUNS, "2")  # so that it gets one; the engine for the CPU does not look at it
     with engine.when_needed(params.load_model("tiny-lrm-s")) as ready:
         assert not (tmp_path / "locks").exists()  # what is answered already needs no GPU
         assert [done.key for done in ready.generate([Request("a", [10, 11], 0, max_tokens=3)])] == ["a"]
         assert isinstance(ready._engine, Copies) and ready._engine._shares == ["5"]
-        with devices.lease(["5", "3"], 1, "other") as left:
+        with gpus.lease(["5", "3"], 1, "other") as left:
             assert left == ["3"]
-    with devices.lease(["5", "3"], 2, "other") as both:
+    with gpus.lease(["5", "3"], 2, "other") as both:
         assert both == ["5", "3"]
 
 
-def test_what_is_dealt_out_is_told_before_anything_starts(monkeypatch):
-    monkeypatch.setenv(devices.GPUS, "0,1,2,3")
-    monkeypatch.setenv(devices.BESIDE, "2")
-    cast = [needing(), dataclasses.replace(needing(tensor_parallel_size=2), name="large")]
-    there = {"0", "1", "2", "3", "GPU-a"}
-    assert devices.told(cast, there) == "4 GPUs, 2 runs side by side; copies × GPUs each: qwen3-8b 2 × 1, large 1 × 2"
-    with pytest.raises(DevicesError, match="GPUS: no device 3 here, there are: 0, 1, 2"):
-        devices.told(cast, {"0", "1", "2"})
-    with pytest.raises(DevicesError, match="GPUS: no device 0 here, there are: none; nvidia-smi finds no GPU"):
-        devices.told(cast, set())
-
-
-def test_the_command_ends_in_one_line():
-    env = os.environ | {devices.GPUS: "0,0", "PYTHONPATH": str(paths.ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "lib.engine.gpus", "qwen3-8b"], cwd=paths.ROOT, env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "got '0,0'" in done.stderr
-
-
-# (what make is given, runs side by side, jobs)
+# (what make is given, concurrent runs)
+@pytest.mark.make
 @pytest.mark.parametrize(
     ("given", "runs"),
     [
@@ -198,9 +176,9 @@ def test_the_command_ends_in_one_line():
         (["GPUS=0,1,2", "MODELS=tiny-lrm-s"], "1"),
     ],
 )
-def test_make_says_how_many_runs_share_the_devices(given, runs):
+def test_make_sets_how_many_runs_share_the_gpus(given, runs):
     command = ["make", "-pnq", "results", "EXTRA=cpu", *given]
-    said = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True).stdout.splitlines()
-    assert f"MIDTHOUGHT_CONCURRENT_RUNS := {runs}" in said
-    gpus = next((text.removeprefix("GPUS=") for text in given if text.startswith("GPUS=")), "")
-    assert f"MIDTHOUGHT_GPUS := {gpus}" in said
+    printed = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True).stdout.splitlines()
+    assert f"MIDTHOUGHT_CONCURRENT_RUNS := {runs}" in printed
+    names = next((text.removeprefix("GPUS=") for text in given if text.startswith("GPUS=")), "")
+    assert f"MIDTHOUGHT_GPUS := {names}" in printed

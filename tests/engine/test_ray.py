@@ -13,15 +13,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import cluster as fleet
-from lib import engine, grade, markup, params, paths, problems
-from lib.engine import Completion, EngineError, Request, request_key
-from lib.engine import ray as remote
+from lib import cluster as ray_cluster
+from lib import engine, grade, params, paths
+from lib.engine import EngineError, Request
+from lib.engine import ray as ray_engine
 from lib.engine.ray import RayEngine
 from lib.grade import cluster as graders
 from lib.params.settings import Model
 from tests.bench.pass_through import through
+from tests.engine.conftest import outcomes
 
+pytestmark = pytest.mark.ray
 ALONE = params.load_model("tiny-lrm-s")
 STUDY, PROBLEMS = "smoke", 4
 
@@ -31,22 +33,13 @@ def several(count: int = 2, **options) -> Model:
     return dataclasses.replace(ALONE, engine="ray", options=ALONE.options | more)
 
 
-def asked(count: int) -> list[Request]:
-    prompts = [markup.prompt_ids(text, ALONE) for text in problems.load("tiny").head(count)["problem"]]
-    return [Request(f"{i} {k}", ids, 10 * i + k) for i, ids in enumerate(prompts) for k in range(3)]
-
-
-def special(count: int) -> list[Request]:
+@pytest.fixture(scope="module")
+def special(prompts) -> list[Request]:
     """Requests with a thinking budget, and such as a judge makes, held to a schema."""
-    prompts = [markup.prompt_ids(text, ALONE) for text in problems.load("tiny").head(count)["problem"]]
     schema = {"type": "object", "properties": {"right": {"type": "boolean"}}, "required": ["right"]}
     schema["additionalProperties"] = False
-    budgets = [Request(f"{i} budget", ids, i, None, 10) for i, ids in enumerate(prompts)]
-    return budgets + [Request(f"{i} held", ids, i, json_schema=schema) for i, ids in enumerate(prompts)]
-
-
-def shown(done: Completion) -> tuple:
-    return done.key, list(done.token_ids), done.finish_reason
+    budgets = [Request(f"{i} budget", ids, i, None, 10) for i, ids in enumerate(prompts[:8])]
+    return budgets + [Request(f"{i} schema", ids, i, json_schema=schema) for i, ids in enumerate(prompts[:8])]
 
 
 def living(*tops: int) -> set[int]:
@@ -74,13 +67,13 @@ def until(holds: Callable[[], bool], seconds: float = 120) -> None:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """A cluster of this machine alone; its processes are all gone at the end."""
-    assert not os.environ.get(fleet.ADDRESS)
-    ray = fleet.join()
+    assert not os.environ.get(ray_cluster.ADDRESS)
+    ray = ray_cluster.join()
     yield
     ours = {process for process in living(os.getpid()) if of_ray(process)}
     ours |= living(*ours)
     assert ours
-    fleet.leave()
+    ray_cluster.leave()
     assert not ray.is_initialized()
     until(lambda: not ours & (living(os.getpid()) | living(1)))
 
@@ -100,14 +93,6 @@ def ready(cluster) -> Iterator[RayEngine]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def single(tmp_path_factory) -> tuple[dict[str, tuple], dict[str, bytes]]:
-    """What one process gives: completions by key, and tables by name."""
-    with engine.open(ALONE) as alone:
-        completions = {done.key: shown(done) for done in alone.generate(asked(30) + special(8))}
-        return completions, tables(alone, tmp_path_factory.mktemp("single"))
-
-
 def tables(opened: engine.Engine, folder: Path) -> dict[str, bytes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(paths.OUTPUTS_VARIABLE, str(folder))
@@ -115,67 +100,54 @@ def tables(opened: engine.Engine, folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.rglob("tables/**/*.parquet")}
 
 
-def test_the_engine_is_no_part_of_a_key():
-    for count in (1, 2, 8):
-        assert request_key(several(count), [1, 2], 3) == request_key(ALONE, [1, 2], 3)
-
-
-def test_two_workers_give_the_tables_of_one_process_to_the_byte(ready, single, tmp_path):
+def test_two_workers_give_the_tables_of_one_process_to_the_byte(ready, tiny_lrm, tmp_path):
     assert isinstance(ready, RayEngine) and len({worker.ready.process for worker in ready._workers.values()}) == 2
-    together = tables(ready, tmp_path)
+    together = tables(ready, tmp_path / "together")
     assert sorted(together) == ["continuations.parquet", "traces.parquet"]
-    assert together == single[1]
+    assert together == tables(tiny_lrm, tmp_path / "alone")
 
 
-def test_a_worker_killed_in_mid_run_loses_and_repeats_nothing(ready, single, capfd):
+@pytest.mark.slow
+def test_a_worker_killed_in_mid_run_loses_and_repeats_nothing(ready, sampled, expected, capfd):
     capfd.readouterr()
     killed = ready._workers[2].ready.process
     given = []
-    for done in ready.generate(asked(30)):
-        given.append(shown(done))
+    for done in ready.generate(sampled):
+        given.append((done.key, list(done.token_ids), done.finish_reason))
         if len(given) == 1:
             os.kill(killed, signal.SIGKILL)
-    wanted = {request.key: single[0][request.key] for request in asked(30)}
-    assert len(given) == len(wanted)
-    assert dict(zip((row[0] for row in given), given, strict=True)) == wanted
-    until(lambda: ready._workers[2].ready or ready._hear(None, 1.0))
+    assert sorted(given) == sorted(expected.values())
+    until(lambda: ready._workers[2].ready or ready._receive(None, 1.0))
     assert ready._workers[2].ready.process != killed
-    told = capfd.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
     assert line.startswith(f"TinyLRM-S: worker 2 of 2 (process {killed} on ")
     assert "has ended: its process was killed, or ran out of memory; another one takes its place, and " in line
     assert " and 0 requests" not in line
 
 
-def test_thinking_budgets_and_what_a_judge_asks_are_answered_alike(ready, single):
-    answered = {done.key: shown(done) for done in ready.generate(special(8))}
-    assert len(answered) == 16
-    assert answered == {key: told for key, told in single[0].items() if key in answered}
+def test_thinking_budgets_and_schemas_are_kept_alike(ready, tiny_lrm, special):
+    assert outcomes(ready, special) == outcomes(tiny_lrm, special)
 
 
-def test_a_caller_that_stops_early_leaves_nothing_running(ready):
-    several = ready.generate(asked(10))
+def test_what_a_worker_refuses_and_a_caller_that_stops_early_leave_nothing_running(ready, sampled):
+    several = ready.generate(sampled)
     next(several)
     several.close()
-    left = list(ready.generate([Request("after", [10, 11], 0, max_tokens=3)]))
-    assert [done.key for done in left] == ["after"]
-
-
-def test_what_a_worker_refuses_is_told_and_the_next_run_goes_on(ready):
     with pytest.raises(EngineError, match="long: prompt of 768 tokens, expected fewer"):
-        list(ready.generate([*asked(2), Request("long", [10] * 768, 0)]))
+        list(ready.generate([*sampled[:6], Request("long", [10] * 768, 0)]))
     with pytest.raises(EngineError, match="no schema: vLLM refuses it: "):
-        list(ready.generate([*asked(2), Request("no schema", [10, 11], 0, json_schema={"type": "no such type"})]))
-    assert len(list(ready.generate(asked(1)))) == 3
+        list(ready.generate([*sampled[:6], Request("no schema", [10, 11], 0, json_schema={"type": "no such type"})]))
+    assert [*outcomes(ready, [Request("after", [10, 11], 0, max_tokens=3)])] == ["after"]
 
 
 def test_a_worker_with_other_packages_is_refused(ready):
     known = ready._workers[1].ready
     other = dataclasses.replace(known, host="box7", versions=known.versions | {"torch": "0.1"})
     with pytest.raises(EngineError, match=r"TinyLRM-S: box7 has torch 0\.1, expected .* as here"):
-        ready._refuse_others(other)
-    ready._refuse_others(known)
+        ready._refuse_other_versions(other)
+    ready._refuse_other_versions(known)
 
 
 def test_the_cluster_hears_this_machine_only(ready):
@@ -242,22 +214,22 @@ def test_a_place_for_graders_that_does_not_exist_is_told(monkeypatch):
 
 
 def test_a_cluster_that_is_there_is_joined_and_left_alone(cluster):
-    address = fleet.join().get_runtime_context().gcs_address
+    address = ray_cluster.join().get_runtime_context().gcs_address
     code = "\n".join(
         [
             "import pandas as pd",
-            "from lib import cluster as fleet, grade",
+            "from lib import cluster, grade",
             f"math = pd.DataFrame({ANSWERS!r}, columns=['text', 'gold']).assign(source='math500')",
             "print(grade.math(math)['status'].tolist())",
-            "print(fleet.join().get_runtime_context().gcs_address)",
+            "print(cluster.join().get_runtime_context().gcs_address)",
         ]
     )
-    env = os.environ | {"PYTHONPATH": str(paths.ROOT), fleet.ADDRESS: address, graders.VARIABLE: "ray"}
-    told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
+    env = os.environ | {"PYTHONPATH": str(paths.ROOT), ray_cluster.ADDRESS: address, graders.VARIABLE: "ray"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     here = grade.math(pd.DataFrame(ANSWERS, columns=["text", "gold"]).assign(source="math500"))["status"].tolist()
-    assert told.stdout.splitlines() == [str(here), address]
-    assert fleet.join().is_initialized()
+    assert done.stdout.splitlines() == [str(here), address]
+    assert ray_cluster.join().is_initialized()
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
@@ -273,13 +245,14 @@ def test_options_that_cannot_be_met_are_told(cluster, monkeypatch):
     for count in (0, "2", True):
         with pytest.raises(EngineError, match=r"options\.data_parallel_size: should be a count"):
             RayEngine(several(count))
-    monkeypatch.setattr(remote, "version", lambda name: "none")  # as with vLLM's build for GPUs
+    monkeypatch.setattr(ray_engine, "version", lambda name: "none")  # as with vLLM's build for GPUs
     with pytest.raises(EngineError, match=r"data_parallel_size: 2 workers of 2 need 4 GPUs, there are \d"):
         RayEngine(several(tensor_parallel_size=2))
 
 
-def test_workers_that_end_in_a_row_without_an_answer_end_the_run(ready, monkeypatch):
-    monkeypatch.setattr(remote, "FRUITLESS", 1)
+@pytest.mark.slow
+def test_workers_that_end_in_a_row_without_a_completion_end_the_run(ready, sampled, monkeypatch):
+    monkeypatch.setattr(ray_engine, "FRUITLESS", 1)
     os.kill(ready._workers[1].ready.process, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"TinyLRM-S: worker 1 of 2 .* has ended: .*; 1 workers in a row have ended"):
-        list(ready.generate(asked(30)))
+        list(ready.generate(sampled))

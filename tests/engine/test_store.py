@@ -1,5 +1,6 @@
-"""Completions on disk: nothing written is lost, whatever kills the writer, and nothing torn is taken for whole."""
+"""Completions on disk: nothing written is lost, nothing torn is taken for whole, nothing is paid for twice."""
 
+import itertools
 import os
 import random
 import signal
@@ -10,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from lib import paths
-from lib.engine import Completion
+from lib import params, paths
+from lib.engine import Completion, EngineError, Request, Usage
 from lib.engine import store as parts
 
 STUDY, MODEL = "s", "m"
@@ -45,6 +46,7 @@ def files() -> list:
 
 
 def test_what_was_added_is_found_again_by_key(outputs):
+    assert stored() == {}
     fill(100, rows=16)
     found = stored()
     assert sorted(found) == [f"key{i:05}" for i in range(100)]
@@ -52,52 +54,41 @@ def test_what_was_added_is_found_again_by_key(outputs):
     assert len(files()) == 7  # six full ones and what was left at the end
 
 
-def test_an_empty_store_is_no_error(outputs):
-    assert stored() == {}
-
-
-def test_what_waits_is_written_after_some_seconds(outputs):
-    with parts.open(STUDY, MODEL, seconds=0.05) as store:
+def test_what_waits_is_written_after_some_seconds_and_when_the_run_fails(outputs):
+    with pytest.raises(KeyboardInterrupt), parts.open(STUDY, MODEL, seconds=0.05) as store:
         store.add(completion(0))
         assert files() == []
         time.sleep(0.06)
         store.add(completion(1))
-        assert sorted(store.completions()) == ["key00000", "key00001"]
+        assert len(files()) == 1 and sorted(store.completions()) == ["key00000", "key00001"]
+        store.add(completion(2))
+        raise KeyboardInterrupt
+    assert sorted(stored()) == ["key00000", "key00001", "key00002"]
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_what_waits_is_written_when_the_run_fails(outputs, error):
-    with pytest.raises(error), parts.open(STUDY, MODEL) as store:
-        store.add(completion(3))
-        raise error
-    assert list(stored()) == ["key00003"]
+def script(outputs, code: str) -> subprocess.Popen:
+    env = os.environ | {"PYTHONPATH": str(paths.ROOT), paths.OUTPUTS_VARIABLE: str(outputs)}
+    return subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
 
 
 WRITER = """
-import sys
-sys.path.insert(0, {tests!r})
 from tests.engine import test_store as t
 with t.parts.open(t.STUDY, t.MODEL, rows=5) as store:
-    known = store.completions()
+    known = set(store.completions())
     for i in range(400):
-        if f"key{{i:05}}" not in known:
+        if f"key{i:05}" not in known:
             store.add(t.completion(i))
             if not store._waiting:
                 print(i, flush=True)
 """
 
 
-def writer(outputs) -> subprocess.Popen:
-    env = os.environ | {"PYTHONPATH": str(paths.ROOT), paths.OUTPUTS_VARIABLE: str(outputs)}
-    script = WRITER.format(tests=str(paths.ROOT))
-    return subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
-
-
+@pytest.mark.slow
 def test_kill_minus_nine_at_any_moment_loses_nothing_that_was_written(outputs):
     rng = random.Random(7)
-    told = -1
+    reported = -1
     for _ in range(6):
-        process = writer(outputs)
+        process = script(outputs, WRITER)
         lines = []
         for _ in range(rng.randint(1, 12)):  # killed as soon as so many parts are reported written
             lines.append(process.stdout.readline())
@@ -105,12 +96,12 @@ def test_kill_minus_nine_at_any_moment_loses_nothing_that_was_written(outputs):
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        told = max([told, *(int(line) for line in lines if line.strip())])
+        reported = max([reported, *(int(line) for line in lines if line.strip())])
         found = stored()
-        assert all(f"key{i:05}" in found for i in range(told + 1))
+        assert all(f"key{i:05}" in found for i in range(reported + 1))
         assert all(same(done, completion(int(key[3:]))) for key, done in found.items())
-    assert 0 <= told < 399  # it was never killed after its end
-    last = writer(outputs)
+    assert 0 <= reported < 399  # it was never killed after its end
+    last = script(outputs, WRITER)
     last.communicate(timeout=60)
     found = stored()
     assert sorted(found) == [f"key{i:05}" for i in range(400)]
@@ -155,15 +146,9 @@ def test_a_completion_that_stands_twice_counts_once_and_differing_ones_are_told(
     assert "1 requests were answered twice, differently; the first counts" in capsys.readouterr().err
 
 
-def test_many_parts_are_merged_into_one(outputs):
+def test_many_parts_are_merged_and_a_merge_that_is_killed_half_way_loses_nothing(outputs, monkeypatch):
     fill(parts.MOST + 5, rows=1)
     assert len(files()) == parts.MOST + 5
-    assert len(stored()) == parts.MOST + 5
-    assert len(files()) == 1
-
-
-def test_a_merge_that_is_killed_half_way_loses_nothing(outputs, monkeypatch):
-    fill(parts.MOST + 5, rows=1)
     removed = []
 
     def killed(file, missing_ok=False):
@@ -177,6 +162,8 @@ def test_a_merge_that_is_killed_half_way_loses_nothing(outputs, monkeypatch):
         with pytest.raises(SystemExit):
             stored()
     assert len(stored()) == parts.MOST + 5
+    fill(9, rows=1, first=1000)
+    assert len(stored()) == parts.MOST + 14 and len(files()) == 1
 
 
 def test_what_a_killed_process_left_half_written_is_removed(outputs):
@@ -187,8 +174,7 @@ def test_what_a_killed_process_left_half_written_is_removed(outputs):
 
 
 HOLDER = """
-import sys, time
-sys.path.insert(0, {tests!r})
+import time
 from tests.engine import test_store as t
 with t.parts.open(t.STUDY, t.MODEL):
     print("held", flush=True)
@@ -197,23 +183,18 @@ with t.parts.open(t.STUDY, t.MODEL):
 
 
 def holder(outputs, seconds) -> subprocess.Popen:
-    env = os.environ | {"PYTHONPATH": str(paths.ROOT), paths.OUTPUTS_VARIABLE: str(outputs)}
-    script = HOLDER.format(tests=str(paths.ROOT), seconds=seconds)
-    process = subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True)
+    process = script(outputs, HOLDER.format(seconds=seconds))
     assert process.stdout.readline() == "held\n"
     return process
 
 
-def test_a_second_process_is_told_who_holds_the_store(outputs):
+def test_a_second_process_is_refused_by_name_or_waits(outputs):
     with holder(outputs, 60) as process:
         with pytest.raises(parts.PartsError, match=rf"parts/m: in use by process {process.pid} on \S+ since 20"):
             stored()
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert stored() == {}  # a dead process holds nothing
-
-
-def test_a_second_process_may_wait(outputs):
     with holder(outputs, 0.5), parts.open(STUDY, MODEL, wait=30) as store:
         assert store.completions() == {}
 
@@ -230,3 +211,71 @@ def test_a_full_disk_is_told_and_what_waits_is_kept(outputs, monkeypatch):
                 store.flush()
         assert files() == []
     assert list(stored()) == ["key00000"]
+
+
+class Echo:
+    """A FAKE engine that answers with the seed; a request with a seed of `failing` ends all that runs, as in others."""
+
+    def __init__(self, failing=()):
+        self.model, self.failing, self.sent = params.load_model("tiny-lrm-s"), failing, []
+
+    def generate(self, requests):
+        requests, running = iter(requests), []
+        while True:
+            running += itertools.islice(requests, 4 - len(running))
+            if not running:
+                return
+            request = running.pop(0)
+            self.sent.append(request.key)
+            if request.seed in self.failing:
+                raise EngineError(f"{request.key}: on purpose")
+            yield Completion(request.key, [request.seed], "stop", 1)
+
+
+def request(seed: int, length: int = 3) -> Request:
+    return Request(f"key {seed}", [1] * length, seed)
+
+
+def test_equal_requests_are_sent_once_and_those_in_the_store_never(outputs):
+    planned = [(i, request(i % 3)) for i in range(6)]
+    with parts.open(STUDY, MODEL) as store:
+        ready, usage = Echo(), Usage()
+        first = {i: list(done.token_ids) for i, done in parts.completed(ready, planned, store, usage)}
+        again = {i: list(done.token_ids) for i, done in parts.completed(ready, iter(planned), store, usage, total=6)}
+    assert first == again == {i: [i % 3] for i in range(6)} and len(ready.sent) == 3
+    assert (usage.requests, usage.kept, usage.prompt, usage.generated, usage.computed) == (6, 3, 18, 6, 12)
+
+
+def test_a_request_that_fails_or_is_too_long_takes_no_other_with_it_and_is_not_kept(outputs):
+    planned = [*((i, request(i)) for i in range(20)), (20, request(20, length=5000))]
+    with parts.open(STUDY, MODEL) as store:
+        done = dict(parts.completed(Echo(failing=(3, 7)), planned, store))
+        assert set(store.completions()) == {f"key {i}" for i in range(20) if i not in (3, 7)}
+    assert {i: one.error for i, one in done.items() if one.error} == {
+        3: "on purpose",
+        7: "on purpose",
+        20: "prompt of 5000 tokens, expected fewer than max_model_len 768 of params/models/tiny-lrm-s.yaml",
+    }
+    assert len(done) == 21
+    with pytest.raises(EngineError, match=r"^key 3: on purpose$"):
+        done[3].raise_for_error()
+
+
+def test_an_engine_that_fails_as_a_whole_ends_the_run(monkeypatch):
+    def broken(requests):
+        raise EngineError("Fake: out of memory")
+
+    monkeypatch.setattr(ready := Echo(), "generate", broken)
+    with pytest.raises(EngineError, match=r"^Fake: out of memory$"):
+        list(parts.completed(ready, [(0, request(0))]))
+
+
+def test_what_cannot_be_used_is_asked_again_with_another_seed():
+    replies = set()
+
+    def read(item, done):
+        replies.add((item, done.error or int(done.token_ids[0])))
+        return not done.error and (item == 0 or done.token_ids[0] >= 20)
+
+    parts.ask(Echo(failing=(12,)), [0, 1, 2], lambda item, attempt: request(10 * attempt + item), read, attempts=3)
+    assert replies == {(0, 0), (1, 1), (2, 2), (1, 11), (2, "on purpose"), (1, 21), (2, 22)}

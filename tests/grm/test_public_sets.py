@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import engine, grm, markup, params, schema
+from lib import grm, markup, params, schema
 from lib.engine import Completion
 from lib.grm import fence, labelled, public_sets
 from lib.grm.judge import COLUMNS
@@ -143,12 +143,11 @@ def test_several_samples_mend_what_one_gets_wrong(shared_data):
     assert many.loc["f1", "value"] > one.loc["f1", "value"] and many.loc["f1", "value"] > 0.8
 
 
-def test_with_a_real_model_every_solution_ends_with_a_status(shared_data):
+@pytest.mark.engine
+def test_with_a_real_model_every_solution_ends_with_a_status(shared_data, loaded):
     """A TinyLRM knows nothing of judging; what it cannot do must be told, and never be a verdict."""
     items = labelled.load("bbmistake_arith", shared_data / "grm").head(5)
-    model = params.load_model("tiny-lrm-m")
-    with engine.open(model) as ready:
-        rows = public_sets.judged(grm.Judge(ready, grm.Policy(max_tokens=64)), items, samples=2)
+    rows = public_sets.judged(grm.Judge(loaded("tiny-lrm-m"), grm.Policy(max_tokens=64)), items, samples=2)
     assert len(rows) == 10 and rows["status"].isin(schema.JUDGEMENT_STATUSES).all()
     failed = rows[rows["status"].ne("ok")]
     assert failed[["value", "step"]].isna().all(axis=None)

@@ -161,12 +161,12 @@ def test_it_judges_arithmetic_and_updates_well():
         assert rows[name]["kappa"] >= 0.8 and rows[name]["coverage"] >= 0.95, name
 
 
-@pytest.fixture(scope="module")
-def ready():
-    with engine.open(MODEL) as opened:
-        yield opened
+@pytest.fixture
+def ready(loaded):
+    return loaded("tiny-grm")
 
 
+@pytest.mark.engine
 def test_it_judges_unseen_records_through_the_real_engine(ready):
     rng, right, asked = random.Random(11), 0, 0
     for rubric, shares in train.JUDGED.items():
@@ -182,6 +182,7 @@ def test_it_judges_unseen_records_through_the_real_engine(ready):
     assert asked >= 60 and right / asked >= 0.9
 
 
+@pytest.mark.engine
 def test_the_example_of_a_reward_in_the_docs_runs(ready, monkeypatch, capsys):
     section = (paths.ROOT / "docs" / "judge.md").read_text().split("## As a reward")[1]
     code = section.split("```python\n")[1].split("```")[0]
