@@ -6,7 +6,6 @@ import pytest
 
 from lib import interrupts, markup, params
 
-NAMES = ["end_thinking", "force_answer", "speed_up", "update", "update_guided"]
 UPDATE = "Mia finds 5 more, not 8."
 THOUGHT = "\nStart with 14.\nAdd 8: 14 + 8 = 22.\nLet me check: 14, 22. That gives 22.\n"
 
@@ -26,55 +25,10 @@ def trace(model) -> dict:
     }
 
 
-def news(interrupt: params.Interrupt) -> str | None:
-    return UPDATE if interrupt.needs_update else None
-
-
-def expected_text(name: str) -> str:
-    """What each interrupt inserts, written out."""
-    text = params.load_interrupt(name).text
-    return {
-        "end_thinking": f"{text}</think>\n\n",
-        "force_answer": f"{text}</think>\n\n\\boxed{{",
-        "speed_up": text,
-        "update": text.replace("{update}", UPDATE),
-        "update_guided": text.replace("{update}", UPDATE),
-    }[name]
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("position", [0, 0.1, 0.3, 0.5, 0.7, 0.9, 1])
-def test_a_splice_is_prompt_then_kept_then_inserted(model, trace, name, position):
-    interrupt = params.load_interrupt(name)
-    spliced = interrupts.splice(trace, interrupt, position, model, news(interrupt))
-    thinking = markup.encode(THOUGHT, model)
-    kept = markup.marks("<think>", model) + thinking[: int(len(thinking) * position * 1000 + 0.5) // 1000]
-    assert spliced.ids == trace["prompt_ids"] + kept + spliced.inserted_ids
-    assert spliced.kept_tokens == len(kept)
-    assert markup.decode(spliced.inserted_ids, model) == expected_text(name)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_open_after_a_splice(model, trace, name):
-    interrupt = params.load_interrupt(name)
-    spliced = interrupts.splice(trace, interrupt, 0.5, model, news(interrupt))
-    assert spliced.closed == (interrupt.kind == "hard")
-    assert spliced.prefill == ("\\boxed{" if name == "force_answer" else "")
-    assert spliced.thinking == (interrupt.kind != "hard")
-
-
 def test_a_code_problem_opens_a_code_fence(model, trace):
     spliced = interrupts.splice(trace | {"task": "code"}, params.load_interrupt("force_answer"), 0.5, model)
     assert spliced.prefill == "```python\n"
     assert markup.decode(spliced.inserted_ids, model).endswith("</think>\n\n```python\n")
-
-
-def test_a_user_turn_closes_the_thought_and_speaks_as_the_user(model, trace):
-    interrupt = params.load_interrupt("speed_up_user")
-    spliced = interrupts.splice(trace, interrupt, 0.5, model)
-    turn = "</think>\n\n<|im_end|>\n<|im_start|>user\nPlease hurry up.<|im_end|>\n<|im_start|>assistant\n"
-    assert markup.decode(spliced.inserted_ids, model) == turn
-    assert not spliced.thinking
 
 
 @pytest.mark.parametrize(
@@ -87,14 +41,9 @@ def test_a_position_is_the_decimal_that_is_written(model, position, tokens, kept
     assert interrupts.kept(ids, position, model) == 1 + kept
 
 
-def test_a_thought_that_the_prompt_opened_keeps_no_mark(model):
-    ids = markup.marks(" 14 14 14 14</think>", model)
-    assert interrupts.kept(ids, 0.5, model, thinking=True) == 2
-
-
-def test_a_thought_that_never_ended_is_cut_all_the_same(model):
-    ids = markup.marks("<think> 14 14 14 14", model)
-    assert interrupts.kept(ids, 0.5, model) == 3
+def test_a_thought_that_the_prompt_opened_or_that_never_ended_is_cut_all_the_same(model):
+    assert interrupts.kept(markup.marks(" 14 14 14 14</think>", model), 0.5, model, thinking=True) == 2
+    assert interrupts.kept(markup.marks("<think> 14 14 14 14", model), 0.5, model) == 3
 
 
 @pytest.mark.parametrize(
@@ -164,12 +113,6 @@ def test_a_budget_is_the_length_that_the_cut_would_keep(model, trace):
     assert spliced.ids == trace["prompt_ids"] and spliced.inserted_ids == []
     assert spliced.budget == interrupts.kept(trace["token_ids"], 0.5, model) - 1
     assert spliced.passed_tokens == 0
-
-
-def test_resume_inserts_nothing_and_noop_its_words(model, trace):
-    assert interrupts.splice(trace, params.load_interrupt("resume"), 0.5, model).inserted_ids == []
-    noop = params.load_interrupt("noop")
-    assert interrupts.splice(trace, noop, 0.5, model).inserted_ids == markup.encode(noop.text, model)
 
 
 def test_marks_in_an_update_stay_text(model, trace):

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from lib import engine, interrupts, markup, params, problems, updates
-from lib.engine import seed_of
 from lib.interrupts import plan
 from lib.params.settings import Interrupt
 
@@ -71,26 +70,17 @@ def test_a_source_may_have_samples_of_its_own(asked, news, model):
 
 
 def test_a_code_problem_comes_with_its_own_starter_code_and_a_revised_one_with_the_revised(study, model):
-    asked = pd.DataFrame(
-        [{"problem_id": "c/0", "source": "c", "task": "code", "problem": "Add up.", "starter_code": "def add(a): ..."}]
-    )
-    news = pd.DataFrame(
-        [
-            {
-                "problem_id": "c/0",
-                "update_id": "0",
-                "kind": "necessary",
-                "valid": True,
-                "revised_problem": "Add three.",
-                "revised_starter_code": "def add(a, b, c): ...",
-                "update": "All of them.",
-            }
-        ]
-    )
-    prompts = {
-        row["variant"]: markup.decode(row["prompt_ids"], model)
-        for row in plan.questions(study, asked, news, model, load("update"))
+    asked = {
+        "problem_id": "c/0",
+        "source": "c",
+        "task": "code",
+        "problem": "Add up.",
+        "starter_code": "def add(a): ...",
     }
+    news = {"problem_id": "c/0", "update_id": "0", "kind": "necessary", "valid": True, "update": "All of them."}
+    news |= {"revised_problem": "Add three.", "revised_starter_code": "def add(a, b, c): ..."}
+    rows = plan.questions(study, pd.DataFrame([asked]), pd.DataFrame([news]), model, load("update"))
+    prompts = {row["variant"]: markup.decode(row["prompt_ids"], model) for row in rows}
     assert "Add up.\n\n```python\ndef add(a): ...\n```" in prompts["original"]
     assert "Add three.\n\n```python\ndef add(a, b, c): ...\n```" in prompts["revised"]
 
@@ -132,6 +122,9 @@ def test_the_second_of_two_interrupts_cuts_what_followed_the_first(study, traces
     assert cut.ids == first.ids + written[: len(written) // 2] + cut.inserted_ids
     assert markup.decode(cut.inserted_ids, model).endswith("</think>\n\n")
     assert plan.following(second, cut, written) == []
+    left = dataclasses.replace(study, second_pass="remaining")  # the limit of a chain counts every step
+    assert cut.kept_tokens > 0
+    assert plan.limit(left, second, cut, model) == model.max_tokens - first.kept_tokens - cut.kept_tokens
 
 
 def test_the_limit_of_the_second_pass_is_full_or_what_is_left(study, traces, news, asked, model):
@@ -141,16 +134,6 @@ def test_the_limit_of_the_second_pass_is_full_or_what_is_left(study, traces, new
         passed = 0 if job.names[0] == "budget" else interrupts.kept(job.trace["token_ids"], job.at, model)
         assert plan.limit(study, job, cut, model) is None
         assert plan.limit(left, job, cut, model) == model.max_tokens - passed
-
-
-def test_the_limit_of_a_chain_counts_every_step(study, traces, news, asked, model):
-    left = dataclasses.replace(study, second_pass="remaining")
-    job = next(plan.jobs(left, traces, news, load("update_then_end_thinking"), asked))
-    first = plan.splice(job, model)
-    (second,) = plan.following(job, first, markup.encode(" 14 + 8 = 22.", model))
-    cut = plan.splice(second, model)
-    assert cut.kept_tokens > 0
-    assert plan.limit(left, second, cut, model) == model.max_tokens - first.kept_tokens - cut.kept_tokens
 
 
 def test_a_restart_is_one_request_whatever_the_position(study, traces, news, asked, model):
@@ -163,16 +146,3 @@ def test_a_restart_is_one_request_whatever_the_position(study, traces, news, ask
         "restart": {1},
         "resume": {2},
     }
-
-
-def test_seeds_hang_on_everything_that_names_a_request(study):
-    base = seed_of(study.seed, "tiny/0001~original~0", "update", 0.3)
-    assert base == seed_of(study.seed, "tiny/0001~original~0", "update", 0.3)
-    others = [
-        seed_of(43, "tiny/0001~original~0", "update", 0.3),
-        seed_of(study.seed, "tiny/0001~original~1", "update", 0.3),
-        seed_of(study.seed, "tiny/0001~original~0", "speed_up", 0.3),
-        seed_of(study.seed, "tiny/0001~original~0", "update", 0.5),
-    ]
-    assert base not in others and len(set(others)) == 4
-    assert all(0 <= seed < 2**63 for seed in (base, *others))
