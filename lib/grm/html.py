@@ -1,7 +1,6 @@
-"""Judgements as a reader checks them: the parts of the record that the judge saw, with the words it quotes marked.
+"""Judgements as HTML: the views of the record that the judge saw, with the words it quotes marked.
 
-Texts are written by models: everything is escaped and nothing of it is rendered, and characters that nobody sees are
-shown by their number, as they may turn the order of what stands around them.
+Texts are written by models: everything is escaped, and nothing of it is rendered.
 """
 
 from collections.abc import Mapping
@@ -12,20 +11,19 @@ import pandas as pd
 from lib.engine import seed_of
 from lib.grm.prompt import EMPTY, VIEWS
 from lib.grm.rubric import Criterion, Rubric
-from lib.html import BOX, PART, escape
+from lib.html import PART, details, escape, pre
 
 MARK = (  # bold and underlined too, for those who print without colours or see none
     "background:rgba(230,159,0,.35);color:inherit;font-weight:bold;text-decoration:underline;print-color-adjust:exact"
 )
-TOLD = ("reason", "status", "why")
 ABSENT = "(this record has no such part)"
 
 
 def html(item: Mapping[str, Any], judgement: Mapping[str, Any], criterion: Criterion, is_open: bool = True) -> str:
-    """HTML of one judgement: the question, the verdict, its reason, and the parts of the item that the judge saw.
+    """HTML of one judgement: the question, the verdict, its reason, and the views that the judge saw.
 
     Args:
-        item: item_id, and a text for each view of the criterion; null where the item has no such part.
+        item: item_id, and a text for each view of the criterion; null where the item has no such view.
         judgement: a row of `Judge.score`'s frame, about this item and criterion. Its quote is marked from `start` to
             `end` of its `view` if the item has these words there.
         criterion: what was asked.
@@ -40,12 +38,12 @@ def html(item: Mapping[str, Any], judgement: Mapping[str, Any], criterion: Crite
     verdict = _text(judgement["verdict"]) or "no verdict"
     scored = "" if judgement["status"] == "ok" else f" ({judgement['status']}: it does not count)"
     heading = f"{item['item_id']} · {criterion.id}: {verdict}{scored}"
-    told = [("question", criterion.question)] + [(name, _text(judgement.get(name))) for name in TOLD]
-    lines = "".join(
-        f"<pre style='{BOX}'><b>{name.capitalize()}</b> {escape(text)}</pre>" for name, text in told if text
-    )
-    views = "".join(_part(view, item, judgement) for view in VIEWS if view in criterion.views)
-    return f"<details{' open' if is_open else ''}><summary>{escape(heading)}</summary>{lines}{views}</details>"
+    texts = {"question": criterion.question} | {
+        name: _text(judgement.get(name)) for name in ("reason", "status", "why")
+    }
+    lines = "".join(pre(f"<b>{name.capitalize()}</b> {escape(text)}") for name, text in texts.items() if text)
+    views = "".join(_view(view, item, judgement) for view in VIEWS if view in criterion.views)
+    return details(escape(heading), f"{lines}{views}", is_open)
 
 
 def page(judgements: pd.DataFrame, items: pd.DataFrame, rubric: Rubric) -> str:
@@ -58,18 +56,17 @@ def page(judgements: pd.DataFrame, items: pd.DataFrame, rubric: Rubric) -> str:
     known = items.set_index("item_id", drop=False)
     if len(lost := judgements[~judgements["item_id"].isin(known.index)]):
         raise ValueError(f"judgements: no item {lost['item_id'].iloc[0]}, expected one of the {len(items)} items")
-    told = [
+    blocks = [
         html(known.loc[row["item_id"]].to_dict(), row, rubric.criterion(row["criterion"]), is_open=i == 0)
         for i, row in enumerate(judgements.to_dict("records"))
     ]
-    return "".join(told) or "There are no judgements."
+    return "".join(blocks) or "There are no judgements."
 
 
 def sample(judgements: pd.DataFrame, items: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     """`n` judgements on items that are here, drawn with a seed: by turns from each criterion's verdicts and statuses.
 
-    So what is rare, such as a verdict without its evidence, is seen too; in each turn, what quotes comes first. They
-    stand in the order of the judgements.
+    So what is rare, such as a verdict without its evidence, is seen too; in each turn, those with a quote come first.
     """
     known = judgements[judgements["item_id"].isin(items["item_id"])].reset_index(drop=True)
     shuffled = known.sample(frac=1, random_state=seed_of(seed, "marked") % 2**32)
@@ -82,7 +79,7 @@ def sample(judgements: pd.DataFrame, items: pd.DataFrame, n: int, seed: int) -> 
     return known.loc[sorted(turns.sort_values(["turn", "again"], kind="stable").index[:n])]
 
 
-def _part(view: str, item: Mapping[str, Any], judgement: Mapping[str, Any]) -> str:
+def _view(view: str, item: Mapping[str, Any], judgement: Mapping[str, Any]) -> str:
     """A view under its heading."""
     text = item[view]
     if not isinstance(text, str):
@@ -93,8 +90,7 @@ def _part(view: str, item: Mapping[str, Any], judgement: Mapping[str, Any]) -> s
         start, end = _span(view, text, judgement)
         quote = f"<mark style='{MARK}'>{escape(text[start:end])}</mark>" if end else ""
         body = f"{escape(text[:start])}{quote}{escape(text[end:])}"
-    heading = f"<summary><b>{VIEWS[view].capitalize()}</b></summary>"
-    return f"<details open>{heading}<pre style='{BOX};{PART}'>{body}</pre></details>"
+    return details(f"<b>{VIEWS[view].capitalize()}</b>", pre(body, PART))
 
 
 def _span(view: str, text: str, judgement: Mapping[str, Any]) -> tuple[int, int]:

@@ -1,8 +1,8 @@
-"""The judge: a model that is asked the criteria of a rubric about recorded traces, several times, and kept to its form.
+"""The judge: a model that is asked the criteria of a rubric about recorded traces, in several samples.
 
-A call that brings no usable reply is made again, at last in plain text; so is one with a quote that is not in the
-record, and then the quote may change and the verdict may not. What fails in the end is a status and never a value.
-Completions go into the store of a run, so that a judge that was stopped is asked nothing twice.
+A call without a usable reply is made again, at last in plain text; so is one whose quote is not in the record, and then
+the quote may change and the verdict may not. A final failure is a status, never a value. Completions go into a store,
+so that a judge that was stopped is asked nothing twice.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ COLUMNS = [
     *("status", "verdict", "value", "reason", "quote", "view", "start", "end"),
     *("why", "path", "attempts", "prompt_version"),
 ]
-AGAIN = ("parse_error", "truncated", "infra_error", "evidence_missing")  # what another call may mend
+AGAIN = ("parse_error", "truncated", "infra_error", "evidence_missing")  # statuses that another call may mend
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Policy:
     """How a judge is asked."""
 
     per_call: int | None = 1  # criteria of one call, which see the union of their views; None: all
-    order: int = 0  # of the criteria of a call and of their verdicts, as `prompt.permuted` has it
+    order: int = 0  # of the criteria of a call and of their labels, see `prompt.permuted`
     plain: bool = False  # whether every call, not only the last of several, is in plain text
     attempts: int = 3  # calls for one reply; the last of several is in plain text if none could be read
     max_tokens: int | None = None  # of a reply, twice as many after one that was cut; None: the model's own limit
@@ -44,7 +44,7 @@ class Policy:
 
 @dataclass
 class Call:
-    """One reply to be had: some criteria, about one item, in one sample."""
+    """Some criteria to be asked about one item, in one sample, and the reply so far."""
 
     item: Mapping[str, Any]
     criteria: tuple[Criterion, ...]
@@ -54,7 +54,13 @@ class Call:
 
     @property
     def status(self) -> str | None:
+        """Status of the reply."""
         return self.reply and self.reply.status
+
+    @property
+    def statuses(self) -> list[str]:
+        """Status of each criterion."""
+        return [judged(self, criterion)["status"] for criterion in self.criteria]
 
 
 class Judge:
@@ -67,7 +73,7 @@ class Judge:
         """Judgements: a row per item, criterion and sample, in this order.
 
         Args:
-            items: item_id, problem_id and a column for each view of the rubric; null where an item has no such part.
+            items: item_id, problem_id and a column for each view of the rubric; null where an item has no such view.
             rubric: what is asked.
             samples: replies to each question, each with a seed of its own.
 
@@ -79,17 +85,21 @@ class Judge:
             ValueError: a column is missing, or an item stands twice.
             EngineError: the engine itself fails, rather than one request.
         """
-        _check(items, rubric)
+        needed = ["item_id", "problem_id", *{view for one in rubric.criteria for view in one.views}]
+        if absent := sorted(set(needed) - set(items.columns)):
+            raise ValueError(f"items: missing columns: {', '.join(absent)}")
+        if (twice := items["item_id"].duplicated()).any():
+            raise ValueError(f"items: {items['item_id'][twice].iloc[0]} stands twice, expected each item once")
         records = items.astype(object).where(items.notna(), None).to_dict("records")
-        groups = list(_groups(rubric.criteria, self.policy.per_call))
-        calls = [self._possible(Call(item, group, i)) for item in records for group in groups for i in range(samples)]
+        calls = self._calls(records, rubric.criteria, samples)
         asked = self._until_settled([call for call in calls if call.criteria], samples)
-        rows = [row for call in asked for row in self._rows(call, rubric)]
-        rows += [row for item in records for row in _absent(item, rubric, samples, self._known(rubric))]
+        rows = [_row(call.item, one, call.sample) | judged(call, one) for call in asked for one in call.criteria]
+        rows += [row for item in records for row in _without_view(item, rubric, samples)]
         order = {criterion.id: i for i, criterion in enumerate(rubric.criteria)}
         place = {item["item_id"]: i for i, item in enumerate(records)}
         rows.sort(key=lambda row: (place[row["item_id"]], order[row["criterion"]], row["sample"]))
-        return pd.DataFrame(rows, columns=COLUMNS)
+        names = {"judge": self.ready.model.name, "rubric": rubric.identity, "prompt_version": prompt.version()}
+        return pd.DataFrame([row | names for row in rows], columns=COLUMNS)
 
     def ask(self, calls: Sequence[Call]) -> None:
         """Give each call its reply: made again where that may help, as often as the policy says.
@@ -99,26 +109,34 @@ class Judge:
         """
         parts.ask(self.ready, calls, self._request, self._read, self.policy.attempts, self.store)
 
+    def _calls(self, records: list[dict], criteria: tuple[Criterion, ...], samples: int) -> list[Call]:
+        """The calls about all items, each with those of its criteria whose views the item has."""
+        size = self.policy.per_call or len(criteria)
+        groups = [criteria[i : i + size] for i in range(0, len(criteria), size)]
+        return [
+            Call(item, tuple(one for one in group if not _missing(one, item)), sample)
+            for item in records
+            for group in groups
+            for sample in range(samples)
+        ]
+
     def _until_settled(self, calls: list[Call], samples: int) -> list[Call]:
         """Ask the calls, all at once or, with the stop rule, sample by sample as long as a label may change.
 
         Nothing is settled before half of the samples are there, so these are asked together.
         """
-        counts: Counter[tuple[str, str, str]] = Counter()
+        counts: Counter[tuple[str, str, str]] = Counter()  # of item, criterion and label
         asked: list[Call] = []
         first = (samples + 1) // 2 if self.policy.stop else samples
         for low, high in [(0, first), *((i, i + 1) for i in range(first, samples))]:
             part = [call for call in calls if low <= call.sample < high and not _settled(call, counts, samples - low)]
             self.ask(part)
-            if self.policy.stop:
-                counts.update(label for call in part for label in _labels(call))
+            for call in part if self.policy.stop else ():
+                for criterion in call.criteria:
+                    if (one := judged(call, criterion))["status"] == "ok":
+                        counts[call.item["item_id"], criterion.id, one["verdict"]] += 1
             asked += part
         return asked
-
-    def _possible(self, call: Call) -> Call:
-        """The call with those criteria whose views the item has."""
-        kept = tuple(one for one in call.criteria if not _missing(one, call.item))
-        return Call(call.item, kept, call.sample)
 
     def _request(self, call: Call, attempt: int) -> Request:
         model = self.ready.model
@@ -139,7 +157,7 @@ class Judge:
         again = dataclasses.replace(call, reply=self._reply(call, done))
         if call.status != "ok" or _mends(again, call):
             call.reply = again.reply
-        return not set(_statuses(call)) & set(AGAIN)
+        return not set(call.statuses) & set(AGAIN)
 
     def _reply(self, call: Call, done: Completion) -> Reply:
         if done.error:
@@ -149,91 +167,51 @@ class Judge:
         text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
         return reply.read(text, call.criteria, done.finish_reason)
 
-    def _rows(self, call: Call, rubric: Rubric) -> Iterator[dict[str, Any]]:
-        for criterion in call.criteria:
-            row = self._known(rubric) | {
-                "item_id": call.item["item_id"],
-                "problem_id": call.item["problem_id"],
-                "criterion": criterion.id,
-                "sample": call.sample,
-                "attempts": call.attempts,
-            }
-            yield row | judged(call, criterion)
-
-    def _known(self, rubric: Rubric) -> dict[str, Any]:
-        return {"judge": self.ready.model.name, "rubric": f"{rubric.full_name}#{rubric.hash}"} | {
-            "prompt_version": prompt.version()
-        }
-
-
-def _statuses(call: Call) -> list[str]:
-    """The status of each criterion of a call, as the last reply has it."""
-    return [judged(call, criterion)["status"] for criterion in call.criteria]
-
 
 def _mends(again: Call, call: Call) -> bool:
     """Whether a reply has more quotes for the same verdicts; else one that needs none would win in the end."""
-    new, old = ({name: said.label for name, said in one.reply.verdicts.items()} for one in (again, call))
-    return new == old and _statuses(again).count("ok") > _statuses(call).count("ok")
-
-
-def _groups(criteria: Sequence[Criterion], size: int | None) -> Iterator[tuple[Criterion, ...]]:
-    step = size or len(criteria)
-    return (tuple(criteria[i : i + step]) for i in range(0, len(criteria), step))
-
-
-def _labels(call: Call) -> Iterator[tuple[str, str, str]]:
-    """Item, criterion and label of each verdict that has a vote."""
-    for criterion in call.criteria:
-        found = judged(call, criterion)
-        if found["status"] == "ok":
-            yield call.item["item_id"], criterion.id, found["verdict"]
+    new, old = ({name: one.label for name, one in each.reply.verdicts.items()} for each in (again, call))
+    return new == old and again.statuses.count("ok") > call.statuses.count("ok")
 
 
 def _settled(call: Call, counts: Mapping[tuple, int], left: int) -> bool:
-    """Whether no label of a call can change by so many further samples; `counts` has item, criterion and label."""
-    told = ([counts[call.item["item_id"], one.id, label] for label in one.levels] for one in call.criteria)
-    return all(votes.settled(so_far, left) for so_far in told)
+    """Whether no label of a call can change by so many further samples."""
+    by_label = ([counts[call.item["item_id"], one.id, label] for label in one.levels] for one in call.criteria)
+    return all(votes.settled(labels, left) for labels in by_label)
 
 
 def judged(call: Call, criterion: Criterion) -> dict[str, Any]:
-    """What a reply says on a criterion, after its quotes were looked for: those of `COLUMNS` that follow from it."""
-    found = call.reply
-    if found is None or found.status != "ok":
-        return {"status": found.status if found else "infra_error", "why": found.why if found else "not asked"}
-    verdict = found.verdicts[criterion.id]
+    """The columns that follow from a call's reply on one criterion, after its quotes were looked for."""
+    row = {"attempts": call.attempts}
+    if call.reply is None:
+        return row | {"status": "infra_error", "why": "not asked"}
+    if call.reply.status != "ok":
+        return row | {"status": call.reply.status, "why": call.reply.why}
+    verdict = call.reply.verdicts[criterion.id]
     view = criterion.evidence_from or criterion.views[-1]
     text = call.item[view] or ""
     status = evidence.check(verdict, criterion, text)
-    spans = evidence.located(verdict, text)
-    told = {"status": status, "verdict": verdict.label, "reason": verdict.reason, "path": found.path}
+    row |= {"status": status, "verdict": verdict.label, "reason": verdict.reason, "path": call.reply.path}
     if status == "ok":
-        told["value"] = criterion.values[verdict.label]
-    if spans:
-        told |= {
-            "view": view,
-            "start": spans[0].start,
-            "end": spans[0].end,
-            "quote": text[spans[0].start : spans[0].end],
-        }
-    return told
+        row["value"] = criterion.values[verdict.label]
+    if spans := evidence.located(verdict, text):
+        start, end = spans[0].start, spans[0].end
+        row |= {"view": view, "start": start, "end": end, "quote": text[start:end]}
+    return row
 
 
 def _missing(criterion: Criterion, item: Mapping[str, Any]) -> list[str]:
     return [view for view in criterion.views if item.get(view) is None]
 
 
-def _absent(item: Mapping[str, Any], rubric: Rubric, samples: int, known: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows of what cannot be asked about an item, as a part of its record is not there."""
+def _row(item: Mapping[str, Any], criterion: Criterion, sample: int) -> dict[str, Any]:
+    names = {name: item[name] for name in ("item_id", "problem_id")}
+    return names | {"criterion": criterion.id, "sample": sample}
+
+
+def _without_view(item: Mapping[str, Any], rubric: Rubric, samples: int) -> Iterator[dict[str, Any]]:
+    """Rows of the criteria that cannot be asked about an item, as it lacks a view."""
     for criterion in rubric.criteria:
-        for i in range(samples if (gone := _missing(criterion, item)) else 0):
-            row = {"item_id": item["item_id"], "problem_id": item["problem_id"], "criterion": criterion.id, "sample": i}
-            yield known | row | {"status": "abstain", "attempts": 0, "why": f"the item has no {gone[0]}"}
-
-
-def _check(items: pd.DataFrame, rubric: Rubric) -> None:
-    needed = ["item_id", "problem_id", *{view for one in rubric.criteria for view in one.views}]
-    if absent := sorted(set(needed) - set(items.columns)):
-        raise ValueError(f"items: missing columns: {', '.join(absent)}")
-    if (twice := items["item_id"].duplicated()).any():
-        raise ValueError(f"items: {items['item_id'][twice].iloc[0]} stands twice, expected each item once")
+        if missing := _missing(criterion, item):
+            failed = {"status": "abstain", "attempts": 0, "why": f"the item has no {missing[0]}"}
+            yield from (_row(item, criterion, sample) | failed for sample in range(samples))

@@ -222,4 +222,4 @@ def _how(study: Study) -> dict[str, float]:
 
 
 def _of(judgements: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
-    return judgements[judgements["rubric"].eq(f"{rubric.full_name}#{rubric.hash}")]
+    return judgements[judgements["rubric"].eq(rubric.identity)]

@@ -180,5 +180,5 @@ def judgements(table: pd.DataFrame, rubric: Rubric | None = None) -> pd.DataFram
         table: rows of the judgements table, of one judged model.
         rubric: whose judgements are wanted; those of another version or of other criteria are not among them.
     """
-    own = table if rubric is None else table[table["rubric"].eq(f"{rubric.full_name}#{rubric.hash}")]
+    own = table if rubric is None else table[table["rubric"].eq(rubric.identity)]
     return own.rename(columns={new: old for old, new in NAMES.items()})[judges.COLUMNS].reset_index(drop=True)
