@@ -21,7 +21,7 @@ _KEPT = re.compile(r"-?\d+(?:[.,]\d+)*|\b(?:not|no|never|nor|cannot)\b|n't\b", r
 
 @dataclass(frozen=True)
 class Span:
-    """A half-open span of characters of the judged text."""
+    """A half-open range of characters of the judged text."""
 
     start: int
     end: int
@@ -29,11 +29,11 @@ class Span:
 
 
 def locate(quote: str, text: str) -> Span | None:
-    """Where a quote stands in a text, by offsets into the text as it is; None if it does not, or says nothing.
+    """The span of a quote in a text; None if it is not there, or is empty.
 
-    Blanks, dashes, quotation marks, what is unseen and the ways that Unicode writes a character do not matter. A quote
-    of `LEAST_CHARS` or more may differ a little, but not in a number or a plain English negation. No place tears a
-    number, and none of a shorter quote a word; the first counts.
+    White space, dashes, quotation marks, invisible characters and Unicode forms do not matter. A quote of `LEAST_CHARS`
+    or more may differ a little, but not in a number or a plain English negation. No match splits a number, and a
+    shorter one no word; the first counts.
     """
     shown, places = _normal(text)
     for wanted in dict.fromkeys(_normal(quote)[0].strip(marks) for marks in (" ", _MARKS)):
@@ -44,7 +44,7 @@ def locate(quote: str, text: str) -> Span | None:
 
 
 def located(verdict: Verdict, text: str) -> tuple[Span, ...]:
-    """The places of those quotes of a verdict that are in the text, in the order quoted."""
+    """The spans of those quotes of a verdict that are in the text, in the order quoted."""
     found = (locate(quote, text) for quote in verdict.evidence)
     return tuple(span for span in found if span is not None)
 
@@ -66,9 +66,9 @@ def check(verdict: Verdict, criterion: Criterion, text: str) -> Status:
 
 @lru_cache(maxsize=64)  # a text is asked about for each quote of each criterion
 def _normal(text: str) -> tuple[str, list[int]]:
-    """The text as quotes are compared, and for each of its characters the place of the one it comes from.
+    """The text in the form that quotes are compared in, and the offset in `text` that each character comes from.
 
-    Characters are taken apart one by one, so that each keeps its place; composed ones fall together that way, too.
+    Characters are decomposed one by one, so that offsets are known.
     """
     chars: list[str] = []
     places: list[int] = []

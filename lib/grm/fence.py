@@ -1,4 +1,4 @@
-"""Judged text as data inside a prompt: no special token acts, and no line of it ends the fence around it."""
+"""Fences: judged text as data inside a prompt. No special token in it acts, and no line of it ends the fence."""
 
 import hashlib
 import re
@@ -15,15 +15,14 @@ _NONCE = re.compile(r"[0-9a-z]{8,64}")
 
 
 def visible(text: str) -> str:
-    """The text without the characters that nobody sees: joiners, marks of direction, soft hyphens, selectors."""
+    """The text without invisible characters: joiners, marks of direction, soft hyphens, selectors."""
     return text if text.isascii() else "".join(char for char in text if not has_no_width(char))
 
 
 def neutral(text: str, specials: Iterable[str]) -> str:
     """The text with a `JOINER` after the first character of every special token, so that none is one any more.
 
-    Nothing is taken away: what a reader sees stays the same, and without joiners it is the text as it was. Text in
-    which no special token occurs comes back as it is, so that a second call changes nothing.
+    A reader sees the same, and without joiners it is the text as it was. A second call changes nothing.
 
     Args:
         text: what is to be judged.

@@ -1,9 +1,9 @@
-"""Truth by programs: what graders and rules found out about the things that criteria ask, and where a judge differs.
+"""Truth by programs: labels of criteria from graders and rules, and the verdicts of a judge that differ.
 
-A criterion names what a program knows of the same as `table.column` (its `proxy`). A rule says False, too, where it
-does not apply or could not look; that is no "no", and leaves no label:
+A criterion names the column that answers its question as `table.column`, its `proxy`. A rule says False, too, where it
+does not apply or could not look; that is no "no", and gives no label:
 
-| column | tells something where |
+| column | gives a label where |
 |---|---|
 | grades.correct | the grader could tell: status is not ungradable |
 | grades.equals_revised, labels.equals_revised | it is not null |
@@ -44,7 +44,7 @@ def by_program(
         items: has item_id.
         rubric: its criteria, of which those with a proxy are labelled.
         grades, labels: rows of these tables, of the items' model; one that no proxy names can be left out.
-        kinds: of each interrupt, whether it is hard, soft or update; by default its file in `params/interrupts` tells.
+        kinds: hard, soft or update, by interrupt; None: as its file in `params/interrupts` has it.
 
     Raises:
         ValueError: a proxy names no table or no column of truth values, a criterion has more than two labels, or an
@@ -55,9 +55,9 @@ def by_program(
     for criterion in rubric.criteria:
         if criterion.proxy:
             table, column = _place(criterion)
-            told = _told(_of_items(tables[table], table, items), table, column, kinds)
+            values = _values(_rows_of(items, tables[table], table), table, column, kinds)
             low, high = sorted(criterion.labels, key=criterion.values.__getitem__)
-            label = items["item_id"].map(told.map({True: high, False: low}, na_action="ignore"))
+            label = items["item_id"].map(values.map({True: high, False: low}, na_action="ignore"))
             parts.append(pd.DataFrame({"item_id": items["item_id"], "criterion": criterion.id, "label": label}))
     if not parts:
         return pd.DataFrame(columns=COLUMNS, dtype=object)
@@ -85,8 +85,8 @@ def disagreements(
     if judgements is None:
         rows = rows.assign(**dict.fromkeys(SHOWN))
     else:
-        said = judgements[judgements["status"].eq("ok")].drop_duplicates([*KEY, "verdict"])
-        rows = rows.merge(said[[*KEY, "verdict", *SHOWN]], on=[*KEY, "verdict"], how="left")
+        firsts = judgements[judgements["status"].eq("ok")].drop_duplicates([*KEY, "verdict"])
+        rows = rows.merge(firsts[[*KEY, "verdict", *SHOWN]], on=[*KEY, "verdict"], how="left")
     where = [name for name in ("interrupt", "position") if name in items.columns]
     rows = rows.merge(items[["item_id", *where]], on="item_id", how="left", validate="many_to_one")
     rows = rows.sort_values(["confidence", "votes", *KEY], ascending=[False, False, True, True], kind="stable")
@@ -119,24 +119,24 @@ def _place(criterion: Criterion) -> tuple[str, str]:
     return table, column
 
 
-def _of_items(frame: pd.DataFrame, table: str, items: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the items, by item_id."""
+def _rows_of(items: pd.DataFrame, frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The rows of a table about the items, by item_id."""
     rows = frame[frame[KEYS[table]].isin(items["item_id"])].set_index(KEYS[table])
     if (twice := rows.index.duplicated()).any():
         raise ValueError(f"{table}: {rows.index[twice][0]}: stands twice, expected the rows of one model")
     return rows
 
 
-def _told(rows: pd.DataFrame, table: str, column: str, kinds: Mapping[str, str] | None) -> pd.Series:
+def _values(rows: pd.DataFrame, table: str, column: str, kinds: Mapping[str, str] | None) -> pd.Series:
     """A column of a table as True, False or null where the program could not tell."""
-    told = rows[column].astype("boolean")
+    values = rows[column].astype("boolean")
     if column in ("correct", *OF_NEW_ERRORS):
-        told = told.mask(rows["status"].eq("ungradable"))
+        values = values.mask(rows["status"].eq("ungradable"))
     if table == "labels" and column in KINDS:
         of = kinds if kinds is not None else {name: failures.kind_of(name) for name in rows["interrupt"].unique()}
-        told = told.mask(rows["interrupt"].map(of).ne(KINDS[column]))
+        values = values.mask(rows["interrupt"].map(of).ne(KINDS[column]))
     if column == "leakage":
-        told = told.mask(rows["oracle_correct"].isna() | rows["mean_answer_ratio"].isna())
+        values = values.mask(rows["oracle_correct"].isna() | rows["mean_answer_ratio"].isna())
     if column in OF_NEW_ERRORS:
-        told = told.mask(~rows["oracle_correct"].astype("boolean").fillna(False))
-    return told.astype(object).where(told.notna(), None)
+        values = values.mask(~rows["oracle_correct"].astype("boolean").fillna(False))
+    return values.astype(object).where(values.notna(), None)
