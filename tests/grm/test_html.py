@@ -56,10 +56,10 @@ def item(**parts):
     return {"item_id": "i0", "problem_id": "p0", "problem": "What?", "answer": "There was no time.", **parts}
 
 
-def judgement(criterion="hasty", **told):
-    known = {"item_id": "i0", "criterion": criterion, "status": "ok", "verdict": "yes", "reason": "It says so."}
+def judgement(criterion="hasty", **changes):
+    row = {"item_id": "i0", "criterion": criterion, "status": "ok", "verdict": "yes", "reason": "It says so."}
     place = {"view": "answer", "start": 10, "end": 17, "quote": "no time"}
-    return known | place | {"why": None} | told
+    return row | place | {"why": None} | changes
 
 
 def test_the_quote_is_marked_where_it_stands_and_all_that_was_said_is_shown():
@@ -81,7 +81,7 @@ def test_only_the_parts_that_the_criterion_may_see_are_shown_each_under_its_head
 
 # what the judgement says of its quote: none of it is at this place of this item's answer
 @pytest.mark.parametrize(
-    "told",
+    "changes",
     [
         {"view": None, "start": None, "end": None, "quote": None},
         {"view": float("nan"), "start": float("nan"), "end": float("nan"), "quote": float("nan")},
@@ -94,8 +94,8 @@ def test_only_the_parts_that_the_criterion_may_see_are_shown_each_under_its_head
         {"view": "problem"},
     ],
 )
-def test_words_that_do_not_stand_there_are_not_marked(told):
-    read = Reader(html.html(item(), judgement(**told), HASTY))
+def test_words_that_do_not_stand_there_are_not_marked(changes):
+    read = Reader(html.html(item(), judgement(**changes), HASTY))
     assert read.marks == [] and "There was no time." in read.text
 
 
@@ -117,15 +117,15 @@ def test_an_empty_part_and_a_part_that_is_not_there_differ():
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("place", ["answer", "problem", "reason", "verdict", "status", "why", "item_id", "quote"])
 def test_hostile_text_is_shown_as_it_is_and_does_nothing(text, place):
-    told = judgement("kind", quote=text, start=1, end=1 + len(text))
+    row = judgement("kind", quote=text, start=1, end=1 + len(text))
     parts = item(answer=f"x{text}")
     if place == "item_id":
-        parts, told = parts | {"item_id": text}, told | {"item_id": text}
-    elif place in told:
-        told[place] = text
+        parts, row = parts | {"item_id": text}, row | {"item_id": text}
+    elif place in row:
+        row[place] = text
     else:
         parts[place] = f"x{text}"
-    page = html.html(parts, told, KIND)
+    page = html.html(parts, row, KIND)
     page.encode()  # a lone half of a pair could not be stored
     read = Reader(page)
     assert {tag for tag, _ in read.elements} <= ALLOWED

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import json
 import random
-import re
 
 import pandas as pd
 import pytest
@@ -12,8 +11,8 @@ import pytest
 from lib import grm, markup
 from lib.engine import Completion, EngineError
 from lib.engine import store as parts
-from lib.grm import judge, prompt, reply, scores, votes
-from lib.grm.rubric import Criterion, Option
+from lib.grm import judge, scores, votes
+from lib.grm.rubric import CANNOT, Criterion, Option
 from lib.markup import tokens
 from tests.fakes.judge import ANSWERS, HASTY, KIND, RUBRIC, Fake, items
 
@@ -132,9 +131,9 @@ def test_a_judge_that_fails_three_calls_in_ten_loses_coverage_and_not_the_mean()
 class Wide(Fake):
     """A FAKE engine that works on 64 requests at a time and drops all of them when one fails, as real ones do."""
 
-    def __init__(self, failing=0.0, seed=0):
+    def __init__(self, failing):
         super().__init__()
-        self.failing, self.order, self.outcome = failing, random.Random(seed), {}
+        self.failing, self.order, self.outcome = failing, random.Random(0), {}
 
     def generate(self, requests):
         requests, running = iter(requests), []
@@ -152,32 +151,28 @@ class Wide(Fake):
             )
 
 
-@pytest.mark.parametrize(("failing", "most"), [(0.0, 1.0), (0.01, 1.7), (0.3, 2.0), (0.9, 2.0), (1.0, 1.4)])
+@pytest.mark.parametrize(("failing", "most"), [(0.0, 1.0), (0.01, 1.7), (0.3, 2.0), (1.0, 1.4)])
 def test_what_an_engine_is_asked_grows_with_the_requests_and_not_with_their_failures(failing, most):
     frame = items([f"please {i}" for i in range(200)])
     only = dataclasses.replace(RUBRIC, criteria=(KIND,))
-    for seed in range(3):
-        ready = Wide(failing, seed)
-        rows = grm.Judge(ready, grm.Policy(attempts=1), 1).score(frame, only)
-        assert rows["status"].eq("infra_error").sum() == sum(ready.outcome.values())
-        assert rows["status"].isin(["ok", "infra_error"]).all() and len(rows) == 200 == len(ready.outcome)
-        assert len(ready.requests) <= most * 200
+    ready = Wide(failing)
+    rows = grm.Judge(ready, grm.Policy(attempts=1), 1).score(frame, only)
+    assert rows["status"].eq("infra_error").sum() == sum(ready.outcome.values())
+    assert rows["status"].isin(["ok", "infra_error"]).all() and len(rows) == 200 == len(ready.outcome)
+    assert len(ready.requests) <= most * 200
 
 
-def test_a_request_that_an_engine_passes_over_has_no_verdict():
+def test_a_request_that_an_engine_passes_over_has_no_verdict_and_one_that_fails_as_a_whole_gives_no_judgement():
     class Deaf(Fake):
         def generate(self, requests):
             return super().generate(request for i, request in enumerate(requests) if i % 2)
 
-    rows = judged(Deaf(), attempts=1)
-    assert rows["status"].tolist() == ["infra_error", "ok"] * 4 + ["infra_error"]
-
-
-def test_an_engine_that_fails_as_a_whole_is_no_judgement():
     class Broken(Fake):
         def generate(self, requests):
             raise EngineError("Fake: out of memory")
 
+    rows = judged(Deaf(), attempts=1)
+    assert rows["status"].tolist() == ["infra_error", "ok"] * 4 + ["infra_error"]
     with pytest.raises(EngineError, match="out of memory"):
         judged(Broken())
 
@@ -227,7 +222,7 @@ class Fickle(Fake):
             yield Completion(request.key, tokens.marks(f"<think>\n\n</think>\n\n{text}", self.model), "stop", 0)
 
     def drawn(self, one, draw):
-        label = draw.choices([*one.labels, reply.CANNOT], [5, *[2] * (len(one.labels) - 1), 1])[0]
+        label = draw.choices([*one.labels, CANNOT], [5, *[2] * (len(one.labels) - 1), 1])[0]
         quotes = [draw.choice(["please", "never said"])] if one.evidence else []
         return {"criterion": one.id, "evidence": quotes, "reason": "so", "verdict": label}
 
@@ -237,10 +232,10 @@ def drawn(stop, samples, seed, **policy):
     return grm.Judge(Fickle(), grm.Policy(stop=stop, **policy), seed).score(frame, DRAWN, samples)
 
 
-@pytest.mark.parametrize("samples", [1, 2, 3, 4, 5, 8])
-@pytest.mark.parametrize("policy", [{"attempts": 1}, {"attempts": 2}, {"attempts": 1, "per_call": None}])
+@pytest.mark.parametrize("samples", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("policy", [{"attempts": 2}, {"attempts": 1, "per_call": None}])
 def test_stopping_early_never_changes_a_vote(samples, policy):
-    for seed in range(3):
+    for seed in range(2):
         whole, part = (drawn(stop, samples, seed, **policy) for stop in (False, True))
         votes_of = [
             scores.verdicts(rows, DRAWN)[["item_id", "criterion", "status", "verdict"]] for rows in (whole, part)
@@ -279,29 +274,10 @@ def test_judged_words_cannot_close_their_fence_or_act_as_marks():
     assert [token for token in ids if token in controls] == [t for t in clean.requests[0].prompt_ids if t in controls]
 
 
-@pytest.mark.parametrize(
-    ("frame", "message"),
-    [
+def test_items_that_cannot_be_judged_are_named():
+    for frame, message in [
         (items().drop(columns="problem"), "items: missing columns: problem"),
         (pd.concat([items(), items()]), "items: i0 stands twice, expected each item once"),
-    ],
-)
-def test_items_that_cannot_be_judged_are_named(frame, message):
-    with pytest.raises(ValueError, match=message):
-        judged(Fake(), frame=frame)
-
-
-def test_every_shipped_rubric_makes_prompts_that_say_all_it_asks():
-    from lib.grm import rubric
-
-    for name in rubric.names():
-        loaded = grm.load_rubric(name)
-        views = {view: f"text of {view}" for view in prompt.VIEWS}
-        told = prompt.render(loaded.criteria, views, ["<think>"], plain=False)
-        assert all(
-            f"{one.id}: {one.question}" in told and set(one.labels) <= set(re.findall(r"\w+", told))
-            for one in loaded.criteria
-        )
-        assert reply.CANNOT in told and '"judgements"' in told
-        plain = prompt.render(loaded.criteria[:1], views, [], plain=True)
-        assert plain.rstrip().endswith(">") and f"VERDICT {loaded.criteria[0].id}: <" in plain
+    ]:
+        with pytest.raises(ValueError, match=message):
+            judged(Fake(), frame=frame)

@@ -134,25 +134,18 @@ def test_leakage_is_looked_for_in_the_answer():
 # what a rubric is
 
 
-def test_what_is_left_out_has_a_default(folder):
+def test_defaults_levels_and_quotes(folder):
     rubric = read(folder, BRIEF)
     plain = rubric.criterion("states_result")
     assert (rubric.status, rubric.parent, rubric.changes) == ("candidate", "", ())
     assert (plain.weight, plain.scale, plain.evidence, plain.tags) == (1.0, "binary", False, ())
     assert plain.values == {"yes": 1.0, "no": 0.0}
-    with pytest.raises(KeyError):
-        rubric.criterion("nothing")
-
-
-def test_levels_go_from_worst_to_best_whatever_the_polarity(folder):
-    rubric = read(folder, BRIEF)
+    # from worst to best, whatever the polarity
     levels = [criterion.levels for criterion in rubric.criteria]
     assert levels == [("no", "yes"), ("yes", "no"), ("long", "middling", "brief")]
     fall = [("criteria.2.polarity", "undesired")] + [(f"criteria.2.options.{i}.value", 1 - i / 2) for i in range(3)]
     assert read(folder, changed(*fall)).criteria[2].levels == ("long", "middling", "brief")
-
-
-def test_only_a_verdict_that_something_is_there_needs_a_quote(folder):
+    # only a verdict that something is there needs a quote
     asks = [("criteria.2.evidence", True), ("criteria.2.evidence_from", "answer")]
     quoted = [criterion.quoted for criterion in read(folder, changed(*asks)).criteria]
     assert quoted == [(), ("yes",), ("middling", "brief")]
@@ -173,24 +166,17 @@ def test_a_rubric_is_frozen_and_takes_no_mistake_made_in_python():
 # the hash
 
 
-@pytest.mark.parametrize(
-    "same",
-    [
-        [("title", "Other")],
-        [("changes", ["first version"])],
-        [("status", "candidate"), ("criteria.0.weight", 1.0), ("criteria.0.tags", [])],
-        [("criteria.0.options", [dataclasses.asdict(option) for option in rubrics.YES_NO])],
-    ],
-    ids=["title", "changes", "defaults", "options"],
-)
-def test_a_hash_is_of_what_is_asked(folder, same):
-    assert read(folder, changed(*same)).hash == read(folder, BRIEF).hash
-
-
-def test_a_hash_does_not_see_the_layout_of_the_file(folder):
-    one = read(folder, "# a comment\n" + yaml.safe_dump(BRIEF, sort_keys=False, width=30)).hash
-    two = read(folder, yaml.safe_dump(BRIEF, sort_keys=True, default_flow_style=True)).hash
-    assert one == two and len(one) == 12 and set(one) <= set("0123456789abcdef")
+def test_a_hash_does_not_see_the_title_the_changes_the_defaults_or_the_layout(folder):
+    yes_no = [dataclasses.asdict(option) for option in rubrics.YES_NO]
+    same = [
+        changed(("title", "Other")),
+        changed(("changes", ["first version"])),
+        changed(("status", "candidate"), ("criteria.0.weight", 1.0), ("criteria.0.tags", [])),
+        changed(("criteria.0.options", yes_no)),
+        "# a comment\n" + yaml.safe_dump(BRIEF, sort_keys=False, width=30),
+        yaml.safe_dump(BRIEF, sort_keys=True, default_flow_style=True),
+    ]
+    assert {read(folder, values).hash for values in same} == {read(folder, BRIEF).hash}
 
 
 def test_any_other_change_is_another_hash(folder):
@@ -215,34 +201,27 @@ def test_any_other_change_is_another_hash(folder):
     assert len(set(hashes)) == len(changes) + 1
 
 
-# faults: changes to the brief rubric, the beginning of the one fault that is told
-
+# changes to the brief rubric, and the beginning of the one fault that is named
 FAULTS = [
     ([("version", "1.0")], 'version: expected three numbers, such as "1.0.0", got "1.0"'),
     ([("version", 1.0)], "version: should be a valid string, got 1.0"),
     ([("version", "1.02.0")], "version: expected three numbers"),
-    ([("version", "v1.0.0")], "version: expected three numbers"),
     ([("version", "1.0.0\n")], "version: expected three numbers"),
     ([("scope", "essay")], "scope: should be 'answer', 'trace', 'step' or 'pair', got \"essay\""),
     ([("interrupts", [])], "interrupts: expected at least one, got an empty list"),
     ([("interrupts", ["hard", "hard"])], "interrupts: expected each value once, hard is repeated"),
-    ([("interrupts", ["extreme"])], "interrupts[0]: should be 'none', 'hard', 'soft', 'update' or 'control'"),
     ([("interrupts", "hard")], 'interrupts: should be a list, got "hard"'),
     ([("title", DELETE)], "title: missing, expected a value"),
     ([("name", "brief")], "name: should be left out, as the file's name tells it"),
     ([("autor", "x")], "autor: unknown key (did you mean author?), expected version, title, scope, "),
-    ([("status", "done")], "status: should be 'candidate', 'active' or 'retired'"),
     ([("parent", "brief")], 'parent: expected a name and a version, such as "leakage@1.0.0", got "brief"'),
     ([("parent", "brief@1.0.0")], "parent: expected an earlier version, got brief@1.0.0, which is this one"),
-    ([("changes", "all new")], "changes: should be a list"),
     ([("criteria", []), ("gates", [])], "criteria: expected at least one, got an empty list"),
     ([("criteria.3", "is it short?")], "criteria[3]: should be `key: value` lines"),
     ([("criteria.0.id", "States result"), ("gates", [])], "criteria[0].id: expected small letters"),
     ([("criteria.1.id", "length")], "criteria: expected each id once, got length again"),
-    ([("criteria.0.polarity", "good")], "criteria[0].polarity: should be 'desired' or 'undesired'"),
     ([("criteria.0.polarity", DELETE)], "criteria[0].polarity: missing"),
     ([("criteria.0.weight", -1)], "criteria[0].weight: should be greater than or equal to 0, got -1"),
-    ([("criteria.0.weight", "3")], "criteria[0].weight: should be a valid number"),
     ([("criteria.0.weight", float("inf"))], "criteria[0].weight: should be a finite number"),
     ([("criteria.0.weight", 0), ("criteria.2.weight", 0)], "criteria: expected at least one that is desired and has"),
     ([("criteria.0.view", ["answer"])], "criteria[0].view: unknown key (did you mean views?), expected id, question"),
@@ -273,12 +252,9 @@ FAULTS = [
         "criteria[2].options: expected 3 to 5 from worst to best, as scale is ordinal",
     ),
     ([("criteria.2.options.1.value", 0)], "criteria[2].options: expected values that rise, from worst to best, got 0,"),
-    ([("criteria.2.options.2.value", 0.2)], "criteria[2].options: expected values that rise, from worst to best"),
     ([("criteria.2.polarity", "undesired")], "criteria[2].options: expected values that fall, from 1 for the worst"),
     ([("criteria.2.options.2.value", 1.5)], "criteria[2].options[2].value: should be less than or equal to 1, got 1.5"),
-    ([("criteria.2.options.0.description", "")], "criteria[2].options: long: expected a description of this level"),
     ([("criteria.2.options.0.description", DELETE)], "criteria[2].options: long: expected a description of this level"),
-    ([("criteria.2.options.0.note", "x")], "criteria[2].options[0].note: unknown key, expected label, value, descr"),
     (
         [("criteria.2.options.0.label", "brie")],
         "criteria[2].options: expected no label that begins with another, got b",
@@ -290,17 +266,13 @@ FAULTS = [
         [("criteria.2.options.0.label", False)],
         "criteria[2].options[0].label: should be a valid string, got false (YAML",
     ),
-    ([("criteria.2.options.0.label", "Very long")], "criteria[2].options[0].label: expected small letters"),
     (
         [("gates.0.criterion", "state_result")],
         "gates: no criterion state_result (did you mean states_result?), expected one of",
     ),
-    ([("gates.0.label", "none")], "gates: states_result: no label none (did you mean no?), expected one of yes, no"),
     ([("gates.0.label", "cannot_assess")], "gates: states_result: no label cannot_assess"),
     ([("gates.0.at_most", DELETE)], "gates[0].at_least: missing, expected at_most, at_least or both"),
     ([("gates.0.at_least", 0.6)], "gates[0].at_least: expected no more than at_most, 0.5, got 0.6"),
-    ([("gates.0.at_most", 2)], "gates[0].at_most: should be less than or equal to 1, got 2"),
-    ([("gates.0.lowest", 2)], "gates[0].lowest: unknown key, expected criterion, label, at_most, at_least"),
 ]
 
 

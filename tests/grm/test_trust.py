@@ -71,9 +71,9 @@ def test_few_items_or_one_problem_or_one_label_are_no_proof():
 
 
 def test_a_criterion_without_truth_is_not_calibrated():
-    told = trust.standing(*erring(0.1), RUBRIC, draws=50).set_index("criterion")
-    assert told.loc["hasty", "standing"] == told.loc["right", "standing"] == "not calibrated"
-    assert list(told.index) == ["hasty", "kind", "right"]
+    frame = trust.standing(*erring(0.1), RUBRIC, draws=50).set_index("criterion")
+    assert frame.loc["hasty", "standing"] == frame.loc["right", "standing"] == "not calibrated"
+    assert list(frame.index) == ["hasty", "kind", "right"]
 
 
 def labels_by(raters, truth, seed=2):
@@ -92,8 +92,8 @@ def labels_by(raters, truth, seed=2):
 
 def with_people(error, raters, n=400, failed=0.0):
     voted, truth = erring(error, n=n, failed=failed)
-    told = trust.standing(voted, truth, RUBRIC, draws=300, labels=labels_by(raters, truth))
-    return told.set_index("criterion").loc["kind"]
+    frame = trust.standing(voted, truth, RUBRIC, draws=300, labels=labels_by(raters, truth))
+    return frame.set_index("criterion").loc["kind"]
 
 
 def test_a_judge_that_agrees_with_people_as_they_do_with_each_other_is_reported():

@@ -13,10 +13,10 @@ from tests.fakes.judge import KIND, RIGHT, RUBRIC, Fake, items
 KINDS = {"stop": "hard", "hurry": "soft", "news": "update"}
 
 
-def rows(table, *told):
-    """Rows of a table: what a test tells of each, the rest null."""
+def rows(table, *values):
+    """Rows of a table: some values of each, the rest null."""
     columns = schema.TABLES[table].columns
-    frame = pd.DataFrame(told).reindex(columns=[column.name for column in columns])
+    frame = pd.DataFrame(values).reindex(columns=[column.name for column in columns])
     types = {column.name: "boolean" for column in columns if column.type == "bool"}
     return frame.astype(types)
 
@@ -31,7 +31,7 @@ def one_of(proxy, **changes):
     return replace(RUBRIC, criteria=(replace(KIND, proxy=proxy, **changes), RIGHT))
 
 
-def told(proxy, grades=(), labels=(), **changes):
+def labels_of(proxy, grades=(), labels=(), **changes):
     items = pd.DataFrame({"item_id": [row.get("row_id", row.get("continuation_id")) for row in (*grades, *labels)]})
     found = truth.by_program(items, one_of(proxy, **changes), rows("grades", *grades), rows("labels", *labels), KINDS)
     assert list(found.columns) == truth.COLUMNS and found["item_id"].tolist() == items["item_id"].tolist()
@@ -41,11 +41,11 @@ def told(proxy, grades=(), labels=(), **changes):
 def test_what_a_grader_could_not_tell_is_no_label():
     statuses = ["correct", "incorrect", "no_answer", "censored", "ungradable"]
     graded = [{"row_id": s, "status": s, "correct": s == "correct"} for s in statuses]
-    assert told("grades.correct", graded) == ["yes", "no", "no", "no", None]
+    assert labels_of("grades.correct", graded) == ["yes", "no", "no", "no", None]
     revised = [
         {"row_id": str(i), "status": "incorrect", "equals_revised": b} for i, b in enumerate([True, False, None])
     ]
-    assert told("grades.equals_revised", revised) == ["yes", "no", None]
+    assert labels_of("grades.equals_revised", revised) == ["yes", "no", None]
 
 
 # (column, rows of labels, labels by the program)
@@ -81,15 +81,15 @@ def test_what_a_grader_could_not_tell_is_no_label():
     ],
 )
 def test_a_rule_that_does_not_apply_is_no_label(column, labels, expected):
-    assert told(f"labels.{column}", labels=labels) == expected
+    assert labels_of(f"labels.{column}", labels=labels) == expected
 
 
 def test_a_label_says_what_is_so_whatever_is_good():
     graded = [{"row_id": "a", "status": "correct", "correct": True}, {"row_id": "b", "status": "x", "correct": False}]
     options = (Option("right", 1.0), Option("wrong", 0.0))
     for polarity in ("desired", "undesired"):
-        assert told("grades.correct", graded, polarity=polarity) == ["yes", "no"]
-        assert told("grades.correct", graded, polarity=polarity, options=options) == ["right", "wrong"]
+        assert labels_of("grades.correct", graded, polarity=polarity) == ["yes", "no"]
+        assert labels_of("grades.correct", graded, polarity=polarity, options=options) == ["right", "wrong"]
 
 
 def test_items_without_a_row_have_no_label_and_criteria_without_a_proxy_no_rows():
@@ -118,7 +118,7 @@ def test_items_without_a_row_have_no_label_and_criteria_without_a_proxy_no_rows(
 )
 def test_a_proxy_that_names_nothing_is_named(proxy, message):
     with pytest.raises(ValueError, match=message):
-        told(proxy, [{"row_id": "a"}])
+        labels_of(proxy, [{"row_id": "a"}])
 
 
 def test_a_scale_and_rows_of_two_models_are_named():
@@ -126,9 +126,9 @@ def test_a_scale_and_rows_of_two_models_are_named():
     with pytest.raises(
         ValueError, match=r"kind: proxy: grades\.correct: tells yes from no, expected a criterion of two"
     ):
-        told("grades.correct", [{"row_id": "a"}], scale="ordinal", options=levels)
+        labels_of("grades.correct", [{"row_id": "a"}], scale="ordinal", options=levels)
     with pytest.raises(ValueError, match="labels: a: stands twice, expected the rows of one model"):
-        told("labels.leakage", labels=[label("a", "stop"), label("a", "stop")])
+        labels_of("labels.leakage", labels=[label("a", "stop"), label("a", "stop")])
 
 
 def test_every_shipped_proxy_and_interrupt_is_known():
@@ -146,13 +146,13 @@ def test_every_shipped_proxy_and_interrupt_is_known():
 
 def judgements(verdicts):
     """Judgements of `kind`: for each item the verdicts of its samples, None for one that failed."""
-    told = [
+    rows = [
         {"item_id": f"i{i}", "problem_id": f"p{i}", "criterion": "kind", "sample": k, "verdict": verdict}
         | {"status": "ok" if verdict else "parse_error", "reason": f"why {k}", "quote": f"words {k}", "view": "answer"}
-        for i, said in enumerate(verdicts)
-        for k, verdict in enumerate(said)
+        for i, samples in enumerate(verdicts)
+        for k, verdict in enumerate(samples)
     ]
-    return pd.DataFrame(told)
+    return pd.DataFrame(rows)
 
 
 def test_disagreements_show_both_labels_and_grounds_the_surest_first():
