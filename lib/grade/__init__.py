@@ -75,16 +75,14 @@ def code(
     names = frame["fn_name"] if "fn_name" in frame else [None] * len(frame)
     once: dict[str, str] = {}  # one object for equal tests, as they are large
     tests = [once.setdefault(given, given) if isinstance(given, str) else given for given in frame["tests"]]
-    tests = [
-        {"tests": given, "fn_name": name} if _is_name(name) else given for given, name in zip(tests, names, strict=True)
-    ]
+    tests = [{"tests": t, "fn_name": n} if isinstance(n, str) and n else t for t, n in zip(tests, names, strict=True)]
     pairs = list(zip(_or_none(frame["code"]), tests, strict=True))
     keys = [(program, id(given)) for program, given in pairs]
     distinct = {key: pair for key, pair in zip(keys, pairs, strict=True) if pair[0]}
     work = partial(sandbox.run_all, profile=profile, limits=limits, allow_unsafe=allow_unsafe, open_runner=open_runner)
     results = cluster.scatter(work, list(distinct.values()), cluster.PROGRAMS, workers, "programs")
     by_key = dict(zip(distinct, results, strict=True))
-    verdicts = [by_key.get(key) or sandbox.run(None, None) for key in keys]
+    verdicts = [by_key.get(key) or sandbox.run(None, ()) for key in keys]  # without code there is nothing to send
     return frame.assign(
         status=pd.Series([verdict.status for verdict in verdicts], frame.index, dtype="str"),
         passed=pd.Series([verdict.passed for verdict in verdicts], frame.index, dtype="bool"),
@@ -141,10 +139,6 @@ def rows(
     frame["correct"] = frame["status"].eq("correct")
     frame["tokens"] = frame["reasoning_tokens"] + frame["answer_tokens"]
     return frame[schema.TABLES["grades"].names()]
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
 
 
 def _or_none(column: pd.Series) -> pd.Series:
