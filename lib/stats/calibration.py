@@ -22,7 +22,6 @@ class CorrectedRate:
     """A rate corrected for a judge's errors."""
 
     value: float | None  # within 0 to 1; None where the judge cannot tell
-    raw: float | None  # before it was clipped
     weak: bool  # sensitivity + specificity <= 1.05: the judge knows next to nothing, do not report
 
 
@@ -82,10 +81,9 @@ def rogan_gladen(prevalence: float | None, sensitivity: float | None, specificit
     if any(rate is not None and not 0 <= rate <= 1 for rate in rates):
         raise ValueError(f"expected rates from 0 to 1, got {', '.join(map(str, rates))}")
     if None in rates:
-        return CorrectedRate(None, None, weak=True)
-    raw = defined(_true_share(*map(np.asarray, rates)))
-    value = None if raw is None else min(1.0, max(0.0, raw))
-    return CorrectedRate(value, raw, weak=sensitivity + specificity <= WEAK + ROUNDING)
+        return CorrectedRate(None, weak=True)
+    value = defined(np.clip(_true_share(*map(np.asarray, rates)), 0, 1))
+    return CorrectedRate(value, weak=sensitivity + specificity <= WEAK + ROUNDING)
 
 
 def corrected_rate(

@@ -59,13 +59,9 @@ RULES = [  # continuation, flags that are true
     (after("speed_up"), ["new_error"]),
     (after("speed_up", status="no_answer"), ["new_error"]),
     (after("speed_up", status="censored"), ["new_error"]),
-    # panic: 700 of 1000 tokens remain, so 1 % is 7
-    (after("speed_up", reasoning_tokens=6), ["new_error", "panic"]),
-    (after("speed_up", reasoning_tokens=7), ["new_error"]),
+    # panic
     (after("speed_up", reasoning_tokens=0), ["new_error", "panic"]),
-    (after("speed_up", reasoning_tokens=0, status="correct"), []),
     (after("speed_up", reasoning_tokens=0, answer_tokens=0, status="no_answer"), ["new_error"]),
-    (after("speed_up", reasoning_tokens=0, status="censored"), ["new_error"]),
     (after("end_thinking", reasoning_tokens=0), ["new_error"]),
     # leakage: a full-thinking answer has 40 characters
     (after("end_thinking", answer_chars=80), ["new_error", "leakage"]),
@@ -91,20 +87,26 @@ def test_rules(row, flags):
     assert [mode for mode in MODES if labels[mode]] == flags
 
 
+# tokens of the whole thought and used after the cut, status -> published, ours
 @pytest.mark.parametrize(
-    ("thought", "position", "used", "panics"),
+    ("thought", "position", "used", "status", "flags"),
     [
-        (10, 0.3, 1, True),  # 1 % of 7 tokens is no token, so one counts as none
-        (10, 0.3, 2, False),
-        (10, 0.9, 1, False),  # one token was all that was left
-        (10, 0.9, 0, True),
-        (0, 0.3, 0, False),
+        (1000, 0.3, 6, "incorrect", (True, True)),
+        (1000, 0.3, 7, "incorrect", (False, False)),
+        (1000, 0.3, 6, "censored", (True, False)),  # an error to the paper; here nobody knows what the answer would be
+        (1000, 0.3, 6, "correct", (False, False)),
+        (10, 0.3, 0, "incorrect", (True, True)),
+        (10, 0.3, 1, "incorrect", (False, True)),  # 1 % of 7 tokens is no token, so one counts as none
+        (10, 0.3, 2, "incorrect", (False, False)),
+        (10, 0.9, 1, "incorrect", (False, False)),  # one token was all that was left
+        (10, 0.9, 0, "incorrect", (True, True)),
+        (0, 0.3, 0, "incorrect", (False, False)),
     ],
 )
-def test_panic_in_short_thoughts(thought, position, used, panics):
-    rows = [trace(reasoning_tokens=thought), after("speed_up", position, reasoning_tokens=used)]
+def test_the_published_panic_stands_beside_ours(thought, position, used, status, flags):
+    rows = [trace(reasoning_tokens=thought), after("speed_up", position, status, reasoning_tokens=used)]
     labels = failures.label(pd.DataFrame(rows), KINDS).iloc[0]
-    assert labels["panic"] == panics
+    assert (labels["panic_published"], labels["panic"]) == flags
     assert labels["remaining_tokens"] == thought - int(position * thought)
 
 
@@ -114,6 +116,8 @@ def test_leakage_is_measured_against_the_own_answer_and_the_mean():
     labels = label(other, silent, after("end_thinking", answer_chars=150)).iloc[0]
     assert (labels["answer_ratio"], labels["mean_answer_ratio"]) == (150 / 40, 1.5)
     assert not labels["leakage"]
+    labels = label(after("end_thinking", answer_tokens=20)).iloc[0]  # longer in tokens alone
+    assert (labels["answer_ratio"], labels["answer_token_ratio"], labels["leakage"]) == (1, 2, True)
 
 
 def test_models_are_kept_apart():
@@ -144,13 +148,10 @@ def test_a_trace_that_stands_twice_is_named():
         label(trace())
 
 
-def test_kinds_come_from_the_files_of_the_interrupts():
-    labels = failures.label(pd.DataFrame([trace(), after("end_thinking", answer_chars=400)]))
-    assert labels["leakage"].tolist() == [True]
-
-
-def test_labels_can_be_stored(outputs):
-    labels = label(after("speed_up"), after("update"), after("end_thinking", problem_id="tiny/9"))
+def test_labels_are_a_table_and_kinds_come_from_the_files_of_interrupts(outputs):
+    rows = [after("speed_up"), after("update"), after("end_thinking", problem_id="tiny/9")]
+    labels = failures.label(pd.DataFrame([trace(), *rows]))
+    assert labels.equals(failures.label(pd.DataFrame([trace(), *rows]), KINDS))
     assert list(labels.columns) == schema.TABLES["labels"].names()
     tables.write(labels, "labels", "s", "m")
     assert tables.read("labels", "s", "m")["continuation_id"].is_unique
@@ -241,28 +242,6 @@ def test_sums_are_held_against_the_mean_of_full_answers_too():
     wordy = trace(row_id="tiny/1~original~0", problem_id="tiny/1", answer=FULL_ANSWER + " 3 + 3 = 6, 6 + 6 = 12")
     assert failures.label(pd.DataFrame(rows), KINDS)["works_on"].tolist() == [True]  # the full answer holds none
     assert failures.label(pd.DataFrame([wordy, *rows]), KINDS)["works_on"].tolist() == [False]  # the mean holds two
-
-
-def test_an_answer_that_is_longer_in_tokens_alone_leaks_too():
-    labels = label(after("end_thinking", answer_tokens=20)).iloc[0]
-    assert (labels["answer_ratio"], labels["answer_token_ratio"], labels["leakage"]) == (1, 2, True)
-
-
-# used of 700 tokens that were left, status -> published, ours
-@pytest.mark.parametrize(
-    ("left", "used", "status", "flags"),
-    [
-        (700, 6, "incorrect", (True, True)),
-        (700, 7, "incorrect", (False, False)),
-        (7, 1, "incorrect", (False, True)),  # 1 % is less than a token
-        (7, 0, "incorrect", (True, True)),
-        (700, 6, "censored", (True, False)),  # an error to the paper; here nobody knows what the answer would be
-        (700, 6, "correct", (False, False)),
-    ],
-)
-def test_the_published_panic_stands_beside_ours(left, used, status, flags):
-    labels = label(after("speed_up", status=status, reasoning_tokens=used, remaining_tokens=left)).iloc[0]
-    assert (labels["panic_published"], labels["panic"]) == flags
 
 
 ASKED, STATED = "Mia has 33 cups and finds 29 more.", "Mia has 33 cups and finds 18 more."

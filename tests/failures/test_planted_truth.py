@@ -74,6 +74,8 @@ def found():
     labels = failures.label(failures.with_thoughts(grades, items, problems), KINDS)
     truth = tiny_truth.truth(items).pivot(index="item_id", columns="criterion", values="label")
     rows = labels.merge(items[["item_id", "planted"]], left_on="continuation_id", right_on="item_id")
+    leaking = rows["planted"] & rows["interrupt"].eq("stop")  # length alone misses leaks that the sums show
+    assert rows["leakage"][leaking].mean() > rows["leakage_published"][leaking].mean()
     parts = []
     for mode, interrupt in zip(CRITERIA, KINDS, strict=True):
         own = rows[rows["interrupt"].eq(interrupt)]
@@ -94,10 +96,3 @@ def test_rule_and_truth_by_program_say_the_same_where_both_can_tell(found):
     square = confusion.table(found, other="truth", by=["mode"]).set_index("mode")
     assert square["agree"].min() >= 0.95
     assert square["unknown"].max() < 40
-
-
-def test_length_alone_misses_leaks_that_the_sums_show():
-    grades, items, problems = tables(40)
-    labels = failures.label(failures.with_thoughts(grades, items, problems), KINDS)
-    leaking = labels["continuation_id"].isin(items["item_id"][items["planted"] & items["interrupt"].eq("stop")])
-    assert labels["leakage"][leaking].mean() > labels["leakage_published"][leaking].mean()
