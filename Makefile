@@ -240,11 +240,22 @@ lint: $(STAMP)  ## Check style, of the notebooks too
 	$(PY) -m ruff format --check $(CODE)
 	$(VENV)/bin/lint-imports --no-cache >/dev/null || $(VENV)/bin/lint-imports --no-cache
 
-test: lint  ## Check style, then the stored outputs of 01 and 02, then run the tests
+# Tests that load an engine, start a cluster or run Make have the machine to themselves, the others go side by side.
+ALONE := engine or ray or make
+SIDE_BY_SIDE := -n auto --maxprocesses 8
+test: lint stored  ## Check style and the stored outputs of 01 and 02, and run what a change can break (10 minutes)
+	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not ($(ALONE) or browser or slow or simulation)"
+	$(PY) -m pytest -m "($(ALONE) or browser) and not (ray or slow or simulation)"
+
+test-all: lint stored  ## Run every test: kills, clusters, browsers and large simulations too (20 minutes)
+	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not ($(ALONE))"
+	$(PY) -m pytest -m "$(ALONE)"
+
+.PHONY: stored test-all
+stored: $(STAMP)
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	MIDTHOUGHT_OUTPUTS="$$fresh" $(PY) -m pytest --nbval --nbval-current-env notebooks/0[12]_*.ipynb
-	$(PY) -m pytest
 
 bench: $(STAMP)  ## Measure time, memory and prefill beside others (<= 10 minutes; ARGS=--help, ARGS=--store for docs/)
 	@$(PY) -m tests.bench $(ARGS)

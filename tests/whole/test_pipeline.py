@@ -58,8 +58,8 @@ def test_two_complete_runs_write_the_same_bytes(folders):
 
 def test_every_table_is_whole(study):
     problems, updates = (tables.read(name, STUDY) for name in ("problems", "updates"))
-    traces, after, grades = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations", "grades"))
-    labels = tables.read("labels", STUDY)
+    names = ("traces", "continuations", "grades", "labels")
+    traces, after, grades, labels = (tables.read(name, STUDY, MODEL) for name in names)
     count = study.problems * len(study.sources)
     assert 3 * len(problems) == len(updates) == 3 * count
     assert len(traces) == 2 * count * study.samples
