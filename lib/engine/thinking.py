@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lib import markup
 from lib.engine.request import Completion, EngineError, Request
+from lib.markup import prompts, tokens
 from lib.params.settings import Model
 
 PARSER = "midthought"  # under which vLLM finds our reasoning parser
@@ -28,10 +28,10 @@ def marks(model: Model) -> Marks:
     Raises:
         ValueError: the family is not known.
     """
-    closing = markup.closing(model)
-    while len(closing) > 1 and markup.decode(closing[-1:], model).isspace():
+    closing = prompts.closing(model)
+    while len(closing) > 1 and tokens.decode(closing[-1:], model).isspace():
         closing = closing[:-1]
-    return Marks(markup.opening(model), closing)
+    return Marks(prompts.opening(model), closing)
 
 
 def allowed(request: Request, between: Marks) -> int | None:

@@ -20,7 +20,7 @@ from lib.engine.store import Store
 from lib.grm import evidence, prompt, reply, votes
 from lib.grm.reply import Reply
 from lib.grm.rubric import Criterion, Rubric
-from lib.markup import tokens
+from lib.markup import prompts, tokens
 
 COLUMNS = [
     *("item_id", "problem_id", "judge", "rubric", "criterion", "sample"),
@@ -145,7 +145,7 @@ class Judge:
         call.attempts += 1
         views = {name: call.item[name] for one in call.criteria for name in one.views}
         text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain, self.policy.order)
-        ids = markup.prompt_ids(text, model, None)
+        ids = prompts.prompt_ids(text, model, None)
         names = ",".join(one.id for one in call.criteria)
         seed = seed_of(self.seed, call.item["item_id"], names, call.sample, attempt)
         schema = None if plain or not model.structured else reply.schema(call.criteria)
@@ -163,8 +163,8 @@ class Judge:
         if done.error:
             return Reply("infra_error", why=done.error)
         answer = markup.split(done.token_ids, self.ready.model).answer
-        text = markup.decode(done.token_ids[slice(*answer)], self.ready.model)
-        text = text or markup.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
+        text = tokens.decode(done.token_ids[slice(*answer)], self.ready.model)
+        text = text or tokens.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
         return reply.read(text, call.criteria, done.finish_reason)
 
 

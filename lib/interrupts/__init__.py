@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from lib import markup
+from lib.markup import boundaries, prompts, tokens
 from lib.params.settings import UPDATE_SLOT, Interrupt, Model
 
 UNITS = {"": "share", "t": "tokens", "s": "sentence", "p": "paragraph"}
@@ -84,7 +85,7 @@ def _cut(token_ids: list[int], reasoning: tuple[int, int], at: float | str, mode
     else:
         count = start + math.floor(where.value * (stop - start))
     if where.unit in ("sentence", "paragraph") and count < stop:
-        count = markup.boundary(token_ids, start, count, where.unit, model)
+        count = boundaries.boundary(token_ids, start, count, where.unit, model)
     return count if count == stop else max(start, markup.whole_characters(token_ids, count, model))
 
 
@@ -110,18 +111,18 @@ def splice(
     token_ids, prompt = ([int(token) for token in trace[name]] for name in ("token_ids", "prompt_ids"))
     text = interrupt.text.replace(UPDATE_SLOT, update or "")
     thinking = trace.get("thinking")
-    thinking = markup.opened(prompt, model) if thinking is None else thinking
+    thinking = prompts.opened(prompt, model) if thinking is None else thinking
     start, stop = markup.split(token_ids, model, thinking).reasoning
     length = _cut(token_ids, (start, stop), position, model)
     if interrupt.action == "restart":
         told, code = trace["problem"] + text, trace.get("starter_code")
-        asked = markup.prompt_ids(told, model, trace["task"], interrupt.system, code)
-        return Splice(asked, 0, [], "", markup.opened(asked, model), False, length, stop - length)
+        asked = prompts.prompt_ids(told, model, trace["task"], interrupt.system, code)
+        return Splice(asked, 0, [], "", prompts.opened(asked, model), False, length, stop - length)
     if interrupt.action == "budget":
         return Splice(prompt, 0, [], "", thinking, False, 0, stop - length, budget=length - start)
     before = prompt + token_ids[:length]
-    inserted = [] if thinking or markup.opens(token_ids[:length], model) else markup.opening(model)
-    inserted += markup.user_turn(text.strip(), model) if interrupt.role == "user" else markup.encode(text, model)
+    inserted = [] if thinking or markup.opens(token_ids[:length], model) else prompts.opening(model)
+    inserted += prompts.user_turn(text.strip(), model) if interrupt.role == "user" else tokens.encode(text, model)
     prefill = getattr(interrupt, f"prefill_{trace['task']}")
     if interrupt.closes_thinking:
         inserted += _closed(before + inserted, interrupt, prefill, model)
@@ -131,7 +132,7 @@ def splice(
         kept_tokens=length,
         inserted_ids=inserted,
         prefill=prefill,
-        thinking=goes_on and (interrupt.role == "assistant" or markup.opened(before + inserted, model)),
+        thinking=goes_on and (interrupt.role == "assistant" or prompts.opened(before + inserted, model)),
         closed=interrupt.closes_thinking,
         passed_tokens=length,
         remaining_tokens=stop - length,
@@ -156,5 +157,5 @@ def _check(trace: Mapping[str, Any], interrupt: Interrupt, update: str | None) -
 
 def _closed(before: list[int], interrupt: Interrupt, prefill: str, model: Model) -> list[int]:
     """Ids that end the thinking for good; in a new turn of the assistant it is opened first, to be closed empty."""
-    opening = markup.opening(model) if interrupt.role == "user" and not markup.opened(before, model) else []
-    return opening + markup.closing(model) + markup.encode(prefill, model)
+    opening = prompts.opening(model) if interrupt.role == "user" and not prompts.opened(before, model) else []
+    return opening + prompts.closing(model) + tokens.encode(prefill, model)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib import interrupts, markup, params
+from lib import interrupts, params
 from lib.engine import seed_of
 from lib.interrupts import Splice
+from lib.markup import prompts
 from lib.params.settings import Interrupt, Model, Study
 
 COPIED = ("trace_id", "problem_id", "source", "task", "model")
@@ -43,7 +44,7 @@ def questions(
         told, code = row.pop("problem"), row.pop("starter_code")
         variant = row["variant"] if row["update_id"] in (None, "0") else f"revised-{row['update_id']}"
         for system in needed[row["variant"]]:
-            prompt = markup.prompt_ids(told, model, row["task"], system, code)
+            prompt = prompts.prompt_ids(told, model, row["task"], system, code)
             mark = f"-{hashlib.sha256(system.encode()).hexdigest()[:6]}" if system else ""
             for sample in range(study.samples_by_source.get(row["source"], study.samples)):
                 name = f"{row['problem_id']}~{variant}{mark}~{sample}"
@@ -54,7 +55,7 @@ def questions(
                     "system": system or None,
                     "seed": seed_of(study.seed, name),
                     "prompt_ids": prompt,
-                    "thinking": markup.opened(prompt, model),
+                    "thinking": prompts.opened(prompt, model),
                 }
 
 

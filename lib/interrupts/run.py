@@ -12,7 +12,7 @@ from lib.engine import store as parts
 from lib.engine.store import Store
 from lib.interrupts import Splice, plan
 from lib.interrupts.plan import Job
-from lib.markup import Split
+from lib.markup import Split, tokens
 from lib.params.settings import Interrupt, Model, Study
 
 Row = dict[str, Any]
@@ -91,7 +91,7 @@ def continuations(
             where = job.parent_id or job.trace["trace_id"], cut.kept_tokens
             if where not in chars:
                 chars[where] = _kept_chars(job.trace, cut.kept_tokens, ready.model)
-            row |= {"kept_chars": chars[where], "inserted": markup.decode(cut.inserted_ids, ready.model)}
+            row |= {"kept_chars": chars[where], "inserted": tokens.decode(cut.inserted_ids, ready.model)}
             rows[row["continuation_id"]] = row
             for step in plan.following(job, cut, done.token_ids):
                 step.trace |= {"reasoning_start": row["reasoning_start"], "reasoning": row["reasoning"]}
@@ -102,9 +102,9 @@ def continuations(
 
 def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model: Model) -> str:
     """A continuation as a reader wants it: kept thought, inserted words in ⟦ ⟧, then what the model wrote."""
-    kept = markup.decode(trace["token_ids"][: continuation["kept_tokens"]], model)
-    inserted = markup.decode(continuation["inserted_ids"], model)
-    return f"{kept}⟦{inserted}⟧{markup.decode(continuation['token_ids'], model)}"
+    kept = tokens.decode(trace["token_ids"][: continuation["kept_tokens"]], model)
+    inserted = tokens.decode(continuation["inserted_ids"], model)
+    return f"{kept}⟦{inserted}⟧{tokens.decode(continuation['token_ids'], model)}"
 
 
 def _planned(study: Study, job: Job, model: Model) -> tuple[tuple[Job, Splice], Request]:
@@ -134,7 +134,7 @@ def _row(study: Study, job: Job, cut: Splice) -> Row:
 
 def _kept_chars(trace: Row, kept_tokens: int, model: Model) -> int:
     """Characters of a row's `reasoning` that its first tokens are; where the next token changes one, up to that."""
-    kept = markup.decode(trace["token_ids"][trace["reasoning_start"] : kept_tokens], model)
+    kept = tokens.decode(trace["token_ids"][trace["reasoning_start"] : kept_tokens], model)
     differ = (i for i, (own, whole) in enumerate(zip(kept, trace["reasoning"], strict=False)) if own != whole)
     return len(kept) if trace["reasoning"].startswith(kept) else next(differ, len(trace["reasoning"]))
 
@@ -146,8 +146,8 @@ def _continued(done: Completion, cut: Splice, model: Model) -> Row:
 
 
 def _measured(done: Completion, parts: Split, model: Model) -> Row:
-    reasoning = markup.decode(done.token_ids[slice(*parts.reasoning)], model)
-    answer = markup.decode(done.token_ids[slice(*parts.answer)], model)
+    reasoning = tokens.decode(done.token_ids[slice(*parts.reasoning)], model)
+    answer = tokens.decode(done.token_ids[slice(*parts.answer)], model)
     return {
         "token_ids": done.token_ids,
         "reasoning_start": parts.reasoning[0],

@@ -1,4 +1,4 @@
-"""Cuts: after how many ids a text may be cut, so that no character is split, or a sentence or paragraph is whole."""
+"""Boundaries of characters, sentences and paragraphs among ids."""
 
 import re
 from collections.abc import Sequence
@@ -7,12 +7,10 @@ from lib.markup import tokens
 from lib.params.settings import Model
 
 NEARBY = 32  # tokens looked at around a cut: more than one character or sentence end ever takes
-CLOSERS = "\"')\\]*”’」』）"  # what may stand between the mark at the end of a sentence and what follows
+CLOSERS = "\"')\\]*”’」』）"  # may follow the mark at the end of a sentence
 SENTENCE_END = re.compile(rf"([.!?。！？])[{CLOSERS}]*(\s*)$|\n\s*$")
 PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*$")
-MAY_END = re.compile(
-    rf"[.!?。！？{CLOSERS}\s{tokens.BROKEN}]$"
-)  # last character of a token that any of these can end in
+MAY_END = re.compile(rf"[.!?。！？{CLOSERS}\s{tokens.BROKEN}]$")  # last character of a token at any such end
 
 
 def whole_characters(token_ids: Sequence[int], count: int, model: Model) -> int:
@@ -26,11 +24,11 @@ def whole_characters(token_ids: Sequence[int], count: int, model: Model) -> int:
 
 
 def boundary(token_ids: Sequence[int], start: int, count: int, unit: str, model: Model) -> int:
-    """The largest k in start..count such that ids start to k end where a sentence or a paragraph does; else `start`.
+    """The largest k in start..count at which a sentence or paragraph of ids[start:k] ends; `start` if there is none.
 
-    A sentence ends in . ! ? (and quotes or brackets that close after it) before white space or at the end of the ids,
-    in a full stop of Chinese or Japanese, or in a newline; a paragraph ends in a blank line. White space alone is none,
-    and a token of spaces belongs to what follows.
+    A sentence ends in . ! ? (and closing quotes or brackets) before white space or at the end of the ids, in a Chinese
+    or Japanese full stop, or in a newline; a paragraph ends in a blank line. White space alone is none, and a token of
+    spaces belongs to the text after it.
     """
     codec = tokens.codec(model)
     ends = _paragraph_ends if unit == "paragraph" else _sentence_ends

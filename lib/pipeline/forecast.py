@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import interrupts, markup, params, problems, tables
+from lib import interrupts, params, problems, tables
 from lib.grm import study as judging
 from lib.interrupts import plan
+from lib.markup import prompts
 from lib.params.settings import Interrupt, Model, Study
 
 CHARACTERS = 3.5  # characters per token of English and LaTeX, where no tokenizer is at hand
@@ -162,7 +163,7 @@ def _prompt_tokens(known: Known, model: Model) -> tuple[float, str]:
         some = (
             texts.sample(min(100, len(texts)), random_state=0).astype(object).where(lambda frame: frame.notna(), None)
         )
-        asked = (markup.prompt_ids(text, model, task, "", code) for text, task, code in some.to_numpy())
+        asked = (prompts.prompt_ids(text, model, task, "", code) for text, task, code in some.to_numpy())
         return sum(map(len, asked)) / len(some), "prompts counted"
     lengths = texts["problem"].str.len() + texts["starter_code"].str.len().fillna(0)
     return lengths.mean() / CHARACTERS, f"prompts at {CHARACTERS} characters per token"

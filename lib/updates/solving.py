@@ -15,6 +15,7 @@ from lib import answers, engine, grade, markup, params, progress_bar, sandbox, u
 from lib.engine import Engine, Request, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
+from lib.markup import prompts, tokens
 from lib.params.settings import Study
 from lib.problems import code_tests
 from lib.problems.code_tests import Tests, TestsError
@@ -85,9 +86,9 @@ def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Stor
     planned = []
     for i, row in left.iterrows():
         starter = row["revised_starter_code"] if isinstance(row["revised_starter_code"], str) else None
-        ids = markup.prompt_ids(row["revised_problem"], ready.model, row["task"], "", starter)
+        ids = prompts.prompt_ids(row["revised_problem"], ready.model, row["task"], "", starter)
         if len(ids) < ready.model.max_model_len:
-            begun = markup.opened(ids, ready.model)
+            begun = prompts.opened(ids, ready.model)
             for k in range(n):
                 own_seed = seed_of(seed, "solution", row["problem_id"], row["update_id"], k)
                 planned.append(((i, k, begun), Request.of(ready.model, ids, own_seed)))
@@ -96,7 +97,7 @@ def _solutions(ready: Engine, left: pd.DataFrame, seed: int, n: int, store: Stor
         done.raise_for_error()
         split = markup.split(done.token_ids, ready.model, begun)
         is_whole = split.ended and done.finish_reason == "stop"
-        texts[i][k] = markup.decode(done.token_ids[slice(*split.answer)], ready.model) if is_whole else ""
+        texts[i][k] = tokens.decode(done.token_ids[slice(*split.answer)], ready.model) if is_whole else ""
     return texts
 
 

@@ -17,6 +17,7 @@ from lib import engine, markup, params, schema, updates
 from lib.engine import Completion, Engine, Request, json_reply, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
+from lib.markup import prompts, tokens
 from lib.params.settings import Study
 
 ATTEMPTS = 3
@@ -83,10 +84,10 @@ def _ask(
     def request(problem_id: str, attempt: int) -> Request:
         text = SLOT.sub(lambda slot: slots[problem_id].get(slot[1], slot[0]), prompt.text)
         own_seed = seed_of(seed, prompt.name, problem_id, attempt)
-        return Request.of(model, markup.prompt_ids(text, model, None), own_seed, json_schema=json_schema)
+        return Request.of(model, prompts.prompt_ids(text, model, None), own_seed, json_schema=json_schema)
 
     def read(problem_id: str, done: Completion) -> bool:
-        text = markup.decode(done.token_ids[slice(*markup.split(done.token_ids, model).answer)], model)
+        text = tokens.decode(done.token_ids[slice(*markup.split(done.token_ids, model).answer)], model)
         fields, why = (None, done.error) if done.error else json_reply.fields(text, prompt.fields)
         replies[problem_id] = why if fields is None else fields
         return fields is not None
@@ -139,8 +140,8 @@ def _joined(*replies: Reply | None) -> Reply:
 
 
 def _row(model: str, name: str, asked: pd.Series, reply: Reply) -> dict[str, Any]:
-    prompts = CODE if asked["task"] == "code" else MATH
-    digest = hashlib.sha256("".join(params.load_prompt(prompt).text for prompt in prompts).encode()).hexdigest()[:8]
+    names = CODE if asked["task"] == "code" else MATH
+    digest = hashlib.sha256("".join(params.load_prompt(prompt).text for prompt in names).encode()).hexdigest()[:8]
     fields = reply if isinstance(reply, dict) else {}
     row = {"problem_id": name, "update_id": "0", "kind": "necessary", "generator": f"{model}, prompts {digest}"}
     row |= {key: fields.get(key) for key in ("revised_problem", "revised_starter_code", "update", "revised_answer")}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib import markup, params
+from lib import params
 from lib.engine import Completion
 from lib.grm import Judge, Policy, fence, prompt
 from lib.grm.rubric import Criterion, Option, Rubric
@@ -58,7 +58,7 @@ class Biased:
             yield Completion(request.key, tokens.marks(f"<think>\nHm.\n</think>\n\n{text}", self.model), "stop", 0)
 
     def says(self, request):
-        text = markup.decode(request.prompt_ids, self.model)
+        text = tokens.decode(request.prompt_ids, self.model)
         mark = re.search(r"mark ([0-9a-f]{12})", text.replace("\n", " "))[1]
         views = {view: fence.unfence(text, view, mark) for view in prompt.VIEWS}
         views = {view: part for view, part in views.items() if part is not None}

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from lib import markup, params
+from lib import params
 from lib.engine import Completion, EngineError
 from lib.grm import fence
 from lib.grm.rubric import Criterion, Rubric
@@ -90,7 +90,7 @@ class Fake:
     def generate(self, requests):
         for request in requests:
             self.requests.append(request)
-            self.prompts.append(markup.decode(request.prompt_ids, self.model))
+            self.prompts.append(tokens.decode(request.prompt_ids, self.model))
             text, finish = self.says(request, self.prompts[-1])
             if finish == "error":
                 raise EngineError(f"{request.key}: no usable answer in 9 attempts: status 500")

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lib import failures, markup, params, schema, tables
+from lib.markup import tokens
 from lib.params.settings import Study
 
 MODEL = params.load_model("tiny-lrm-m")
@@ -19,7 +20,7 @@ BOX = "\\boxed{"
 
 
 def ids(text):
-    return markup.marks(text, MODEL)
+    return tokens.marks(text, MODEL)
 
 
 def frame(name, rows):
@@ -54,7 +55,7 @@ def continuation(origin, interrupt, position, status, inserted="\nHm.\n", new="S
     thinking = ids(new or "")
     start = len(generated) - len(ids(answer)) if answer is not None else len(generated)
     kept = int(position * origin["reasoning_tokens"]) + 1
-    kept_text = markup.decode(origin["token_ids"][origin["reasoning_start"] : kept], MODEL)
+    kept_text = tokens.decode(origin["token_ids"][origin["reasoning_start"] : kept], MODEL)
     told = {key: origin[key] for key in ("trace_id", "problem_id", "source", "task", "model", "sample", "variant")}
     return (
         told
@@ -68,7 +69,7 @@ def continuation(origin, interrupt, position, status, inserted="\nHm.\n", new="S
             "kept_chars": len(kept_text),
             "remaining_tokens": origin["reasoning_tokens"] + 1 - kept,
             "inserted_ids": ids(inserted),
-            "inserted": markup.decode(ids(inserted), MODEL),
+            "inserted": tokens.decode(ids(inserted), MODEL),
             "token_ids": generated,
             "prefill": "",
             "reasoning_start": 0,

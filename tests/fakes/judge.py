@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 
-from lib import markup, params
+from lib import params
 from lib.engine import Completion, EngineError
 from lib.grm import fence
 from lib.grm.rubric import Criterion, Rubric
@@ -51,7 +51,7 @@ class Fake:
             yield Completion(request.key, tokens.marks(f"<think>\nHm.\n</think>\n\n{text}", self.model), finish, 0)
 
     def says(self, request):
-        asked = markup.decode(request.prompt_ids, self.model)
+        asked = tokens.decode(request.prompt_ids, self.model)
         mark = re.search(r"mark ([0-9a-f]{12})", asked.replace("\n", " "))[1]
         answer = fence.unfence(asked, "answer", mark)
         rows = []

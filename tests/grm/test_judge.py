@@ -8,7 +8,7 @@ import random
 import pandas as pd
 import pytest
 
-from lib import grm, markup
+from lib import grm
 from lib.engine import Completion, EngineError
 from lib.engine import store as parts
 from lib.grm import judge, scores, votes
@@ -46,7 +46,7 @@ def test_criteria_may_share_a_call_and_get_the_same_verdicts(per_call, calls):
 def test_a_criterion_sees_its_own_views_only():
     ready = Fake()
     judged(ready)
-    shown = [markup.decode(request.prompt_ids, ready.model) for request in ready.requests]
+    shown = [tokens.decode(request.prompt_ids, ready.model) for request in ready.requests]
     by_name = {name: [text for text in shown if f"\n{name}: " in text] for name in ("hasty", "kind", "right")}
     assert not any("[[problem" in text or "[[reference" in text for text in by_name["hasty"])
     assert all("[[problem" in text and "[[reference" not in text for text in by_name["kind"])
@@ -216,7 +216,7 @@ class Fickle(Fake):
         for request in requests:
             self.requests.append(request)
             draw = random.Random(request.seed)
-            asked = markup.decode(request.prompt_ids, self.model)
+            asked = tokens.decode(request.prompt_ids, self.model)
             said = [self.drawn(one, draw) for one in DRAWN.criteria if f"\n{one.id}: " in asked]
             text = "{broken" if draw.random() < 0.15 else json.dumps({"judgements": said})
             yield Completion(request.key, tokens.marks(f"<think>\n\n</think>\n\n{text}", self.model), "stop", 0)

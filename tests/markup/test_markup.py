@@ -11,7 +11,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from lib import markup, params
-from lib.markup import prompts, tokens
+from lib.markup import boundaries, prompts, tokens
 from lib.params.families import FAMILIES
 from tests.fakes import tokenizers
 
@@ -47,18 +47,18 @@ def family(tmp_path_factory):
 def spans(ids: list[int], model: params.Model, thinking: bool | None = None) -> tuple[str, str, bool]:
     """Reasoning and answer as text, and whether the thinking ended."""
     parts = markup.split(ids, model, thinking)
-    reasoning, answer = (markup.decode(ids[slice(*span)], model) for span in (parts.reasoning, parts.answer))
+    reasoning, answer = (tokens.decode(ids[slice(*span)], model) for span in (parts.reasoning, parts.answer))
     return reasoning, answer, parts.ended
 
 
 def generated(thought: str, answer: str, model: params.Model) -> list[int]:
     """Ids of a whole output: thought and answer are plain text between the family's marks."""
     return [
-        *markup.opening(model),
-        *markup.encode(thought, model),
-        *markup.closing(model),
-        *markup.encode(answer, model),
-        markup.tokenizer(model).eos_token_id,
+        *prompts.opening(model),
+        *tokens.encode(thought, model),
+        *prompts.closing(model),
+        *tokens.encode(answer, model),
+        tokens.tokenizer(model).eos_token_id,
     ]
 
 
@@ -95,12 +95,12 @@ SPLITS = [
 
 @pytest.mark.parametrize(("text", "thinking", "reasoning", "answer", "ended"), SPLITS)
 def test_split(model, text, thinking, reasoning, answer, ended):
-    assert spans(markup.marks(text, model), model, thinking) == (reasoning, answer, ended)
+    assert spans(tokens.marks(text, model), model, thinking) == (reasoning, answer, ended)
 
 
 def test_spans_lie_in_order(model):
     for text, thinking, *_ in SPLITS:
-        ids = markup.marks(text, model)
+        ids = tokens.marks(text, model)
         parts = markup.split(ids, model, thinking=thinking)
         ends = [0, *parts.reasoning, *parts.answer, len(ids)]
         assert ends == sorted(ends)
@@ -111,25 +111,25 @@ def test_spans_lie_in_order(model):
     [("42}<|im_end|>", "42}"), ("42}", "42}"), ("", ""), ("<|im_end|>", ""), ("a</think>b", "a</think>b")],
 )
 def test_after_a_closed_thought_all_is_answer(model, text, answer):
-    ids = markup.marks(text, model)
+    ids = tokens.marks(text, model)
     parts = markup.answer_only(ids, model)
-    assert markup.decode(ids[slice(*parts.answer)], model) == answer
+    assert tokens.decode(ids[slice(*parts.answer)], model) == answer
     assert parts.ended and parts.reasoning == (0, 0)
 
 
 def test_where_thinking_is_off_an_output_without_marks_is_the_answer(family):
     off = dataclasses.replace(family("qwen3"), template={"enable_thinking": False})
-    assert spans(markup.marks("Two.<|im_end|>", off), off) == ("", "Two.", True)
-    assert spans(markup.marks("<think>a</think>Two.<|im_end|>", off), off) == ("a", "Two.", True)
-    assert spans(markup.marks("goes on", off), off, thinking=True) == ("goes on", "", False)
+    assert spans(tokens.marks("Two.<|im_end|>", off), off) == ("", "Two.", True)
+    assert spans(tokens.marks("<think>a</think>Two.<|im_end|>", off), off) == ("a", "Two.", True)
+    assert spans(tokens.marks("goes on", off), off, thinking=True) == ("goes on", "", False)
 
 
 def test_a_call_of_a_tool_ends_a_thought_if_it_is_a_special_token(family):
     text = "<think>Look.<tool_call>x</tool_call>"
-    assert spans(markup.marks(text, family("qwen3")), family("qwen3")) == ("Look.", "<tool_call>x</tool_call>", True)
-    assert not markup.opens(markup.marks(text, family("qwen3")), family("qwen3"))
+    assert spans(tokens.marks(text, family("qwen3")), family("qwen3")) == ("Look.", "<tool_call>x</tool_call>", True)
+    assert not markup.opens(tokens.marks(text, family("qwen3")), family("qwen3"))
     other = family("nemotron")  # to this tokenizer it is no token of its own
-    assert spans(markup.marks(text, other), other) == ("Look.<tool_call>x</tool_call>", "", False)
+    assert spans(tokens.marks(text, other), other) == ("Look.<tool_call>x</tool_call>", "", False)
 
 
 HARMONY = "<|channel|>analysis<|message|>"
@@ -165,7 +165,7 @@ TOOL = "<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrai
 )
 def test_split_of_harmony(family, text, thinking, reasoning, answer, ended):
     oss = family("gpt_oss")
-    assert spans(markup.marks(text, oss), oss, thinking) == (reasoning, answer, ended)
+    assert spans(tokens.marks(text, oss), oss, thinking) == (reasoning, answer, ended)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_split_of_harmony(family, text, thinking, reasoning, answer, ended):
 )
 def test_marks_that_are_plain_text(family, text, reasoning, answer, ended):
     plain = family("plain")
-    for ids in (markup.encode(text, plain), [i for letter in text for i in markup.encode(letter, plain)]):
+    for ids in (tokens.encode(text, plain), [i for letter in text for i in tokens.encode(letter, plain)]):
         assert spans(ids, plain) == (reasoning, answer, ended)
 
 
@@ -193,7 +193,7 @@ def test_ids_that_a_mark_shares_with_its_neighbours_are_in_no_span(tmp_path):
     PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
     shared = made_plain(tmp_path)
     ids = [vocab.index(piece) for piece in [*"<think>Sit", ".</", *"think", ">T", *"en"]]
-    assert markup.decode(ids, shared) == "<think>Sit.</think>Ten"
+    assert tokens.decode(ids, shared) == "<think>Sit.</think>Ten"
     parts = markup.split(ids, shared)
     assert (parts.reasoning, parts.answer, parts.ended) == ((7, 10), (17, 19), True)
     assert not markup.opens(ids, shared) and markup.opens(ids[:10], shared)
@@ -220,7 +220,7 @@ def test_the_cases_of_reasoning_parsers(family, shared_data):
         ready = family(row["family"])
         if not row["thinking_enabled"]:
             ready = dataclasses.replace(ready, template={"enable_thinking": False})
-        reasoning, answer, ended = spans(markup.marks(row["raw"], ready), ready)
+        reasoning, answer, ended = spans(tokens.marks(row["raw"], ready), ready)
         covered += 1
         # what a row leaves out is not stated; but nothing is an answer before the thinking has ended
         stated = [
@@ -249,7 +249,7 @@ def test_the_outputs_of_real_models(family, shared_data, as_text):
     wrong, covered = [], 0
     for row in rows(shared_data, "lrm_traces.jsonl"):
         ready = family("plain" if as_text else TRACES[row["family"]])
-        ids = markup.encode(row["raw"], ready) if as_text else markup.marks(row["raw"], ready)
+        ids = tokens.encode(row["raw"], ready) if as_text else tokens.marks(row["raw"], ready)
         before, found, after = row["raw"].partition("</think>")
         assert bool(found) == row["reasoning_ended"]
         expected = (re.sub(r"^\s*<think>", "", before), after, row["reasoning_ended"])
@@ -266,7 +266,7 @@ def test_the_outputs_of_real_models_in_a_real_vocabulary(tmp_path, shared_data):
     ready = tokenizers.model("mistral", tmp_path, family="deepseek_r1", options={"tokenizer_mode": "mistral"})
     shared = 0
     for row in rows(shared_data, "lrm_traces.jsonl"):
-        ids = markup.encode(row["raw"], ready)
+        ids = tokens.encode(row["raw"], ready)
         reasoning, answer, ended = spans(ids, ready)
         before, _, after = row["raw"].partition("</think>")
         before = re.sub(r"^\s*<think>", "", before)
@@ -285,14 +285,14 @@ def test_the_outputs_of_real_models_in_a_real_vocabulary(tmp_path, shared_data):
 def test_spans_and_marks_cover_all_that_was_generated(family, kind):
     ready = family(kind)
     ids = generated("\n14 + 8 = 22. 你好", "It is 22.", ready)
-    marks = markup.family(ready)
+    marks = prompts.family(ready)
     for stop in range(len(ids) + 1):
         parts = markup.split(ids[:stop], ready)
         ends = [0, *parts.reasoning, *parts.answer, stop]
         assert ends == sorted(ends)
         outside = [ids[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True)]
-        text = "".join(markup.decode(some, ready) for some in outside)
-        whole = marks.think + marks.think_end + marks.header + markup.tokenizer(ready).eos_token
+        text = "".join(tokens.decode(some, ready) for some in outside)
+        whole = marks.think + marks.think_end + marks.header + tokens.tokenizer(ready).eos_token
         assert whole.startswith(text)
     assert text == whole
 
@@ -300,11 +300,11 @@ def test_spans_and_marks_cover_all_that_was_generated(family, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_output_is_split_into_what_it_was_made_of(family, kind):
     ready = family(kind)
-    marks = markup.family(ready)
+    marks = prompts.family(ready)
     for thought, answer in itertools.permutations(TEXTS, 2):
         ids = generated(thought, answer, ready)
         assert spans(ids, ready) == (thought, marks.gap + answer, True)
-        inside = ids[len(markup.opening(ready)) :]
+        inside = ids[len(prompts.opening(ready)) :]
         assert spans(inside, ready, thinking=True) == (thought, marks.gap + answer, True)
 
 
@@ -316,24 +316,24 @@ def test_a_cut_anywhere_leaves_ids_that_go_on(family, kind):
     for _ in range(30):
         thought = "".join(rng.choices(alphabet, k=20))
         # letter by letter: such ids are not those that the tokenizer would give the text
-        inner = [i for letter in thought for i in markup.encode(letter, ready)]
-        ids = [*markup.opening(ready), *inner, *markup.closing(ready)]
+        inner = [i for letter in thought for i in tokens.encode(letter, ready)]
+        ids = [*prompts.opening(ready), *inner, *prompts.closing(ready)]
         start, stop = markup.split(ids, ready).reasoning
         assert ids[start:stop] == inner
         for count in range(start, stop + 1):
             kept = markup.whole_characters(ids, count, ready)
             assert count - 4 < kept <= count
-            text, rest = markup.decode(ids[start:kept], ready), markup.decode(ids[kept:stop], ready)
+            text, rest = tokens.decode(ids[start:kept], ready), tokens.decode(ids[kept:stop], ready)
             assert text + rest == thought
-            assert kept == count or "\ufffd" in markup.decode(ids[start:count], ready)
+            assert kept == count or "\ufffd" in tokens.decode(ids[start:count], ready)
             assert markup.opens(ids[:kept], ready) == (kept >= start)
 
 
 def test_a_cut_falls_into_no_header_of_harmony(family):
     oss = family("gpt_oss")
-    ids = markup.marks(f"{HARMONY}one{AGAIN}two{FINAL}", oss)
+    ids = tokens.marks(f"{HARMONY}one{AGAIN}two{FINAL}", oss)
     start, stop = markup.split(ids, oss).reasoning
-    texts = {markup.decode(ids[start : markup.whole_characters(ids, k, oss)], oss) for k in range(start, stop + 1)}
+    texts = {tokens.decode(ids[start : markup.whole_characters(ids, k, oss)], oss) for k in range(start, stop + 1)}
     assert {"one", f"one{AGAIN}", f"one{AGAIN}two"} <= texts
     assert not [text for text in texts if "<|" in text and AGAIN not in text]
 
@@ -345,7 +345,7 @@ def test_whether_a_thought_is_open(family, kind):
     stop = markup.split(ids, ready).reasoning[1]
     assert markup.opens(ids[:stop], ready)
     assert not markup.opens(ids, ready) and not markup.opens([], ready)
-    assert not markup.opens(markup.encode("Start.", ready), ready)
+    assert not markup.opens(tokens.encode("Start.", ready), ready)
 
 
 # text into ids
@@ -355,10 +355,10 @@ def test_whether_a_thought_is_open(family, kind):
 @pytest.mark.parametrize("text", TEXTS)
 def test_plain_text_survives_and_nothing_is_put_in_front(family, kind, text):
     ready = family(kind)
-    ids = markup.encode(text, ready)
-    assert markup.decode(ids, ready) == text
-    assert ids == markup.marks(text, ready)
-    assert markup.encode("", ready) == []
+    ids = tokens.encode(text, ready)
+    assert tokens.decode(ids, ready) == text
+    assert ids == tokens.marks(text, ready)
+    assert tokens.encode("", ready) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -367,10 +367,10 @@ def test_no_text_becomes_a_special_token(family, kind):
     special = tokens.codec(ready).controls
     assert {"plain": 2}.get(kind, 5) <= len(special)
     for text in list(special)[:40]:
-        ids = markup.encode(f"a{text}b", ready)
+        ids = tokens.encode(f"a{text}b", ready)
         assert not set(ids) & set(special.values()), text
-        assert markup.decode(ids, ready) == f"a{text}b"
-        assert markup.marks(f"a{text}b", ready)[1] == special[text]
+        assert tokens.decode(ids, ready) == f"a{text}b"
+        assert tokens.marks(f"a{text}b", ready)[1] == special[text]
 
 
 def test_a_vocabulary_that_holds_marks_itself_gives_none_of_them_to_plain_text(tmp_path):
@@ -389,11 +389,11 @@ def test_a_vocabulary_that_holds_marks_itself_gives_none_of_them_to_plain_text(t
     ready = made_plain(tmp_path)
     assert fast.decode(fast.encode("is", add_special_tokens=False)) == "is"  # which hides that a space was added
     for text in ["is", " is", "a</think>b</s>", "</s></s>", "is 你 it"]:
-        ids = markup.encode(text, ready)
-        assert markup.decode(ids, ready) == text
+        ids = tokens.encode(text, ready)
+        assert tokens.decode(ids, ready) == text
         assert not {1, 2, pieces.index("</think>")} & set(ids)
-    assert markup.decode(markup.encode("th", ready) + markup.encode(" is", ready), ready) == "th is"
-    assert spans(markup.marks("is</think> it</s>", ready), ready) == ("is", " it", True)
+    assert tokens.decode(tokens.encode("th", ready) + tokens.encode(" is", ready), ready) == "th is"
+    assert spans(tokens.marks("is</think> it</s>", ready), ready) == ("is", " it", True)
 
 
 def test_a_mark_in_other_letters_stays_text(tmp_path):
@@ -404,8 +404,8 @@ def test_a_mark_in_other_letters_stays_text(tmp_path):
     PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
     assert tok.encode("a＜/think＞").ids[-1] == tok.token_to_id("</think>")  # or the test says nothing
     ready = made_plain(tmp_path)
-    ids = markup.encode("a＜/think＞", ready)
-    assert tok.token_to_id("</think>") not in ids and markup.decode(ids, ready) == "a</think>"
+    ids = tokens.encode("a＜/think＞", ready)
+    assert tok.token_to_id("</think>") not in ids and tokens.decode(ids, ready) == "a</think>"
 
 
 def test_tokens_of_white_space_and_digits_are_text(tmp_path):
@@ -413,8 +413,8 @@ def test_tokens_of_white_space_and_digits_are_text(tmp_path):
     tok = tokenizers._byte_level(["<s>"], ["    ", "7", "<think>"])
     PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
     ready = made_plain(tmp_path)
-    assert markup.encode("    7", ready) == [tok.token_to_id("    "), tok.token_to_id("7")]
-    assert tok.token_to_id("<think>") not in markup.encode("<think>", ready)
+    assert tokens.encode("    7", ready) == [tok.token_to_id("    "), tok.token_to_id("7")]
+    assert tok.token_to_id("<think>") not in tokens.encode("<think>", ready)
 
 
 # prompts and turns
@@ -423,12 +423,12 @@ def test_tokens_of_white_space_and_digits_are_text(tmp_path):
 @pytest.mark.parametrize("kind", ["qwen3", "deepseek_r1", "nemotron", "gpt_oss", "plain"])
 def test_a_prompt_is_what_the_chat_template_says(family, kind):
     ready = family(kind)
-    tok = markup.tokenizer(ready)
+    tok = tokens.tokenizer(ready)
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": TEXTS[3]}]
     day = {"strftime_now": lambda _: "2025-08-05"}
     options = {"add_generation_prompt": True, "return_dict": False} | ready.template | day
     expected = tok.apply_chat_template(messages, **options)
-    assert markup.prompt_ids(TEXTS[3], ready, system="Be brief.") == expected
+    assert prompts.prompt_ids(TEXTS[3], ready, system="Be brief.") == expected
     # a special token in the statement takes a longer way round, which leads to the same place
     stand_ins = [{"role": "system", "content": prompts.TOLD}, {"role": "user", "content": prompts.ASKED}]
     for text in TEXTS:
@@ -443,32 +443,32 @@ def test_a_statement_cannot_write_marks_of_its_own(family, kind):
     ready = family(kind)
     special = tokens.codec(ready).controls
     hostile = "".join(list(special)[:30])
-    plain, attacked = (markup.prompt_ids(text, ready, system=text) for text in ("x", f"x{hostile}"))
-    assert hostile in markup.decode(attacked, ready)
+    plain, attacked = (prompts.prompt_ids(text, ready, system=text) for text in ("x", f"x{hostile}"))
+    assert hostile in tokens.decode(attacked, ready)
     only = [[token for token in ids if token in special.values()] for ids in (plain, attacked)]
     assert only[0] == only[1]
-    said = [markup.user_turn(text, ready) for text in ("x", f"x{hostile}")]
+    said = [prompts.user_turn(text, ready) for text in ("x", f"x{hostile}")]
     only = [[token for token in ids if token in special.values()] for ids in said]
     assert only[0] == only[1]
 
 
 def test_the_prompt_ends_where_the_model_writes(model):
-    plain = markup.decode(markup.prompt_ids("How many?", model), model)
+    plain = tokens.decode(prompts.prompt_ids("How many?", model), model)
     assert plain == "<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n"
-    warned = markup.decode(markup.prompt_ids("How many?", model, system="Be brief."), model)
+    warned = tokens.decode(prompts.prompt_ids("How many?", model, system="Be brief."), model)
     assert warned == "<|im_start|>system\nBe brief.<|im_end|>\n" + plain
 
 
 def test_a_problem_is_put_into_the_words_of_the_model(model):
     asked = dataclasses.replace(model, prompt_math="{problem}\nThink.", prompt_code="Code: {problem}\nGo.")
-    assert "user\n{problem} is a set.\nThink.<|im_end|>" in markup.decode(
-        markup.prompt_ids("{problem} is a set.", asked), model
+    assert "user\n{problem} is a set.\nThink.<|im_end|>" in tokens.decode(
+        prompts.prompt_ids("{problem} is a set.", asked), model
     )
-    code = markup.prompt_ids("Add.", asked, "code", starter_code="def f():\n    \n")
-    assert "user\nCode: Add.\n\n```python\ndef f():\n```\nGo.<|im_end|>" in markup.decode(code, model)
+    code = prompts.prompt_ids("Add.", asked, "code", starter_code="def f():\n    \n")
+    assert "user\nCode: Add.\n\n```python\ndef f():\n```\nGo.<|im_end|>" in tokens.decode(code, model)
     for none in (None, "", float("nan")):
-        bare = markup.prompt_ids("Add.", asked, "code", starter_code=none)
-        assert "user\nCode: Add.\nGo.<|im_end|>" in markup.decode(bare, model)
+        bare = prompts.prompt_ids("Add.", asked, "code", starter_code=none)
+        assert "user\nCode: Add.\nGo.<|im_end|>" in tokens.decode(bare, model)
 
 
 # (kind, what a turn of the user looks like, whether it leaves a thought open)
@@ -489,60 +489,60 @@ TURNS = [
 @pytest.mark.parametrize(("kind", "text", "open_after"), TURNS)
 def test_a_turn_of_the_user(family, kind, text, open_after):
     ready = family(kind)
-    turn = markup.user_turn("Stop.", ready)
-    assert markup.decode(turn, ready) == text
-    assert turn == markup.marks(text, ready)
-    before = markup.prompt_ids("How many?", ready)
-    assert markup.opened(before + turn, ready) == open_after
+    turn = prompts.user_turn("Stop.", ready)
+    assert tokens.decode(turn, ready) == text
+    assert turn == tokens.marks(text, ready)
+    before = prompts.prompt_ids("How many?", ready)
+    assert prompts.opened(before + turn, ready) == open_after
 
 
 def test_a_thought_is_reopened_where_we_opened_it(family):
     for kind, text, _ in TURNS:
         ready = dataclasses.replace(family(kind), opens_thinking=True)
-        ids = markup.user_turn("Stop.", ready)
-        mark = markup.family(ready).think
-        assert markup.decode(ids, ready) == (text if mark in text.rpartition("Stop.")[2] else text + mark)
+        ids = prompts.user_turn("Stop.", ready)
+        mark = prompts.family(ready).think
+        assert tokens.decode(ids, ready) == (text if mark in text.rpartition("Stop.")[2] else text + mark)
 
 
 def test_a_prompt_without_its_thought(family):
     off = dataclasses.replace(family("qwen3"), template={"enable_thinking": False})
-    prompt = markup.prompt_ids("How many?", off)
-    assert markup.decode(prompt, off).endswith("assistant\n<think>\n\n</think>\n\n")
-    assert not markup.opened(prompt, off)
+    prompt = prompts.prompt_ids("How many?", off)
+    assert tokens.decode(prompt, off).endswith("assistant\n<think>\n\n</think>\n\n")
+    assert not prompts.opened(prompt, off)
     off = dataclasses.replace(family("nemotron"), template={"enable_thinking": False})
-    assert not markup.opened(markup.prompt_ids("How many?", off), off)
+    assert not prompts.opened(prompts.prompt_ids("How many?", off), off)
 
 
 def test_text_that_speaks_of_marks_opens_nothing(family):
     for kind in ("plain", "qwen3"):
         ready = family(kind)
-        assert not markup.opened(markup.prompt_ids("Write <think> first.", ready, system="Use <think>"), ready)
-        assert markup.opened(markup.prompt_ids("x", ready) + markup.opening(ready), ready)
-        assert markup.opened(markup.prompt_ids("x", ready) + markup.marks("<think>\n", ready), ready)
-    assert not markup.opened([], family("qwen3"))
+        assert not prompts.opened(prompts.prompt_ids("Write <think> first.", ready, system="Use <think>"), ready)
+        assert prompts.opened(prompts.prompt_ids("x", ready) + prompts.opening(ready), ready)
+        assert prompts.opened(prompts.prompt_ids("x", ready) + tokens.marks("<think>\n", ready), ready)
+    assert not prompts.opened([], family("qwen3"))
 
 
 def test_a_system_prompt_of_the_model_stands_before_ours(tmp_path):
     (tmp_path / "SYSTEM.txt").write_text("Think first.\n\n[THINK]Your draft.[/THINK]Then answer.\n")
     magistral = tokenizers.model("mistral", tmp_path, system_file="SYSTEM.txt")
-    ids = markup.prompt_ids("How many?", magistral, system="Hurry [THINK].")
+    ids = prompts.prompt_ids("How many?", magistral, system="Hurry [THINK].")
     text = (
         "<s>[SYSTEM_PROMPT]Think first.\n\n[THINK]Your draft.[/THINK]Then answer.\n\nHurry [THINK].[/SYSTEM_PROMPT]"
         "[INST]How many?[/INST][THINK]"
     )
-    assert markup.decode(ids, magistral) == text
-    (think,) = markup.opening(magistral)
+    assert tokens.decode(ids, magistral) == text
+    (think,) = prompts.opening(magistral)
     assert ids.count(think) == 2 and ids[-1] == think  # its own mark and the opened thought; ours stays text
-    assert markup.opened(ids, magistral) and not markup.opened(ids[:-1], magistral)
+    assert prompts.opened(ids, magistral) and not prompts.opened(ids[:-1], magistral)
     with pytest.raises(ValueError, match=r"params/models/mistral.yaml: system_file: .* has no OTHER.txt"):
-        markup.prompt_ids("x", dataclasses.replace(magistral, system_file="OTHER.txt"))
+        prompts.prompt_ids("x", dataclasses.replace(magistral, system_file="OTHER.txt"))
 
 
 def test_the_day_in_a_prompt_is_the_one_that_is_set(family):
     oss = family("gpt_oss")
-    assert "Date: 2025-08-05. Reasoning: high" in markup.decode(markup.prompt_ids("x", oss), oss)
+    assert "Date: 2025-08-05. Reasoning: high" in tokens.decode(prompts.prompt_ids("x", oss), oss)
     later = dataclasses.replace(oss, template=oss.template | {"date_string": "2025-12-24"})
-    assert "Date: 2025-12-24." in markup.decode(markup.prompt_ids("x", later), oss)
+    assert "Date: 2025-12-24." in tokens.decode(prompts.prompt_ids("x", later), oss)
 
 
 # sentences and paragraphs
@@ -569,16 +569,16 @@ def test_the_day_in_a_prompt_is_the_one_that_is_set(family):
 @pytest.mark.parametrize("kind", ["qwen3", "mistral"])
 def test_where_a_sentence_or_a_paragraph_ends(family, kind, text, unit, kept):
     ready = family(kind)
-    ids = [i for letter in text for i in markup.encode(letter, ready)]
-    before = markup.opening(ready)
-    end = markup.boundary(before + ids, len(before), len(before + ids), unit, ready)
-    assert markup.decode(ids[: end - len(before)], ready) == kept
+    ids = [i for letter in text for i in tokens.encode(letter, ready)]
+    before = prompts.opening(ready)
+    end = boundaries.boundary(before + ids, len(before), len(before + ids), unit, ready)
+    assert tokens.decode(ids[: end - len(before)], ready) == kept
 
 
 def test_a_boundary_is_the_last_one_before_the_cut(model):
-    ids = markup.encode("One. Two. Three. Four.", model)
-    ends = [markup.boundary(ids, 0, k, "sentence", model) for k in range(len(ids) + 1)]
-    texts = [markup.decode(ids[:end], model) for end in dict.fromkeys(ends)]
+    ids = tokens.encode("One. Two. Three. Four.", model)
+    ends = [boundaries.boundary(ids, 0, k, "sentence", model) for k in range(len(ids) + 1)]
+    texts = [tokens.decode(ids[:end], model) for end in dict.fromkeys(ends)]
     assert texts == ["", "One.", "One. Two.", "One. Two. Three.", "One. Two. Three. Four."]
     assert all(end <= k for k, end in enumerate(ends))
 
@@ -589,19 +589,19 @@ def test_a_boundary_is_the_last_one_before_the_cut(model):
 def test_mistral_is_resumed_inside_its_thought(family):
     """Not behind a closing mark, with control tokens and not their spelling, and split by marks that are kept."""
     magistral = family("mistral")
-    ((think,), (think_end,)) = (markup.opening(magistral), markup.closing(magistral))
-    prompt = markup.prompt_ids("How many?", magistral)
+    ((think,), (think_end,)) = (prompts.opening(magistral), prompts.closing(magistral))
+    prompt = prompts.prompt_ids("How many?", magistral)
     assert prompt[-1] == think and think_end not in prompt
-    ids = [*markup.encode("Start.", magistral), think_end, *markup.encode("Two.", magistral)]
-    assert markup.decode(ids, magistral) == "Start.[/THINK]Two."
-    assert spans(ids, magistral, markup.opened(prompt, magistral)) == ("Start.", "Two.", True)
-    assert think_end not in markup.encode("[/THINK]", magistral)
+    ids = [*tokens.encode("Start.", magistral), think_end, *tokens.encode("Two.", magistral)]
+    assert tokens.decode(ids, magistral) == "Start.[/THINK]Two."
+    assert spans(ids, magistral, prompts.opened(prompt, magistral)) == ("Start.", "Two.", True)
+    assert think_end not in tokens.encode("[/THINK]", magistral)
 
 
 def test_a_distillate_reads_as_its_own_tokenizer_file_says(family):
     """The class that is named beside the file would build other rules, and lose every space."""
     ready = family("deepseek_r1")
-    assert markup.decode(markup.prompt_ids("How many?", ready), ready).endswith(
+    assert tokens.decode(prompts.prompt_ids("How many?", ready), ready).endswith(
         "<｜User｜>How many?<｜Assistant｜><think>\n"
     )
 
@@ -609,10 +609,10 @@ def test_a_distillate_reads_as_its_own_tokenizer_file_says(family):
 @pytest.mark.parametrize("kind", ["deepseek_r1", "plain"])
 def test_bos_stands_at_the_beginning_only(family, kind):
     ready = family(kind)
-    bos = markup.tokenizer(ready).bos_token_id
-    assert markup.tokenizer(ready).encode("x")[0] == bos  # or the test says nothing
-    prompt = markup.prompt_ids("How many?", ready)
-    whole = prompt + markup.encode("Start.", ready) + markup.closing(ready) + markup.user_turn("Stop.", ready)
+    bos = tokens.tokenizer(ready).bos_token_id
+    assert tokens.tokenizer(ready).encode("x")[0] == bos  # or the test says nothing
+    prompt = prompts.prompt_ids("How many?", ready)
+    whole = prompt + tokens.encode("Start.", ready) + prompts.closing(ready) + prompts.user_turn("Stop.", ready)
     assert [i for i, token in enumerate(whole) if token == bos] == [0]
 
 
@@ -620,17 +620,17 @@ def test_a_thought_is_opened_once(family):
     for kind in ("deepseek_r1", "nemotron", "qwen3", "gpt_oss", "mistral"):
         for ours in (False, True):
             ready = dataclasses.replace(family(kind), opens_thinking=ours)
-            prompt = markup.prompt_ids("How many?", ready)
-            count = markup.decode(prompt, ready).count(markup.family(ready).think)
+            prompt = prompts.prompt_ids("How many?", ready)
+            count = tokens.decode(prompt, ready).count(prompts.family(ready).think)
             assert count == (1 if ours or kind in ("deepseek_r1", "nemotron") else 0)
-            assert markup.opened(prompt, ready) == bool(count)
+            assert prompts.opened(prompt, ready) == bool(count)
 
 
 def test_a_family_is_never_guessed_from_a_path(tmp_path):
     for folder, kind in [("Magistral-Small-2509", "qwen3"), ("gptoss-20b", "nemotron"), ("Qwen3", "gpt_oss")]:
         ready = tokenizers.model(kind, tmp_path / folder)
-        assert markup.family(ready) is FAMILIES[kind]
-        assert spans(generated("a", "b", ready), ready) == ("a", markup.family(ready).gap + "b", True)
+        assert prompts.family(ready) is FAMILIES[kind]
+        assert spans(generated("a", "b", ready), ready) == ("a", prompts.family(ready).gap + "b", True)
 
 
 def test_an_unknown_family_is_named(model):
@@ -642,9 +642,9 @@ def test_an_unknown_family_is_named(model):
 
 def test_any_reasoning_parser_of_vllm_gives_its_marks(family, model):
     seed = family("seed")
-    ids = markup.marks("<seed:think>a</seed:think>b<seed:eos>", seed)
+    ids = tokens.marks("<seed:think>a</seed:think>b<seed:eos>", seed)
     assert spans(ids, seed) == ("a", "b", True)
-    assert markup.decode(markup.user_turn("Stop.", seed), seed) == (
+    assert tokens.decode(prompts.user_turn("Stop.", seed), seed) == (
         "</seed:think>\n\n<seed:eos><seed:bos>user\nStop.<seed:eos><seed:bos>assistant\n"
     )
     for name, message in [
@@ -664,8 +664,8 @@ def test_any_reasoning_parser_of_vllm_gives_its_marks(family, model):
 def test_a_tokenizer_that_ends_in_several_ways(family, tmp_path):
     """What is in generation_config.json ends an answer too."""
     ready = tokenizers.model("seed", tmp_path, family="deepseek_r1")
-    stop = markup.marks("<seed:bos>", ready)
-    ids = markup.marks("a</think>b", ready) + stop
+    stop = tokens.marks("<seed:bos>", ready)
+    ids = tokens.marks("a</think>b", ready) + stop
     (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, *stop]}))
     assert spans(ids, ready) == ("a", "b", True)
 
@@ -674,7 +674,7 @@ def test_a_model_without_a_template_is_named(tmp_path):
     tok = tokenizers._byte_level(["<s>"], [])
     PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"params/models/plain.yaml: path: .* has no chat template"):
-        markup.prompt_ids("x", made_plain(tmp_path))
+        prompts.prompt_ids("x", made_plain(tmp_path))
 
 
 def test_a_slow_tokenizer_is_named(tmp_path):
@@ -682,4 +682,4 @@ def test_a_slow_tokenizer_is_named(tmp_path):
     with pytest.raises(
         ValueError, match=r"params/models/plain.yaml: path: ByT5Tokenizer is no fast tokenizer, expected"
     ):
-        markup.prompt_ids("x", made_plain(tmp_path))
+        prompts.prompt_ids("x", made_plain(tmp_path))

@@ -10,9 +10,9 @@ import pytest
 from safetensors import safe_open
 from transformers import PreTrainedTokenizerFast
 
-from lib import engine, markup, params, paths
+from lib import engine, params, paths
 from lib.grm import Judge, Policy, evidence, load_rubric, prompt, reply
-from lib.markup import tokens
+from lib.markup import prompts, tokens
 from lib.problems.tiny_math import thought
 from lib.problems.tiny_math import truth as tiny_truth
 from models.tiny_grm import records, teacher, tokenizer, train
@@ -128,7 +128,7 @@ def test_the_engine_reads_what_was_trained():
     views = records.whole(random.Random(3))
     words = prompt.render([KNOWN["faulty_step"]], views, SPECIALS, plain=False)
     trained = tokens.tokenizer(MODEL).encode(train.framed(words), add_special_tokens=False)
-    assert markup.prompt_ids(words, MODEL, None) == trained
+    assert prompts.prompt_ids(words, MODEL, None) == trained
     assert set(tokens.codec(MODEL).controls) == set(SPECIALS)
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from lib import markup, params, paths
-from lib.markup import prompts
+from lib import params, paths
+from lib.markup import prompts, tokens
 from lib.problems import tiny_code
 from lib.problems.tiny_math import story
 from lib.sandbox import programs
@@ -40,7 +40,7 @@ def test_checkpoints_are_small_and_of_the_architecture_that_is_studied(name):
 
 
 def test_numbers_and_marks_are_single_tokens(name):
-    tok = markup.tokenizer(params.load_model(name))
+    tok = tokens.tokenizer(params.load_model(name))
     for text in [*map(str, range(100)), *(f" {n}" for n in range(100)), "<think>", "</think>", *story.NAMES]:
         assert len(tok.encode(text)) == 1, text
     assert 1000 <= len(tok) <= 2000
@@ -56,14 +56,14 @@ def texts() -> list[str]:
 def test_the_tokenizer_loses_nothing(name):
     model = params.load_model(name)
     for text in texts():
-        assert markup.decode(markup.encode(text, model), model) == text
+        assert tokens.decode(tokens.encode(text, model), model) == text
 
 
 def test_real_benchmarks_survive_the_tokenizer(name, shared_data):
     model = params.load_model(name)
     for line in (shared_data / "math500.jsonl").read_text().splitlines():
         text = json.loads(line)["problem"]
-        assert markup.decode(markup.encode(text, model), model) == text
+        assert tokens.decode(tokens.encode(text, model), model) == text
 
 
 def test_the_shipped_tokenizer_is_the_one_that_the_recipe_builds(name):
@@ -124,7 +124,7 @@ def test_a_text_of_every_kind_ends_in_a_program(kind):
 def test_programs_fit_what_a_model_may_write(kind, name):
     rng = random.Random(3)
     model = params.load_model(name)
-    tok = markup.tokenizer(model)
+    tok = tokens.tokenizer(model)
     for _ in range(100):
         parts = mixture_code.KINDS[kind](rng)
         lengths = [(len(tok.encode(text, add_special_tokens=False)), learned) for text, learned in parts]
@@ -140,8 +140,8 @@ def test_the_mixture_asks_as_the_study_does(name):
         task = tiny_code.draw(rng, test=False)
         ids = prompts.prompt_ids(task.text(), model, "code", starter_code=task.starter_code())
         wanted = f"<|im_start|>user\n{mixture_code.asked(task)}<|im_end|>\n<|im_start|>assistant\n"
-        assert markup.decode(ids, model) == wanted
-        assert ids == markup.tokenizer(model).encode(wanted)
+        assert tokens.decode(ids, model) == wanted
+        assert ids == tokens.tokenizer(model).encode(wanted)
 
 
 def test_a_thought_writes_the_line_of_every_step():

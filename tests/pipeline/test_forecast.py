@@ -6,8 +6,9 @@ import sys
 import pandas as pd
 import pytest
 
-from lib import engine, markup, params, paths, problems, tables, updates
+from lib import engine, params, paths, problems, tables, updates
 from lib.interrupts import plan
+from lib.markup import tokens
 from lib.pipeline import forecast
 
 MODEL = "tiny-lrm-m"
@@ -24,7 +25,7 @@ def requests(study, traces, news, asked) -> set[str]:
             cut = plan.splice(job, model)
             limit = plan.limit(study, job, cut, model)
             keys.add(engine.request_key(model, cut.ids, plan.own_seed(study, job), limit, cut.budget))
-            later += plan.following(job, cut, markup.encode(" 14 + 8 = 22. 22 - 3 = 19.", model))
+            later += plan.following(job, cut, tokens.encode(" 14 + 8 = 22. 22 - 3 = 19.", model))
         jobs = later
     return keys
 
@@ -42,7 +43,7 @@ def stored(outputs):
         chosen = [params.load_interrupt(name) for name in study.interrupts]
         rows = pd.DataFrame(list(plan.questions(study, asked, news, model, chosen)))
         thought = "\nStart with 14." + 9 * "\nAdd 8: 14 + 8 = 22."  # longer than any position in tokens
-        written = markup.marks(f"<think>{thought}\n</think>\n\n22<|im_end|>", model)
+        written = tokens.marks(f"<think>{thought}\n</think>\n\n22<|im_end|>", model)
         return asked, news, rows.assign(token_ids=[written] * len(rows))
 
     return store

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lib import markup, tables
+from lib import tables
 from lib.html import is_invisible
 from lib.markup import tokens
 from lib.report import explorer
@@ -278,7 +278,7 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(place, text, most):
 
 @pytest.mark.parametrize("text", HOSTILE[:5], ids=range(5))
 def test_hostile_text_in_every_table_does_nothing_on_a_page(outputs, text):
-    spoil = text if markup.decode(markup.encode(text, MODEL), MODEL) == text else ""
+    spoil = text if tokens.decode(tokens.encode(text, MODEL), MODEL) == text else ""
     assert spoil, "the tokenizer keeps it"
     write(spoil, [judgement(reason=spoil)], reason=spoil, extracted=spoil)
     cases = [case(), case("force_answer"), case("update_then_end_thinking", "p0~revised~0")]

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from lib import markup, params, sandbox, schema, tables, updates
+from lib import params, sandbox, schema, tables, updates
 from lib.engine import Completion
 from lib.markup import tokens
 from lib.problems import code_tests
@@ -149,7 +149,7 @@ def test_only_what_is_sound_and_unknown_is_solved_each_time_with_a_seed_of_its_o
     assert done["revised_answer"].tolist()[3:] == ["13"] * 2
     pd.testing.assert_frame_equal(done.iloc[:3], made.iloc[:3], check_dtype=False)
     tables.write(done, "updates", "s")
-    assert markup.decode(ready.asked[0].prompt_ids, ready.model).count(COINS["revised_problem"]) == 1
+    assert tokens.decode(ready.asked[0].prompt_ids, ready.model).count(COINS["revised_problem"]) == 1
 
 
 def test_the_checked_updates_of_a_study_take_a_solver(outputs):

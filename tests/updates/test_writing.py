@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from lib import markup, params, problems, schema, tables
+from lib import params, problems, schema, tables
 from lib.engine import Completion, json_reply
 from lib.engine import store as parts
 from lib.markup import tokens
@@ -67,7 +67,7 @@ class Fake:
     def generate(self, requests):
         for request in requests:
             self.asked += 1
-            prompt = markup.decode(request.prompt_ids, self.model)
+            prompt = tokens.decode(request.prompt_ids, self.model)
             reply = self.fails(prompt, self.asked) or json.dumps(self._fields(prompt))
             text = f"<think>\nHm.\n</think>\n\n{reply}"
             yield Completion(request.key, tokens.marks(text, self.model), "stop", 0)

@@ -27,7 +27,7 @@ from lib.grm.evolution import offers
 from lib.grm.evolution.offers import MOST, Offer
 from lib.grm.prompt import VIEWS
 from lib.grm.rubric import Criterion, Rubric
-from lib.markup import tokens
+from lib.markup import prompts, tokens
 from lib.params import families
 
 COLUMNS = ["pair", "contrast", "id", "question", "polarity", "status", "why"]
@@ -166,7 +166,7 @@ def _specials(ready: Engine) -> set[str]:
 def _request(ready: Engine, rubric: Rubric, records: Mapping, row: Mapping, seed: int, attempt: int) -> Request:
     model = ready.model
     text = render(rubric, row, records[row["first"]], records[row["second"]], _specials(ready))
-    ids = markup.prompt_ids(text, model, None)
+    ids = prompts.prompt_ids(text, model, None)
     own = seed_of(seed, "propose", row["contrast"], row["first"], row["second"], attempt)
     held = offers.schema(offers.views_of(rubric)) if model.structured else None
     return Request.of(model, ids, own, json_schema=held)
@@ -174,8 +174,8 @@ def _request(ready: Engine, rubric: Rubric, records: Mapping, row: Mapping, seed
 
 def _text(done: Completion, ready: Engine) -> str:
     answer = markup.split(done.token_ids, ready.model).answer
-    text = markup.decode(done.token_ids[slice(*answer)], ready.model)
-    return text or markup.decode(done.token_ids, ready.model)  # a schema may leave no room for a thought
+    text = tokens.decode(done.token_ids[slice(*answer)], ready.model)
+    return text or tokens.decode(done.token_ids, ready.model)  # a schema may leave no room for a thought
 
 
 def _sound(calls: list[_Call], rubric: Rubric, specials: set[str]) -> Proposals:
