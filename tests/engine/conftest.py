@@ -5,9 +5,10 @@ import dataclasses
 
 import pytest
 
-from lib import markup, problems
+from lib import problems
 from lib.engine import Engine, Request
 from lib.engine.vllm import VLLMEngine
+from lib.markup.prompts import prompt_ids
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,7 @@ def greedy(tiny_lrm) -> VLLMEngine:
 
 @pytest.fixture(scope="session")
 def prompts(tiny_lrm) -> list[list[int]]:
-    return [markup.prompt_ids(problem, tiny_lrm.model) for problem in problems.load("tiny").head(30)["problem"]]
+    return [prompt_ids(problem, tiny_lrm.model) for problem in problems.load("tiny").head(30)["problem"]]
 
 
 @pytest.fixture(scope="session")

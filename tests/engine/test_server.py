@@ -23,6 +23,7 @@ from lib import engine, markup, params, paths, problems, schema, tables
 from lib.engine import Engine, EngineError, Request, server
 from lib.engine import store as parts
 from lib.markup import tokens
+from lib.markup.prompts import opening, prompt_ids
 from lib.params.settings import Model
 from lib.updates import solving, writing
 from tests.fakes.server import FAULTS, NAME, Fake, balancing, generated, serving
@@ -268,8 +269,8 @@ def at(url: str, tiny: Model, **changes) -> Model:
 
 def test_a_thinking_budget_goes_as_vllm_counts_it_and_a_server_that_ignores_it_is_caught(tiny):
     """vLLM counts from the opening mark on, also what of the thought stands in the prompt."""
-    (opening,), prompt = markup.opening(tiny), markup.prompt_ids("What is 1 plus 2?", tiny)
-    begun = [*prompt, opening, 50, 51]
+    (mark,), prompt = opening(tiny), prompt_ids("What is 1 plus 2?", tiny)
+    begun = [*prompt, mark, 50, 51]
     with serving(card={"id": tiny.path}) as fake, engine.open(at(fake.url, tiny)) as ready:
         requests = [Request("a", prompt, 0, None, 20), Request("b", begun, 0, None, 20), Request("c", prompt, 0)]
         assert len(list(ready.generate(requests))) == 3
@@ -309,7 +310,7 @@ def test_two_hundred_updates_are_written_through_a_server_that_fails(tiny, outpu
     }
 
     def says(prompt, seed):
-        reply = replies["describe" if '{"update"' in markup.decode(prompt, tiny) else "revise"]
+        reply = replies["describe" if '{"update"' in tokens.decode(prompt, tiny) else "revise"]
         text = reply[: len(reply) // 2] if seed % 10 == 0 else reply
         return tokens.marks(f"<think>\nHm.\n</think>\n\n{text}", tiny)
 
@@ -396,7 +397,7 @@ def test_vllm_serve_gives_the_ids_of_the_offline_engine(real, greedy, tiny_lrm, 
     assert sum(one.cached_tokens for one in again.values()) > 0
     assert ours["short 0"].finish_reason == "length" and len(ours["short 0"].token_ids) == 5
     answer = markup.split(ours["schema 0"].token_ids, greedy.model).answer
-    assert set(json.loads(markup.decode(ours["schema 0"].token_ids[slice(*answer)], greedy.model))) == {"right"}
+    assert set(json.loads(tokens.decode(ours["schema 0"].token_ids[slice(*answer)], greedy.model))) == {"right"}
     with engine.open(dataclasses.replace(real.model, temperature=1.0)) as drawing:
         drawn = [Request(str(i), prompts[0], i) for i in range(12)]
         runs = [{one.key: one.token_ids for one in drawing.generate(drawn)} for _ in range(2)]

@@ -6,6 +6,8 @@ import pytest
 
 from lib import engine, markup
 from lib.engine import EngineError, Request
+from lib.markup import tokens
+from lib.markup.prompts import closing
 from lib.params.settings import Model
 
 pytestmark = pytest.mark.engine
@@ -103,13 +105,13 @@ def test_a_caller_that_stops_early_leaves_nothing_running(greedy, prompts):
 def test_a_thinking_budget_ends_the_thinking_there(greedy, prompts, whole, most):
     """As if the thought were cut and closed there: the same ids before, and the same after it."""
     model = greedy.model
-    closing = [markup.closing(model)[0]]
+    end = [closing(model)[0]]
     done = ids_of(greedy, [Request(str(i), ids, 0, None, most) for i, ids in enumerate(prompts)])
     starts = {}
     for key, ids in whole.items():
         start, stop = markup.split(ids, model).reasoning
         assert stop - start > 20
-        starts[key] = ids[: start + most] + closing
+        starts[key] = ids[: start + most] + end
     rest = ids_of(greedy, [Request(key, prompts[int(key)] + start, 0) for key, start in starts.items()])
     assert done == {key: start + rest[key] for key, start in starts.items()}
 
@@ -119,7 +121,7 @@ def test_a_thinking_budget_counts_what_is_generated_only(greedy, prompts, whole)
     start, _ = markup.split(whole["0"], greedy.model).reasoning
     begun = prompts[0] + whole["0"][: start + 7]
     done = ids_of(greedy, [Request("x", begun, 0, None, 5), Request("0", prompts[0], 0, None, 300)])
-    assert done["x"][:6] == [*whole["0"][start + 7 : start + 12], markup.closing(greedy.model)[0]]
+    assert done["x"][:6] == [*whole["0"][start + 7 : start + 12], closing(greedy.model)[0]]
     assert done["0"] == whole["0"]
 
 
@@ -128,15 +130,15 @@ def test_a_schema_binds_the_answer_and_not_the_thought_before_it(greedy, prompts
     for one in greedy.generate(Request(str(i), p, i, json_schema=VERDICT) for i, p in enumerate(prompts)):
         start, stop = markup.split(one.token_ids, model).reasoning
         assert stop - start > 20 and one.token_ids[: stop + 1] == whole[one.key][: stop + 1]
-        answer = json.loads(markup.decode(one.token_ids[slice(*markup.split(one.token_ids, model).answer)], model))
+        answer = json.loads(tokens.decode(one.token_ids[slice(*markup.split(one.token_ids, model).answer)], model))
         assert answer["verdict"] in ("yes", "no") and answer["count"] in (1, 2) and len(answer) == 2
         assert one.finish_reason == "stop"
 
 
 def test_a_schema_binds_at_once_where_the_prompt_has_closed_the_thought(greedy, prompts):
-    closed = prompts[0] + markup.encode("<think>\nNo.\n", greedy.model) + markup.closing(greedy.model)
+    closed = prompts[0] + tokens.encode("<think>\nNo.\n", greedy.model) + closing(greedy.model)
     (done,) = greedy.generate([Request("x", closed, 0, json_schema=VERDICT)])
-    assert set(json.loads(markup.decode(done.token_ids[:-1], greedy.model))) == {"verdict", "count"}
+    assert set(json.loads(tokens.decode(done.token_ids[:-1], greedy.model))) == {"verdict", "count"}
 
 
 # (options, what the message says)

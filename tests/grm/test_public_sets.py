@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import grm, markup, params, schema
+from lib import grm, params, schema
 from lib.engine import Completion
 from lib.grm import fence, labelled, public_sets
 from lib.grm.judge import COLUMNS
@@ -26,7 +26,7 @@ class Fake:
 
     def generate(self, requests):
         for request in requests:
-            asked = markup.decode(request.prompt_ids, self.model)
+            asked = tokens.decode(request.prompt_ids, self.model)
             mark = re.search(r"mark ([0-9a-f]{12})", asked.replace("\n", " "))[1]
             steps = fence.visible(fence.unfence(asked, "steps", mark))
             row = self.known[steps]

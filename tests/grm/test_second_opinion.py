@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 
-from lib import grm, markup
+from lib import grm
 from lib.grm import fence, scores, second_opinion
 from lib.grm.rubric import Criterion, Option
 from lib.markup import tokens
@@ -35,7 +35,7 @@ class Strict(Fake):
         self.second, self.claims = second, []
 
     def says(self, request):
-        asked = markup.decode(request.prompt_ids, self.model)
+        asked = tokens.decode(request.prompt_ids, self.model)
         mark = re.search(r"mark ([0-9a-f]{12})", asked.replace("\n", " "))[1]
         answer = fence.unfence(asked, "answer", mark)
         if "\nclaim: " in asked:

@@ -5,8 +5,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lib import engine, interrupts, markup, params, problems, updates
+from lib import engine, interrupts, params, problems, updates
 from lib.interrupts import plan
+from lib.markup import tokens
 from lib.params.settings import Interrupt
 
 THOUGHT = "\nStart with 14.\nAdd 8: 14 + 8 = 22.\n"
@@ -40,7 +41,7 @@ def load(*names):
 @pytest.fixture
 def traces(study, asked, news, model):
     """Traces as an engine would have left them, all with the same short thought."""
-    written = markup.marks(f"<think>{THOUGHT}</think>\n\nMia has 22 coins.\n\\boxed{{22}}<|im_end|>", model)
+    written = tokens.marks(f"<think>{THOUGHT}</think>\n\nMia has 22 coins.\n\\boxed{{22}}<|im_end|>", model)
     hurried = dataclasses.replace(params.load_interrupt("speed_up"), system=SYSTEM)
     rows = plan.questions(study, asked, news, model, [*load("update"), hurried])
     return pd.DataFrame(list(rows)).assign(token_ids=[written] * 9)
@@ -80,7 +81,7 @@ def test_a_code_problem_comes_with_its_own_starter_code_and_a_revised_one_with_t
     news = {"problem_id": "c/0", "update_id": "0", "kind": "necessary", "valid": True, "update": "All of them."}
     news |= {"revised_problem": "Add three.", "revised_starter_code": "def add(a, b, c): ..."}
     rows = plan.questions(study, pd.DataFrame([asked]), pd.DataFrame([news]), model, load("update"))
-    prompts = {row["variant"]: markup.decode(row["prompt_ids"], model) for row in rows}
+    prompts = {row["variant"]: tokens.decode(row["prompt_ids"], model) for row in rows}
     assert "Add up.\n\n```python\ndef add(a): ...\n```" in prompts["original"]
     assert "Add three.\n\n```python\ndef add(a, b, c): ...\n```" in prompts["revised"]
 
@@ -115,12 +116,12 @@ def test_the_second_of_two_interrupts_cuts_what_followed_the_first(study, traces
     job = next(plan.jobs(study, traces, news, chain, asked))
     assert job.names == ["update", "update_then_end_thinking"] and job.positions == (0.3, 0.5)
     first = plan.splice(job, model)
-    written = markup.encode(" 14 + 8 = 22.", model)
+    written = tokens.encode(" 14 + 8 = 22.", model)
     (second,) = plan.following(job, first, written)
     cut = plan.splice(second, model)
     assert (second.parent_id, second.names, second.at) == (plan.row_id(job), ["update_then_end_thinking"], 0.3)
     assert cut.ids == first.ids + written[: len(written) // 2] + cut.inserted_ids
-    assert markup.decode(cut.inserted_ids, model).endswith("</think>\n\n")
+    assert tokens.decode(cut.inserted_ids, model).endswith("</think>\n\n")
     assert plan.following(second, cut, written) == []
     left = dataclasses.replace(study, second_pass="remaining")  # the limit of a chain counts every step
     assert cut.kept_tokens > 0

@@ -13,10 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import engine, markup, params, paths, problems, schema, updates
+from lib import engine, params, paths, problems, schema, updates
 from lib.engine import Completion, Engine, Request
 from lib.engine import store as parts
 from lib.interrupts import run
+from lib.markup import tokens
 
 pytestmark = pytest.mark.engine
 PROBLEMS = 6
@@ -93,13 +94,13 @@ def test_every_question_gets_a_trace_of_what_was_asked(traces, asked, recorder):
 
 def test_a_trace_is_split_at_its_mark(traces, tiny_lrm):
     for row in traces[traces["ended"]].to_dict("records"):
-        text = markup.decode(row["token_ids"], tiny_lrm.model)
+        text = tokens.decode(row["token_ids"], tiny_lrm.model)
         reasoning, answer = text.removeprefix("<think>").removesuffix("<|im_end|>").split("</think>")
         assert row["answer"] == answer
         assert (row["reasoning"], row["reasoning_start"]) == (reasoning, 1)
         assert (row["reasoning_chars"], row["answer_chars"]) == (len(reasoning), len(answer))
         assert len(row["token_ids"]) == row["reasoning_tokens"] + row["answer_tokens"] + 3  # two marks, end of turn
-        assert markup.decode(row["token_ids"][row["answer_start"] :], tiny_lrm.model).startswith(answer)
+        assert tokens.decode(row["token_ids"][row["answer_start"] :], tiny_lrm.model).startswith(answer)
 
 
 def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, tiny_lrm, recorder):
@@ -111,8 +112,8 @@ def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, tiny_lrm,
         kept = trace["token_ids"][: row["kept_tokens"]]
         assert recorder.asked[row["seed"]].prompt_ids == [*trace["prompt_ids"], *kept, *row["inserted_ids"]]
         thought = trace["token_ids"][1 : 1 + trace["reasoning_tokens"]]
-        assert markup.decode(kept[1:], tiny_lrm.model) == trace["reasoning"][: row["kept_chars"]]
-        assert row["inserted"] == markup.decode(row["inserted_ids"], tiny_lrm.model)
+        assert tokens.decode(kept[1:], tiny_lrm.model) == trace["reasoning"][: row["kept_chars"]]
+        assert row["inserted"] == tokens.decode(row["inserted_ids"], tiny_lrm.model)
         assert row["kept_tokens"] == 1 + int(round(row["position"] * 10) * len(thought) // 10)
         seen.add((row["interrupt"], row["position"]))
     assert len(seen) == len(chosen) * len(study.positions)
@@ -225,7 +226,7 @@ def test_a_chain_cuts_what_followed_its_first_step(controls, tiny_lrm, recorder)
         before = recorder.asked[parent["seed"]].prompt_ids
         kept = list(parent["token_ids"][: row["kept_tokens"]])
         assert recorder.asked[row["seed"]].prompt_ids == [*before, *kept, *row["inserted_ids"]]
-        assert parent["reasoning"][: row["kept_chars"]] == markup.decode(kept, tiny_lrm.model)
+        assert parent["reasoning"][: row["kept_chars"]] == tokens.decode(kept, tiny_lrm.model)
         assert parent["interrupt"] == "update"
 
 

@@ -9,8 +9,8 @@ import math
 
 import pytest
 
-from lib import interrupts, markup, params
-from lib.markup import tokens
+from lib import interrupts, params
+from lib.markup import prompts, tokens
 from lib.params.settings import Interrupt, Model
 from tests.fakes import tokenizers
 
@@ -112,14 +112,14 @@ def models(tmp_path_factory) -> dict[str, Model]:
 
 def trace_of(kind: str, model: Model) -> dict:
     opens, thought, closes, answer = FAMILIES[kind].opens, THOUGHT, FAMILIES[kind].closes, "\\boxed{22}"
-    ids = [*markup.marks(opens, model), *markup.encode(thought, model)]
-    ids += [*markup.marks(closes, model), *markup.encode(answer, model), markup.tokenizer(model).eos_token_id]
-    return {"prompt_ids": markup.prompt_ids("How many?", model), "token_ids": ids, "task": "math"}
+    ids = [*tokens.marks(opens, model), *tokens.encode(thought, model)]
+    ids += [*tokens.marks(closes, model), *tokens.encode(answer, model), tokens.tokenizer(model).eos_token_id]
+    return {"prompt_ids": prompts.prompt_ids("How many?", model), "token_ids": ids, "task": "math"}
 
 
 def kept(kind: str, model: Model, position: float | str) -> int:
     """Ids that a cut keeps, counted on the pieces of the trace and not on its split."""
-    opening, thought = markup.marks(FAMILIES[kind].opens, model), markup.encode(THOUGHT, model)
+    opening, thought = tokens.marks(FAMILIES[kind].opens, model), tokens.encode(THOUGHT, model)
     text = str(position)
     if text.endswith("t"):
         count = min(int(text[:-1]), len(thought))
@@ -128,13 +128,13 @@ def kept(kind: str, model: Model, position: float | str) -> int:
     if text[-1] in "sp" and count < len(thought):
         while count and not _at_an_end(thought, count, text[-1], model):
             count -= 1
-    while "\ufffd" in markup.decode(thought[:count], model):
+    while "\ufffd" in tokens.decode(thought[:count], model):
         count -= 1
     return len(opening) + count
 
 
 def _at_an_end(thought: list[int], count: int, unit: str, model: Model) -> bool:
-    before, after = (markup.decode(part, model) for part in (thought[:count], thought[count:]))
+    before, after = (tokens.decode(part, model) for part in (thought[:count], thought[count:]))
     if unit == "p":
         return before.endswith("\n\n")
     return before.endswith("\n") or (before.endswith(".") and after[:1].isspace())
@@ -149,8 +149,8 @@ def test_a_splice_is_what_the_family_reads(models, kind, mode, position):
     wanted = MODES[mode](FAMILIES[kind])
     assert cut.kept_tokens == count
     assert cut.ids == trace["prompt_ids"] + trace["token_ids"][:count] + cut.inserted_ids
-    assert markup.decode(cut.inserted_ids, model) == wanted
-    assert "\ufffd" not in markup.decode(cut.ids, model)
+    assert tokens.decode(cut.inserted_ids, model) == wanted
+    assert "\ufffd" not in tokens.decode(cut.ids, model)
     codec = tokens.codec(model)
     specials = sum(token in set(codec.controls.values()) for token in cut.inserted_ids)
     assert specials == len(codec.special.findall(wanted.replace(UPDATE, "") if interrupt.needs_update else wanted))
@@ -164,5 +164,5 @@ def test_a_splice_is_what_the_family_reads(models, kind, mode, position):
 def test_resuming_at_the_end_is_the_trace_up_to_its_mark(models, kind):
     trace = trace_of(kind, models[kind])
     cut = interrupts.splice(trace, params.load_interrupt("resume"), 1, models[kind])
-    closing = markup.marks(FAMILIES[kind].closes, models[kind])
+    closing = tokens.marks(FAMILIES[kind].closes, models[kind])
     assert trace["token_ids"][cut.kept_tokens :][: len(closing)] == closing
