@@ -79,13 +79,13 @@ def books(study: str, models: Sequence[str]) -> list[Book]:
 
 def titles(models: Sequence[str]) -> dict[str, str]:
     """What models are called; one whose file is gone keeps its name."""
-    told = {}
+    found = {}
     for name in models:
         try:
-            told[name] = params.load_model(name).title
+            found[name] = params.load_model(name).title
         except params.ParamsError:
-            told[name] = name
-    return told
+            found[name] = name
+    return found
 
 
 def figures(study: str, titles: dict[str, str]) -> list[Figure]:

@@ -1,12 +1,11 @@
 """What the overview of a report says, in sentences and tables computed from parameters and summaries."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from lib import interrupts, params
-from lib.figures import style
+from lib.figures.phrases import several, source
 from lib.params.settings import Study
 
 ROW = ["source", "model", "interrupt"]
@@ -15,17 +14,17 @@ NONE = "–"  # what is undefined, which is not 0
 
 def done(study: Study, titles: dict[str, str]) -> str:
     """Two sentences on what was done, from the parameters of the study."""
-    sources = _listed([_source(name) for name in study.sources])
+    sources = several([source(name) for name in study.sources])
     asked = f"up to {study.problems:,} problems of each source ({sources})" if study.problems else f"all of {sources}"
     often = "once" if study.samples == 1 else f"{study.samples} times"
     often = "once or several times" if study.samples_by_source else often
     shares = all(isinstance(position, float) for position in study.positions)
-    cuts = _listed([position if isinstance(position, str) else f"{position:g}" for position in study.positions])
+    cuts = several([position if isinstance(position, str) else f"{position:g}" for position in study.positions])
     where = f"at {cuts} of its length" if shares else f"at the positions {cuts}"
-    names = _listed([_quoted(name) for name in study.interrupts])
+    names = several([_plain(name) for name in study.interrupts])
     what = f"one of {len(study.interrupts)} interrupts was" if len(study.interrupts) > 1 else "an interrupt was"
     return (
-        f"{_listed(list(titles.values()))} thought through {asked}, {often}, and each thought was cut {where}. At each "
+        f"{several(list(titles.values()))} thought through {asked}, {often}, and each thought was cut {where}. At each "
         f"cut {what} spliced in ({names}), the model went on, and programs graded every answer."
     )
 
@@ -36,16 +35,16 @@ def sentences(accuracy: pd.DataFrame, titles: dict[str, str], confidence: float)
     Args:
         accuracy: model, source, interrupt (null: full thinking), unit, position, mean, ci_low, ci_high, n, as from
             `stats.accuracy`.
-        titles: of the models that are told, by name.
+        titles: of the models that are shown, by name.
         confidence: level of the intervals.
     """
-    told = []
-    for source in dict.fromkeys(accuracy["source"]):
+    lines = []
+    for name in dict.fromkeys(accuracy["source"]):
         for model, title in titles.items():
-            rows = accuracy[accuracy["source"].eq(source) & accuracy["model"].eq(model)]
+            rows = accuracy[accuracy["source"].eq(name) & accuracy["model"].eq(model)]
             if not rows.empty:
-                told.append(f"{title} on {_source(source)}: {_sentence(rows, confidence)}")
-    return told
+                lines.append(f"{title} on {source(name)}: {_sentence(rows, confidence)}")
+    return lines
 
 
 def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int
 
     Args:
         frame: as for `sentences`; statuses are not needed.
-        titles: of the models that are told, by name.
+        titles: of the models that are shown, by name.
         scale: what values are multiplied by, 100 for percent.
         digits: after the point.
     """
@@ -65,15 +64,15 @@ def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int
     places = sorted(set(zip(cut["unit"], cut["position"], strict=True)), key=_place)
     cells = cut.set_index([*ROW, "unit", "position"])
     groups = []
-    for source in dict.fromkeys(frame["source"]):
+    for benchmark in dict.fromkeys(frame["source"]):
         for model, title in titles.items():
-            mine = cut[cut["source"].eq(source) & cut["model"].eq(model)]
+            mine = cut[cut["source"].eq(benchmark) & cut["model"].eq(model)]
             rows = [
-                (name, [_cell(cells, (source, model, name, *place), scale, digits) for place in places])
+                (name, [_cell(cells, (benchmark, model, name, *place), scale, digits) for place in places])
                 for name in dict.fromkeys(mine["interrupt"])
             ]
-            shown = {"source": _source(source), "model": title, "full": _cell(full, (source, model), scale, digits)}
-            groups += [shown | {"rows": rows}] if rows else []
+            whole = _cell(full, (benchmark, model), scale, digits)
+            groups += [{"source": source(benchmark), "model": title, "full": whole, "rows": rows}] if rows else []
     return {"head": [interrupts.format_position(position, unit) for unit, position in places], "groups": groups}
 
 
@@ -108,21 +107,21 @@ def spliced(study: Study) -> list[dict[str, str]]:
 
 
 def _without(one: Any) -> str:
-    return f"(one after the other: {_listed(list(one.steps))})" if one.steps else "(no words)"
+    return f"(one after the other: {several(list(one.steps))})" if one.steps else "(no words)"
 
 
 def _sentence(rows: pd.DataFrame, confidence: float) -> str:
     full = rows[rows["interrupt"].isna()].dropna(subset="mean")
     cut = rows.dropna(subset=["interrupt", "mean"])
-    told = []
+    parts = []
     if not full.empty:
         one = full.iloc[0]
         level = f", {confidence:.0%} interval {one['ci_low']:.1%} to {one['ci_high']:.1%}"
-        told.append(f"{one['mean']:.1%} right with full thinking ({one['n']:,.0f} rows{level})")
+        parts.append(f"{one['mean']:.1%} right with full thinking ({one['n']:,.0f} rows{level})")
     if not cut.empty:
         low, high = cut.loc[cut["mean"].idxmin()], cut.loc[cut["mean"].idxmax()]
-        told.append(f"after an interrupt between {_at(low)} and {_at(high)}")
-    return "; ".join(told) + "." if told else "no row could be graded."
+        parts.append(f"after an interrupt between {_at(low)} and {_at(high)}")
+    return "; ".join(parts) + "." if parts else "no row could be graded."
 
 
 def _effect(row: dict[str, Any]) -> str:
@@ -133,7 +132,7 @@ def _effect(row: dict[str, Any]) -> str:
 
 def _at(row: pd.Series) -> str:
     return (
-        f"{row['mean']:.1%} ({_quoted(row['interrupt'])} at {interrupts.format_position(row['position'], row['unit'])})"
+        f"{row['mean']:.1%} ({_plain(row['interrupt'])} at {interrupts.format_position(row['position'], row['unit'])})"
     )
 
 
@@ -150,14 +149,5 @@ def _place(place: tuple[str, float]) -> tuple[int, float]:
     return list(interrupts.UNITS.values()).index(place[0]), place[1]
 
 
-def _source(name: str) -> str:
-    """A source of problems as figures name it."""
-    return style.SOURCES.get(name, name)
-
-
-def _quoted(name: str) -> str:
+def _plain(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

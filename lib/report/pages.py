@@ -1,5 +1,6 @@
 """The pages of a report and the folder they make: written beside the old one, which they replace as a whole."""
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,8 +10,8 @@ import pandas as pd
 
 from lib import params, paths, schema
 from lib.params.settings import Study
-from lib.report import explorer, notebooks, origin, overview
-from lib.report import files as held
+from lib.pipeline import provenance
+from lib.report import explorer, files, notebooks, overview
 from lib.report.files import Book, Figure, SiteError
 
 STYLE = Path(__file__).with_name("site.css")
@@ -66,23 +67,23 @@ def _refuse_others(target: Path) -> None:
 
 def _write(study: Study, folder: Path) -> None:
     """All of a report into an empty folder, the parts that may fail first."""
-    accuracy, tokens, claims = (held.summary(study.name, name) for name in ("accuracy", "tokens", "claims"))
-    models = held.models(study, accuracy)
-    titles = held.titles(models)
-    listed = [_listed(book) for book in held.books(study.name, models)]
-    figures = held.figures(study.name, titles)
+    accuracy, tokens, claims = (files.summary(study.name, name) for name in ("accuracy", "tokens", "claims"))
+    models = files.models(study, accuracy)
+    titles = files.titles(models)
+    listed = [_listed(book) for book in files.books(study.name, models)]
+    figures = files.figures(study.name, titles)
     shell = _Shell(study, folder)
     _copy(study.name, [one["book"] for one in listed], figures, folder)
-    told = _overview(study, titles, accuracy, tokens, figures, listed)
-    shell.write("index.html", "index", **told, statements=overview.statements(claims))
+    shown = _overview(study, titles, accuracy, tokens, figures, listed)
+    shell.write("index.html", "index", **shown, statements=overview.statements(claims))
     for i, one in enumerate(listed):
         around = {"before": listed[i - 1] if i else None, "after": listed[i + 1] if i + 1 < len(listed) else None}
         shell.write(one["page"], "book", one["label"], **one, **around, body=notebooks.html(one["read"]))
-    traces = explorer.page(study, explorer.chosen(study, models), CASES)
+    traces = explorer.static_page(study, explorer.chosen(study, models), CASES)
     shell.write("traces.html", "traces", PAGES["traces.html"], body=traces)
     shell.write("tables.html", "tables", PAGES["tables.html"], tables=_glossaries())
     shell.write("downloads.html", "downloads", PAGES["downloads.html"], **_downloads(folder, figures))
-    shell.write("provenance.html", "provenance", PAGES["provenance.html"], **origin.told(study, models))
+    shell.write("provenance.html", "provenance", PAGES["provenance.html"], **_provenance(study, models))
 
 
 class _Shell:
@@ -93,24 +94,24 @@ class _Shell:
 
         loader = FileSystemLoader(notebooks.TEMPLATES)
         own = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-        self.known = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **own)
+        self.templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **own)
         self.study, self.folder = study, folder
 
-    def write(self, page: str, template: str, title: str = "", /, **told: Any) -> None:
+    def write(self, page: str, template: str, title: str = "", /, **values: Any) -> None:
         """One page; `title` is empty on the first one, which has the study's."""
         file = self.folder / page
         file.parent.mkdir(parents=True, exist_ok=True)
         up = "../" * page.count("/")
         around = {"study": self.study, "pages": PAGES, "here": page, "root": up, "heading": title, "sign": SIGN}
-        text = self.known.get_template(f"{template}.html.j2").render(**around | told)
+        text = self.templates.get_template(f"{template}.html.j2").render(**around | values)
         file.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _listed(book: Book) -> dict[str, Any]:
     read = notebooks.read(book.file)
     label = f"{book.name} · {book.model}" if book.model else book.name
-    told = {"book": book, "read": read, "page": book.page, "label": label, "model": book.model}
-    return told | {"title": notebooks.title(read) or book.name, "question": notebooks.question(read)}
+    listed = {"book": book, "read": read, "page": book.page, "label": label, "model": book.model}
+    return listed | {"title": notebooks.title(read) or book.name, "question": notebooks.question(read)}
 
 
 def _overview(
@@ -128,8 +129,8 @@ def _overview(
         "accuracy": overview.table(accuracy, titles, 100, 1),
         "tokens": overview.table(tokens, titles, 1, 0),
         "spliced": overview.spliced(study),
-        "figures": [one for one in shared if not one.slug.startswith(held.PAPER)],
-        "paper": [one for one in shared if one.slug.startswith(held.PAPER)],
+        "figures": [one for one in shared if not one.slug.startswith(files.PAPER)],
+        "paper": [one for one in shared if one.slug.startswith(files.PAPER)],
         "own_figures": {titles[name]: [one for one in figures if one.model == name] for name in titles},
         "books": listed,
         "level": f"{study.confidence:.0%}",
@@ -138,13 +139,13 @@ def _overview(
 
 def _copy(study: str, listed: list[Book], figures: list[Figure], folder: Path) -> None:
     """What can be downloaded, beside the pages, so that the folder can be moved as a whole."""
-    files = [(book.file, folder / book.page.replace(".html", ".ipynb")) for book in listed]
-    files += [(file, folder / "summary" / file.name) for file in sorted(paths.summary(study).glob("*.csv"))]
-    drawn = [paths.figures(study) / f"{one.slug}.{kind}" for one in figures for kind in held.KINDS]
+    copies = [(book.file, folder / book.page.replace(".html", ".ipynb")) for book in listed]
+    copies += [(file, folder / "summary" / file.name) for file in sorted(paths.summary(study).glob("*.csv"))]
+    drawn = [paths.figures(study) / f"{one.slug}.{kind}" for one in figures for kind in files.KINDS]
     drawn += sorted(paths.figures(study).glob("*.tex"))
-    files += [(file, folder / "figures" / file.name) for file in drawn if file.is_file()]
-    files += [(STYLE, folder / STYLE.name)]
-    for source, target in files:
+    copies += [(file, folder / "figures" / file.name) for file in drawn if file.is_file()]
+    copies += [(STYLE, folder / STYLE.name)]
+    for source, target in copies:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
 
@@ -154,14 +155,53 @@ def _glossaries() -> dict[str, list[dict[str, str]]]:
 
 
 def _downloads(folder: Path, figures: list[Figure]) -> dict[str, Any]:
-    def told(file: Path) -> dict[str, str]:
+    def listed(file: Path) -> dict[str, str]:
         size = f"{max(1, round(file.stat().st_size / 1024)):,} kB"
         return {"path": file.relative_to(folder).as_posix(), "kind": file.suffix[1:], "size": size}
 
-    files = {one.slug: [folder / "figures" / f"{one.slug}.{kind}" for kind in held.KINDS] for one in figures}
+    drawn = {one.slug: [folder / "figures" / f"{one.slug}.{kind}" for kind in files.KINDS] for one in figures}
     return {
-        "summaries": [told(file) for file in sorted((folder / "summary").glob("*.csv"))],
-        "figures": [(one, [told(file) for file in files[one.slug] if file.is_file()]) for one in figures],
-        "latex": [told(file) for file in sorted((folder / "figures").glob("*.tex"))],
-        "notebooks": [told(file) for file in sorted((folder / "notebooks").rglob("*.ipynb"))],
+        "summaries": [listed(file) for file in sorted((folder / "summary").glob("*.csv"))],
+        "figures": [(one, [listed(file) for file in drawn[one.slug] if file.is_file()]) for one in figures],
+        "latex": [listed(file) for file in sorted((folder / "figures").glob("*.tex"))],
+        "notebooks": [listed(file) for file in sorted((folder / "notebooks").rglob("*.ipynb"))],
     }
+
+
+def _provenance(study: Study, models: list[str]) -> dict[str, Any]:
+    """Parameters as they are in `params/` now, each model's files, and what was kept of each step."""
+    return {
+        "settings": {key: _yaml(value) for key, value in study.as_dict().items()},
+        "models": {name: _model(study, name) for name in models},
+        "steps": [_step(kept) for kept in provenance.steps(study.name)],
+    }
+
+
+def _model(study: Study, name: str) -> dict[str, str]:
+    """What two equal runs of a model have in common; of one whose file is gone, the reason."""
+    try:
+        return {key: _yaml(value) for key, value in provenance.of(study.name, name).items()}
+    except params.ParamsError as error:
+        return {"unknown": str(error)}
+
+
+def _step(kept: dict[str, Any]) -> dict[str, Any]:
+    code, machine = kept.get("code", {}), kept.get("machine", {})
+    took = pd.Timestamp(kept["ended"]) - pd.Timestamp(kept["started"])
+    state = {True: "", False: " and changes", None: " (no git)"}[code.get("clean")]
+    gpus = [str(gpu) for gpu in machine.get("gpus", [])]
+    return {
+        "step": kept["step"],
+        "model": kept["model"] or "",
+        "started": kept["started"],
+        "took": f"{took.total_seconds():,.0f} s",
+        "parameters": kept.get("made_from", {}).get("parameters", "unknown"),
+        "code": f"{(code.get('commit') or code.get('version') or 'unknown')[:12]}{state}",
+        "machine": ", ".join([str(machine.get("processor")), f"{machine.get('cores')} cores", *gpus]),
+        "packages": kept.get("packages", {}),
+    }
+
+
+def _yaml(value: Any) -> str:
+    """A value as YAML would have it on one line; null where it is undefined."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -12,6 +12,7 @@ from tests.fakes import finished_study
 from tests.fakes.finished_study import MODEL, STUDY
 from tests.report.chromium import Chromium, found
 
+pytestmark = pytest.mark.browser
 HINT = "install it (on Debian: apt-get install chromium), or leave MIDTHOUGHT_CHROMIUM unset to go without these tests"
 WIDTHS = {"phone": 375, "desk": 1280}
 BOOK = f"notebooks/{MODEL}/05_grade.html"

@@ -1,17 +1,12 @@
 """The trace explorer: what a model thought, what was put in, and what came of it, position by position.
 
-| | modules |
-|---|---|
-| what is shown: a case's record, cut into parts, from a study's tables | `records` |
-| which cases are worth a look | `cases` |
-| one record as HTML | `shown` |
-| a handful of cases as a page that needs nothing but a browser | `pages` |
-| all cases as a widget | `browser` |
+`chosen` draws cases worth a look; `static_page` shows a handful as a page that needs nothing but a browser, `browse`
+shows all of them as a widget.
 """
 
 from lib.report.explorer.browser import browse
 from lib.report.explorer.cases import chosen
+from lib.report.explorer.page import sample, static_page
 from lib.report.explorer.records import Case
-from lib.report.explorer.static_page import document, page, sample
 
-__all__ = ["Case", "browse", "chosen", "document", "page", "sample"]
+__all__ = ["Case", "browse", "chosen", "sample", "static_page"]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lib.params.settings import Study
-from lib.report.explorer import shown
+from lib.report.explorer import page
 from lib.report.explorer.cases import settings_of
 from lib.report.explorer.records import FULL, Case, Reader
 
@@ -46,9 +46,9 @@ class Browser:
         self.columns = ((self.interrupt, "interrupt"), (self.problem, "problem_id"), (self.trace, "trace_id"))
         self.position = widgets.SelectionSlider(options=[FULL], description="Cut at X")
         self.before, self.after = (widgets.Button(description=text) for text in ("◀ turned wrong", "turned wrong ▶"))
-        self.told, self.shown = widgets.Label(), widgets.HTML()
+        self.count, self.shown = widgets.Label(), widgets.HTML()
         chosen = [self.model, self.interrupt, self.problem, self.trace]
-        buttons = widgets.HBox([self.before, self.after, self.told], layout=widgets.Layout(flex_flow="row wrap"))
+        buttons = widgets.HBox([self.before, self.after, self.count], layout=widgets.Layout(flex_flow="row wrap"))
         self.box = widgets.VBox([*chosen, self.position, buttons, self.shown])
         for widget in (*chosen, self.position):
             widget.observe(self.update, "value")
@@ -79,14 +79,14 @@ class Browser:
         """Show the record at the chosen position, and where it stands among the failures."""
         lost = self.places["new_error"].to_numpy().nonzero()[0]
         self.before.disabled = self.after.disabled = not len(lost)
-        self.told.value = f"{len(lost):,} of {len(self.places):,} turned wrong"
+        self.count.value = f"{len(lost):,} of {len(self.places):,} turned wrong"
         if self.trace.value is None:
             self.shown.value = "There are no continuations."
             return
         case = Case(self.model.value, self.trace.value, self.interrupt.value)
         record = self.reader(case.model).record(case)
         step = next((one for one in record.steps if one.at == self.position.value), record.steps[0])
-        self.shown.value = f"{shown.style()}<div class='mt-ex'>{shown.heading(record)}{shown.step(step)}</div>"
+        self.shown.value = f"{page.style()}<div class='mt-ex'>{page.heading_html(record)}{page.step_html(step)}</div>"
 
     def go(self, by: int) -> None:
         """To the next failure, or with -1 to the one before; both go round."""
@@ -107,8 +107,8 @@ class Browser:
         """Where in the places the shown record stands; full thinking stands after the last of its case."""
         rows = self.places
         mine = rows[rows["interrupt"].eq(self.interrupt.value) & rows["trace_id"].eq(self.trace.value)]
-        found = mine.index[mine["at"].eq(self.position.value)]
-        return int(found[0]) if len(found) else int(mine.index[-1])
+        at = mine.index[mine["at"].eq(self.position.value)]
+        return int(at[0]) if len(at) else int(mine.index[-1])
 
     @contextmanager
     def _moving(self) -> Iterator[None]:

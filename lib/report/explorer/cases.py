@@ -42,21 +42,21 @@ def chosen(
     """
     own = settings_of(study)
     models = list(models) if models is not None else list(own.models)
-    told = pd.concat([kinds(Reader(own, model).places).assign(model=model) for model in models], ignore_index=True)
-    drawn_by = own.seed if seed is None else seed
-    names = zip(told["model"], told["trace_id"], told["interrupt"], strict=True)
-    told["draw"] = [seed_of(drawn_by, "explorer", *name) for name in names]
-    order = {name: i for i, name in enumerate(dict.fromkeys(told["interrupt"]))}
-    told = told[told["kind"].notna()].assign(which=told["interrupt"].map(order))
-    told = told.sort_values(["which", "kind", "draw"], ascending=[True, False, True], kind="stable")
-    taken = told.groupby(["which", "kind"]).head(each)
+    drawn = pd.concat([kinds(Reader(own, model).places).assign(model=model) for model in models], ignore_index=True)
+    seed = own.seed if seed is None else seed
+    names = zip(drawn["model"], drawn["trace_id"], drawn["interrupt"], strict=True)
+    drawn["draw"] = [seed_of(seed, "explorer", *name) for name in names]
+    order = {name: i for i, name in enumerate(dict.fromkeys(drawn["interrupt"]))}
+    drawn = drawn[drawn["kind"].notna()].assign(which=drawn["interrupt"].map(order))
+    drawn = drawn.sort_values(["which", "kind", "draw"], ascending=[True, False, True], kind="stable")
+    taken = drawn.groupby(["which", "kind"]).head(each)
     return [Case(*row) for row in taken[["model", "trace_id", "interrupt"]].itertuples(index=False)]
 
 
 def kinds(places: pd.DataFrame) -> pd.DataFrame:
     """One row per case, in the order of `Reader.places`: interrupt, trace_id, kind (turned, stayed or null)."""
     is_right = places["status"].eq("correct") & places["oracle_correct"].fillna(False).astype(bool)
-    cases = places[KEYS].assign(turned=places["new_error"], stayed=is_right).groupby(KEYS, sort=False)
-    told = cases.agg({"turned": "any", "stayed": "all"}).reset_index()
-    kind = pd.Series(None, index=told.index, dtype=object).mask(told["stayed"], "stayed").mask(told["turned"], "turned")
-    return told[KEYS].assign(kind=kind)
+    groups = places[KEYS].assign(turned=places["new_error"], stayed=is_right).groupby(KEYS, sort=False)
+    cases = groups.agg({"turned": "any", "stayed": "all"}).reset_index()
+    kind = pd.Series(None, index=cases.index, dtype=object).mask(cases["stayed"], "stayed")
+    return cases[KEYS].assign(kind=kind.mask(cases["turned"], "turned"))

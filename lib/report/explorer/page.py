@@ -1,17 +1,50 @@
-"""A record as HTML: its parts in four colours that also differ by number, name and border, with quotes marked.
+"""Cases as static HTML: a page with a slider over positions; without a script all of them stand stacked.
 
-Texts may be written by a model: everything is escaped and nothing of it is rendered, and characters that nobody sees
-are shown by their number.
+The parts of a record have four colours that also differ by number, name and border; quotes of a judge are marked.
+Texts may be written by a model: everything is escaped and nothing of it is rendered.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
 from lib.html import escape
-from lib.report.explorer.records import FULL, Piece, Record, Step
+from lib.params.settings import Study
+from lib.report.explorer.cases import chosen, settings_of
+from lib.report.explorer.records import FULL, Case, Piece, Reader, Record, Step
+
+MOST = 400_000  # bytes of a page
+LIMITS = (None, 6000, 3000, 1500, 800, 400, 200, 100)  # characters of each part that are shown, tried in turn
+
+# Every page of a document that is not yet alive becomes so; a notebook may hold several, or run this twice.
+SCRIPT = """
+document.querySelectorAll('.mt-ex:not([data-on])').forEach(root => {
+  root.dataset.on = 1;
+  const cases = [...root.querySelectorAll('.mt-case')], nav = root.querySelector('.mt-nav');
+  let at = 0;
+  const go = by => {
+    at = (at + by + cases.length) % cases.length;
+    cases.forEach((one, i) => one.hidden = i !== at);
+    nav.querySelector('output').textContent = ` case ${at + 1} of ${cases.length} `;
+  };
+  cases.forEach(one => {
+    const steps = [...one.querySelectorAll('.mt-step')], slider = one.querySelector('input');
+    const show = () => {
+      steps.forEach((step, i) => step.hidden = i !== +slider.value);
+      slider.setAttribute('aria-valuetext', steps[+slider.value].dataset.at);
+    };
+    slider.oninput = show;
+    slider.parentNode.hidden = false;
+    show();
+  });
+  nav.querySelectorAll('button').forEach((button, i) => button.onclick = () => go(i ? 1 : -1));
+  nav.hidden = cases.length < 2;
+  if (cases.length) go(0);
+});
+"""
+NAV = "<p class='mt-nav' hidden><button>◀ previous</button><output></output><button>next ▶</button></p>"
 
 # Okabe and Ito's colours, told apart with every common colour blindness; each has a contrast of 3 or more against
 # white and against the dark of a notebook, and a border of its own for those who see none of them.
@@ -28,7 +61,7 @@ ABSENT = {
 }
 EMPTY = "(nothing)"
 SIGNS = {"correct": "✓"}  # all else counts as not correct
-TOLD = {"reason": "reason", "failed_test": "failed test", "extracted": "read", "gold": "gold", "revised_gold": "old"}
+GRADE = {"reason": "reason", "failed_test": "failed test", "extracted": "read", "gold": "gold", "revised_gold": "old"}
 LEFT_OUT = "[… {} characters left out …]"
 
 STYLE = (
@@ -41,10 +74,61 @@ STYLE = (
     ".mt-ex ul{margin:4px 0;padding-left:1.3em}"
     ".mt-ex h3,.mt-ex h4,.mt-ex p{margin:6px 0}.mt-ex input{width:100%;margin:6px 0}.mt-ex button{padding:6px 12px}"
     + "".join(
-        f".mt-ex .{kind}{{background:{told[1]}1a;border-color:{told[1]};border-left-style:{told[2]}}}"
-        for kind, told in KINDS.items()
+        f".mt-ex .{kind}{{background:{colour}1a;border-color:{colour};border-left-style:{border}}}"
+        for kind, (_, colour, border) in KINDS.items()
     )
 )
+
+
+def static_page(study: Study | str, cases: Sequence[Case], most: int = MOST) -> str:
+    """HTML of cases, position by position: one fragment, to be shown in a notebook or put into a `document`.
+
+    Nothing is loaded from anywhere. Of long texts as much is shown as fits: start and end of each, with the number of
+    characters left out between.
+
+    Args:
+        study: whose tables are read, or its name.
+        cases: which are shown, in this order, as from `lib.report.explorer.chosen`.
+        most: bytes that the page may have.
+
+    Raises:
+        ParamsError: no such study.
+        TableError: a table is missing or broken.
+        ValueError: the study has no such case, or so many do not fit; their text is one line.
+    """
+    own = settings_of(study)
+    readers = {case.model: Reader(own, case.model) for case in cases}
+    records = [readers[case.model].record(case) for case in cases]
+    for limit in LIMITS:
+        made = fragment(records, limit)
+        if len(made.encode()) <= most:
+            return made
+    size = len(made.encode())
+    raise ValueError(f"page of {len(records)} cases: {size:,} bytes at least, expected {most:,}; choose fewer cases")
+
+
+def sample(study: Study | str, most: int = MOST) -> str:
+    """HTML of two cases worth a look, the first and the last of `chosen`, as `static_page` makes it."""
+    own = settings_of(study)
+    cases = chosen(own, own.models)
+    return static_page(own, cases[:: max(1, len(cases) - 1)], most)
+
+
+def fragment(records: Iterable[Record], most: int | None = None) -> str:
+    """HTML of records; `most` characters of each part are shown, None shows all."""
+    cases = "".join(_case(record, most) for record in records) or "<p>There are no cases.</p>"
+    return f"<div class='mt-ex'>{style()}{NAV}{cases}</div><script>{SCRIPT}</script>"
+
+
+def _case(record: Record, most: int | None) -> str:
+    steps = "".join(
+        f'<section class="mt-step" data-at="{escape(one.at)}">{step_html(one, most)}</section>' for one in record.steps
+    )
+    slider = f"<input type='range' min='0' max='{len(record.steps) - 1}' value='0' step='1'>"
+    return (
+        f"<article class='mt-case'>{heading_html(record, most)}"
+        f"<label hidden>Position of the cut{slider}</label>{steps}</article>"
+    )
 
 
 def style() -> str:
@@ -52,18 +136,18 @@ def style() -> str:
     return f"<style>{STYLE}</style>"
 
 
-def heading(record: Record, most: int | None = None) -> str:
+def heading_html(record: Record, most: int | None = None) -> str:
     """HTML of what a case is about: model, interrupt, trace, and the problem as the model first saw it."""
     asked = passage(record.problem, (), most)
     return f"<h3>{escape(record.title)}</h3><p><b>What the model was asked</b></p><pre>{asked}</pre>"
 
 
-def step(one: Step, most: int | None = None) -> str:
+def step_html(one: Step, most: int | None = None) -> str:
     """HTML of a record at one position; `most` characters of each part are shown, None shows all."""
     where = "Full thinking, original problem" if one.at == FULL else f"Cut at X = {one.at}"
-    found = [_quote(judgement, one.pieces) for judgement in one.judgements]
+    quotes = list(filter(None, (_quote(judgement, one.pieces) for judgement in one.judgements)))
     parts = "".join(
-        _piece(piece, [(start, end, why) for place, start, end, why in filter(None, found) if place == i], most)
+        _piece(piece, [(start, end, why) for place, start, end, why in quotes if place == i], most)
         for i, piece in enumerate(one.pieces)
     )
     return f"<h4>{escape(where)}</h4>{_grade(one, most)}{parts}{_judgements(one.judgements, most)}"
@@ -85,8 +169,8 @@ def passage(text: str, spans: Iterable[tuple[int, int, str]], most: int | None =
 def _marked(text: str, spans: list[tuple[int, int, str]], start: int, end: int) -> str:
     """`text[start:end]` with marks; where quotes overlap, what they share names all that quote it."""
     edges = {start, end} | {edge for span in spans for edge in span[:2] if start < edge < end}
-    told, shown = sorted(edges), []
-    for a, b in pairwise(told):
+    shown = []
+    for a, b in pairwise(sorted(edges)):
         names = sorted({why for first, last, why in spans if first <= a and b <= last})
         inner = escape(text[a:b])
         shown.append(f'<mark title="{escape(", ".join(names))}">{inner}</mark>' if names else inner)
@@ -114,11 +198,11 @@ def _grade(one: Step, most: int | None) -> str:
     grade = one.grade
     line = f"<b>{SIGNS.get(grade['status'], '✗')} {escape(str(grade['status']))}</b>"
     line += "".join(f" · <b>{escape(mode)}</b>" for mode in one.modes)
-    told = {name: grade.get(key) for key, name in TOLD.items()}
-    told = {name: str(value) for name, value in told.items() if not pd.isna(value) and str(value) != ""}
-    if "\n" in told.get("read", "") and told["read"] in str(grade.get("answer")):
-        del told["read"]
-    line += "".join(f" · {name} <code>{passage(text, (), most)}</code>" for name, text in told.items())
+    values = {name: grade.get(key) for key, name in GRADE.items()}
+    texts = {name: str(value) for name, value in values.items() if not pd.isna(value) and str(value) != ""}
+    if "\n" in texts.get("read", "") and texts["read"] in str(grade.get("answer")):
+        del texts["read"]
+    line += "".join(f" · {name} <code>{passage(text, (), most)}</code>" for name, text in texts.items())
     old = grade.get("equals_revised")
     return f"<p>{line}{' · answers the old problem' if not pd.isna(old) and old else ''}</p>"
 
@@ -133,10 +217,10 @@ def _judgement(judgement: Mapping[str, Any], most: int | None) -> str:
     lost = "" if judgement["status"] == "ok" else f" ({judgement['status']}: it does not count)"
     rubric = str(judgement["rubric"]).partition("#")[0]
     line = f"<b>{escape(str(judgement['criterion']))}</b>: {escape(verdict + lost)} <small>{escape(rubric)}</small>"
-    told = [judgement[key] for key in ("reason", "why") if isinstance(judgement[key], str) and judgement[key]]
+    reasons = [judgement[key] for key in ("reason", "why") if isinstance(judgement[key], str) and judgement[key]]
     quote = judgement["evidence"]
     quoted = f" <q>{passage(quote, (), most)}</q>" if isinstance(quote, str) and quote else ""
-    return line + "".join(f" · {passage(text, (), most)}" for text in told) + quoted
+    return line + "".join(f" · {passage(text, (), most)}" for text in reasons) + quoted
 
 
 def _quote(judgement: Mapping[str, Any], pieces: tuple[Piece, ...]) -> tuple[int, int, int, str] | None:
@@ -149,9 +233,9 @@ def _quote(judgement: Mapping[str, Any], pieces: tuple[Piece, ...]) -> tuple[int
         return None
     if view == "steps":
         texts = [(i, one.text) for i, one in enumerate(pieces) if one.kind in ("kept", "after") and one.text]
-        found = [(i, text.find(quote)) for i, text in texts if text.count(quote) == 1]
+        places = [(i, text.find(quote)) for i, text in texts if text.count(quote) == 1]
         is_once = sum(text.count(quote) for _, text in texts) == 1
-        return (*found[0], found[0][1] + len(quote), why) if is_once else None
+        return (*places[0], places[0][1] + len(quote), why) if is_once else None
     places = [i for i, one in enumerate(pieces) if one.kind == view]
     if not places or pd.isna(judgement["start"]) or pd.isna(judgement["end"]):
         return None
