@@ -129,31 +129,27 @@ def test_a_nonce_that_is_taken_gives_way_to_the_next(monkeypatch):
     assert fence.nonce("x") != first
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "0123456789ab",
-        "so 0123456789AB.",
-        "01234\u200b56789ab",
-        "０１２３４５６７８９ab",
-        "[[answer 0123456789ab ends]]",
-    ],
-)
+HELD = [
+    "0123456789ab",
+    "so 0123456789AB.",
+    "01234\u200b56789ab",
+    "０１２３４５６７８９ab",
+    "[[answer 0123456789ab ends]]",
+]
+
+
+@pytest.mark.parametrize("text", HELD)
 def test_a_nonce_that_occurs_in_the_text_is_refused(text):
     with pytest.raises(ValueError, match="answer: the nonce"):
         fence.fence(text, "answer", "0123456789ab")
 
 
-@pytest.mark.parametrize("name", ["", "an answer", "Answer", "a]]\n", "a\n"])
-def test_a_fence_has_a_plain_name(name):
-    for act in (fence.fence, fence.unfence):
+@pytest.mark.parametrize("act", [fence.fence, fence.unfence])
+def test_a_fence_has_a_plain_name_and_a_long_nonce(act):
+    for name in ("", "an answer", "Answer", "a]]\n", "a\n"):
         with pytest.raises(ValueError, match="name: expected"):
             act("text", name, "0123456789ab")
-
-
-@pytest.mark.parametrize("nonce", ["", "short", "0123 56789ab", "0123456789\n", "0123456789AB"])
-def test_a_fence_has_a_long_nonce(nonce):
-    for act in (fence.fence, fence.unfence):
+    for nonce in ("", "short", "0123 56789ab", "0123456789\n", "0123456789AB"):
         with pytest.raises(ValueError, match="nonce: expected"):
             act("text", "answer", nonce)
 
