@@ -39,36 +39,36 @@ def pack(study: str, to: Path) -> dict[str, Path]:
         ArchiveError: a table is missing, a file is a link, or one tells of this machine or a secret.
         TableError: `to` cannot be written.
     """
-    held = members(study)
-    if faults := [fault for name, file in held.items() for fault in leaks.found(name, file)]:
+    files = members(study)
+    if faults := [fault for name, file in files.items() for fault in leaks.found(name, file)]:
         raise ArchiveError("\n".join(faults))
     sums = {}
     with tables.atomic_write(to) as file, zipfile.ZipFile(file, "w") as packed:
-        for name, source in held.items():
+        for name, source in files.items():
             data = source.read_bytes()
             sums[name] = {"bytes": len(data), "sha256": checksum(data)}
             _put(packed, name, data)
-        told = {"format": FORMAT, "study": study, "code": provenance.code(), "members": sums}
-        told["provenance"] = provenance.steps(study)
-        _put(packed, MANIFEST, (json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
-    return held
+        manifest = {"format": FORMAT, "study": study, "code": provenance.code(), "members": sums}
+        manifest["provenance"] = provenance.steps(study)
+        _put(packed, MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    return files
 
 
 def members(study: str) -> dict[str, Path]:
     """The files of a study's archive by the names of its members, in their order; raises as `pack`."""
     settings, folder = params.load_study(study), paths.outputs() / study
-    models = {*settings.models, *_thought(folder)}
-    held = {f"params/{file.relative_to(paths.PARAMS).as_posix()}": file for file in _parameters(settings, models)}
+    models = {*settings.models, *_models(folder)}
+    files = {f"params/{file.relative_to(paths.PARAMS).as_posix()}": file for file in _parameters(settings, models)}
     for file in _results(folder):
-        held[f"outputs/{study}/{file.relative_to(folder).as_posix()}"] = file
+        files[f"outputs/{study}/{file.relative_to(folder).as_posix()}"] = file
     needed = ["problems", "updates", *(f"{model}/{name}" for model in models for name in ("traces", "continuations"))]
     for name in sorted(needed):
-        if f"outputs/{study}/tables/{name}.parquet" not in held:
+        if f"outputs/{study}/tables/{name}.parquet" not in files:
             made_by = tables.MADE_BY[name.rsplit("/", 1)[-1]]
             raise ArchiveError(f"{paths.show(folder)}/tables/{name}.parquet: no such table, run {made_by} first")
-    if links := [name for name, file in held.items() if file.is_symlink()]:
+    if links := [name for name, file in files.items() if file.is_symlink()]:
         raise ArchiveError(f"{links[0]}: a link, expected a file of its own")
-    return dict(sorted(held.items()))
+    return dict(sorted(files.items()))
 
 
 def _parameters(settings: Study, models: set[str]) -> Iterator[Path]:
@@ -99,7 +99,7 @@ def _inside(interrupt: str, wording: str) -> Path:
     return paths.PARAMS / file.relative_to(paths.PARAMS.resolve())
 
 
-def _thought(folder: Path) -> set[str]:
+def _models(folder: Path) -> set[str]:
     """The models that a study has tables of, whether or not it names them now."""
     return {file.parent.name for file in folder.glob("tables/*/continuations.parquet")}
 
@@ -115,10 +115,10 @@ def _results(folder: Path) -> Iterator[Path]:
 
 def _put(packed: zipfile.ZipFile, name: str, data: bytes) -> None:
     """Add a member with nothing of the day or the machine about it."""
-    told = zipfile.ZipInfo(name, DAY)
-    told.create_system, told.external_attr = 3, 0o644 << 16
-    told.compress_type = zipfile.ZIP_DEFLATED
-    packed.writestr(told, data, compresslevel=LEVEL)
+    entry = zipfile.ZipInfo(name, DAY)
+    entry.create_system, entry.external_attr = 3, 0o644 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    packed.writestr(entry, data, compresslevel=LEVEL)
 
 
 def main() -> None:
@@ -134,14 +134,14 @@ def main() -> None:
             for url in urls:
                 remote.split(url)  # what is wrong with it is told before the packing
             file = Path(folder, name) if paths.is_url(args.to) else Path(args.to)
-            held = pack(args.study, file)
+            files = pack(args.study, file)
             for url in urls:
                 remote.send(file, url)
-            told = f"{len(held)} files, {file.stat().st_size / 2**20:.1f} MiB", checksum(file.read_bytes())
+            summary = f"{len(files)} files, {file.stat().st_size / 2**20:.1f} MiB", checksum(file.read_bytes())
     except known as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-    print(f"{name}: {told[0]}{''.join(f', put to {url}' for url in urls)}")
-    print(f"sha256 {told[1]}")
+    print(f"{name}: {summary[0]}{''.join(f', put to {url}' for url in urls)}")
+    print(f"sha256 {summary[1]}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Differences between stored results and the same derived again, told in one line each."""
+"""Comparison of stored results with the same derived again: one line for each file that differs."""
 
 import json
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from lib import schema
 
-MACHINES_OWN = {"grades": ("sandbox",)}  # columns that tell about the machine and not about a model
-ENGINES_OWN = ("judge", "model")  # parameters whose engine is a replay when results are derived again
+OF_MACHINE = {"grades": ["sandbox"]}  # columns that depend on the machine and not on a model
+WITH_ENGINE = ("judge", "model")  # parameters whose engine is a replay when results are derived again
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Difference:
     """A file, what differs in it, and whether it is a difference in results."""
 
     file: str
-    told: str
+    message: str
     counts: bool = True  # false: it may differ between machines, or no row differs
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.told}" + ("" if self.counts else " (no difference in results)")
+        return f"{self.file}: {self.message}" + ("" if self.counts else " (no difference in results)")
 
 
 def between(stored: Path, fresh: Path, names: list[str]) -> list[Difference]:
@@ -39,90 +39,67 @@ def between(stored: Path, fresh: Path, names: list[str]) -> list[Difference]:
     for name in names:
         old, new = stored / name, fresh / name
         if not (old.is_file() and new.is_file()):
-            told = "derived, but not stored" if new.is_file() else "stored, but not derived again"
-            found.append(Difference(name, told))
+            found.append(Difference(name, f"{'derived' if new.is_file() else 'stored'}, but not on the other side"))
         elif old.read_bytes() != new.read_bytes():
-            found += {".parquet": _rows, ".json": _values}.get(old.suffix, _lines)(name, old, new)
+            try:
+                found += _rows(name, old, new) if old.suffix == ".parquet" else _values(name, _read(old), _read(new))
+            except (pa.ArrowException, OSError, ValueError) as error:
+                found.append(Difference(name, f"not readable ({str(error).splitlines()[0][:80]})"))
     return found
 
 
 def _rows(name: str, old: Path, new: Path) -> list[Difference]:
-    table = old.stem
-    try:
-        before, after = (pq.ParquetFile(file).read() for file in (old, new))
-    except (pa.ArrowException, OSError) as error:
-        return [Difference(name, f"not a table ({str(error).splitlines()[0][:80]})")]
-    if not before.schema.equals(after.schema):
-        return [Difference(name, _columns(before.schema, after.schema))]
-    key = list(schema.TABLES[table].key)
-    frames = [rows.to_pandas(types_mapper=_nullable).set_index(key) for rows in (before, after)]
-    for which, (one, other) in {"stored": frames, "derived again": frames[::-1]}.items():
-        if len(lost := one.index.difference(other.index)):
-            return [Difference(name, f"row {_named(lost[0])}: only {which}; {len(lost)} such rows")]
-    if not frames[0].index.is_unique or len(frames[0]) != len(frames[1]):
-        return [Difference(name, f"{len(frames[0])} rows stored, {len(frames[1])} derived again")]
-    return _cells(name, frames[0], frames[1].loc[frames[0].index], MACHINES_OWN.get(table, ()))
-
-
-def _cells(name: str, before: pd.DataFrame, after: pd.DataFrame, own: tuple[str, ...]) -> list[Difference]:
-    """The first cell that differs, of all columns that tell about a model and of each that tells about the machine."""
+    """The first cell that differs, of all columns that depend on a model and of each that depends on the machine."""
+    tables = [pq.ParquetFile(file).read() for file in (old, new)]
+    if not tables[0].schema.equals(tables[1].schema):
+        lost = [*(set(tables[0].schema) ^ set(tables[1].schema))]
+        columns = ", ".join(sorted({column.name for column in lost})) or "their order"
+        return [Difference(name, f"columns of the two sides differ: {columns}")]
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
+    key = list(schema.TABLES[old.stem].key)
+    before, after = (rows.to_pandas(types_mapper=nullable).set_index(key) for rows in tables)
+    for side, lost in {
+        "stored": before.index.difference(after.index),
+        "derived again": after.index.difference(before.index),
+    }.items():
+        if len(lost):
+            return [Difference(name, f"row {_label(lost[0])}: only {side}; {len(lost)} such rows")]
+    if not before.index.is_unique or len(before) != len(after):
+        return [Difference(name, f"{len(before)} rows stored, {len(after)} derived again")]
+    after = after.loc[before.index]
     unlike = before.ne(after).fillna(True).astype(bool) & ~(before.isna() & after.isna())
+    of_machine = [column for column in OF_MACHINE.get(old.stem, ()) if column in unlike]
     found = []
-    for columns in [[c for c in before.columns if c not in own], *([c] for c in own if c in before.columns)]:
-        hit = unlike[columns]
-        rows = hit.any(axis=1)
+    for columns in [[column for column in unlike if column not in of_machine], *([column] for column in of_machine)]:
+        rows = unlike[columns].any(axis=1)
         if rows.any():
-            i, column = int(rows.argmax()), hit.columns[int(hit[rows].iloc[0].to_numpy().argmax())]
-            values = f"stored {_shown(before[column].iloc[i])}, now {_shown(after[column].iloc[i])}"
-            told = f"row {_named(before.index[i])}, column {column}: {values}; {int(rows.sum())} rows differ"
-            found.append(Difference(name, told, counts=column not in own))
+            label = rows.idxmax()
+            column = unlike.loc[label, columns].idxmax()
+            values = f"stored {_show(before.at[label, column])}, now {_show(after.at[label, column])}"
+            message = f"row {_label(label)}, column {column}: {values}; {rows.sum()} rows differ"
+            found.append(Difference(name, message, counts=column not in of_machine))
     return found or [Difference(name, "the same rows in other bytes", counts=False)]
 
 
-def _values(name: str, old: Path, new: Path) -> list[Difference]:
-    try:
-        before, after = (_flat(_without_engine(json.loads(file.read_bytes()))) for file in (old, new))
-    except ValueError as error:
-        return [Difference(name, f"not JSON ({error})")]
-    keys = [key for key in sorted(before.keys() | after.keys()) if before.get(key, ...) != after.get(key, ...)]
-    if not keys:
+def _values(name: str, before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+    places = [place for place in {**before, **after} if before.get(place, ...) != after.get(place, ...)]
+    if not places:
         return []
-    values = [_shown(flat[keys[0]]) if keys[0] in flat else "nothing" for flat in (before, after)]
-    return [Difference(name, f"{keys[0]}: stored {values[0]}, now {values[1]}; {len(keys)} values differ")]
+    stored, now = (_show(side[places[0]]) if places[0] in side else "nothing" for side in (before, after))
+    return [Difference(name, f"{places[0]}: stored {stored}, now {now}; {len(places)} such places")]
 
 
-def _lines(name: str, old: Path, new: Path) -> list[Difference]:
-    before, after = (file.read_text(encoding="utf-8", errors="replace").splitlines() for file in (old, new))
-    shared = zip(before, after, strict=False)
-    unlike = [i for i, (one, other) in enumerate(shared) if one != other]
-    if not unlike:
-        return [Difference(name, f"{len(before)} lines stored, {len(after)} derived again")]
-    first = unlike[0]
-    told = f"line {first + 1}: stored {_shown(before[first])}, now {_shown(after[first])}; {len(unlike)} lines differ"
-    return [Difference(name, told)]
-
-
-def _columns(before: pa.Schema, after: pa.Schema) -> str:
-    for which, one, other in (("stored", before, after), ("derived again", after, before)):
-        if lost := [column for column in one.names if column not in other.names]:
-            return f"column {lost[0]}: only {which}"
-    return "columns of other types or in another order"
-
-
-def _nullable(kind: pa.DataType) -> Any:
-    return {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get(kind)
-
-
-def _without_engine(values: Any) -> Any:
-    """Parameters without what a replay in place of an engine changes."""
-    if not isinstance(values, dict):
-        return values
-    plain = dict(values)
-    for key in ENGINES_OWN:
-        if isinstance(own := plain.get(key), dict):
-            options = {name: value for name, value in (own.get("options") or {}).items() if name != "recorded"}
-            plain[key] = {name: value for name, value in own.items() if name != "engine"} | {"options": options}
-    return plain
+def _read(file: Path) -> dict[str, Any]:
+    """The values of a JSON file by their keys, without what a replay in place of an engine changes; else its lines."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if file.suffix != ".json":
+        return {f"line {number}": line for number, line in enumerate(text.splitlines(), 1)}
+    values = json.loads(text)
+    for key in WITH_ENGINE:
+        if isinstance(own := values.get(key), dict):
+            own.pop("engine", None)
+            own["options"] = {name: value for name, value in (own.get("options") or {}).items() if name != "recorded"}
+    return _flat(values)
 
 
 def _flat(value: Any, key: str = "") -> dict[str, Any]:
@@ -131,11 +108,11 @@ def _flat(value: Any, key: str = "") -> dict[str, Any]:
     return {key: value}
 
 
-def _named(key: Any) -> str:
+def _label(key: Any) -> str:
     return " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     if not isinstance(value, (list, dict)) and pd.isna(value):
         return "null"
     text = json.dumps(value, ensure_ascii=False, default=str)

@@ -33,22 +33,17 @@ class Known:
     texts: pd.DataFrame | None  # the problems table, if 01 has run
 
 
-def requests(study: Study, chosen: list[Interrupt]) -> dict[str, int]:
-    """What 03 and 04 ask each model of a study under these interrupts, by notebook; reads no tokenizer."""
-    known = _known(study)
-    return {
-        "03_initial": int(_traces(study, known, chosen)["n"].sum()),
-        "04_interrupt": _cuts(study, known, chosen, 0, 0)[0],
-    }
-
-
 def counts(study: Study) -> pd.DataFrame:
     """One row per notebook run: notebook, model, requests (null where nothing is generated); reads no tokenizer."""
-    asked = requests(study, [params.load_interrupt(name) for name in study.interrupts])
-    asked["05_grade"] = _judged(study).get("requests")
+    known, chosen = _known(study), [params.load_interrupt(name) for name in study.interrupts]
+    requests = {
+        "03_initial": int(_traces(study, known, chosen)["n"].sum()),
+        "04_interrupt": _cuts(study, known, chosen, 0, 0)[0],
+        "05_grade": _judged(study).get("requests"),
+    }
     rows = [{"notebook": name} for name in PER_STUDY[:2]]
     for name in study.models:
-        rows += [{"notebook": notebook, "model": name, "requests": count} for notebook, count in asked.items()]
+        rows += [{"notebook": notebook, "model": name, "requests": count} for notebook, count in requests.items()]
     rows.append({"notebook": PER_STUDY[2]})
     return pd.DataFrame(rows, columns=["notebook", "model", "requests"]).astype({"requests": "Int64"})
 

@@ -68,14 +68,14 @@ def store(name: str) -> Path:
 
 @contextmanager
 def _running(target: Path) -> Iterator[None]:
-    """Say beside an executed notebook who makes it, for `lib.pipeline.status` to tell."""
+    """Name the process that makes an executed notebook in a file beside it, which `lib.pipeline.status` reads."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    told = target.with_name(f".{target.stem}.running")
-    told.write_text(machine.process())
+    holder = target.with_name(f".{target.stem}.running")
+    holder.write_text(machine.process())
     try:
         yield
     finally:
-        told.unlink(missing_ok=True)
+        holder.unlink(missing_ok=True)
 
 
 def _run(name: str, target: Path, given: dict[str, str]) -> Path:

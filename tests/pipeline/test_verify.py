@@ -63,7 +63,9 @@ def test_the_notebooks_give_the_results_of_an_archive_again_and_a_changed_grade_
         f'tables/{MODEL}/grades.parquet: row tiny/0001~original~0, column status: stored "incorrect", now "correct"; '
         "1 rows differ"
     )
-    assert {difference.told for difference in found[:-1]} == {"derived, but not stored"}  # summaries left out above
+    assert {difference.message for difference in found[:-1]} == {
+        "derived, but not on the other side"
+    }  # summaries left out above
     assert all(difference.file.startswith("summary/") for difference in found[:-1])
 
 
@@ -101,14 +103,14 @@ def rewrite(file: Path, change) -> None:
             lambda rows: pd.concat([rows, rows.iloc[:1].assign(row_id="new")]),
             "row new: only derived again; 1 such rows",
         ),
-        (lambda rows: rows.drop(columns="gold"), "column gold: only stored"),
-        (lambda rows: rows.assign(more=1), "column more: only derived again"),
+        (lambda rows: rows.drop(columns="gold"), "columns of the two sides differ: gold"),
+        (lambda rows: rows.assign(more=1), "columns of the two sides differ: more"),
     ],
 )
 def test_rows_and_columns_that_one_side_lacks_are_told(results, other, change, line):
     name = f"tables/{MODEL}/grades.parquet"
     rewrite(other / name, change)
-    assert told(results, other)[0] in (f"{name}: {line}", f"{name}: columns of other types or in another order")
+    assert told(results, other)[0].startswith((f"{name}: {line}", f"{name}: columns of the two sides differ: "))
 
 
 def changed(other: Path, **values) -> None:
@@ -124,7 +126,7 @@ def test_walls_of_another_machine_are_told_and_are_no_difference_in_results(deri
     changed(other, sandbox="bubblewrap", reason="wrong answer")
     stored = derived / "outputs" / STUDY
     found = compare.between(stored, other, [f"tables/{MODEL}/grades.parquet"])
-    assert [(difference.counts, difference.told) for difference in found] == [
+    assert [(difference.counts, difference.message) for difference in found] == [
         (True, 'row tiny/0000~original~0, column reason: stored null, now "wrong answer"; 1 rows differ'),
         (False, 'row tiny/0000~original~0, column sandbox: stored null, now "bubblewrap"; 1 rows differ'),
     ]
@@ -141,9 +143,9 @@ def test_the_same_rows_in_other_bytes_are_no_difference(results, other):
     ("text", "line"),
     [
         ("a,b\n1,2\n3,4\n", None),
-        ("a,b\n1,2\n3,5\n", 'line 3: stored "3,4", now "3,5"; 1 lines differ'),
-        ("a,b\n1,2\n", "3 lines stored, 2 derived again"),
-        (None, "stored, but not derived again"),
+        ("a,b\n1,2\n3,5\n", 'line 3: stored "3,4", now "3,5"; 1 such places'),
+        ("a,b\n1,2\n", 'line 3: stored "3,4", now nothing; 1 such places'),
+        (None, "stored, but not on the other side"),
     ],
 )
 def test_a_line_of_a_summary_is_told(results, other, text, line):
@@ -153,7 +155,7 @@ def test_a_line_of_a_summary_is_told(results, other, text, line):
     assert told(results, other) == ([f"summary/a.csv: {line}"] if line else [])
     if text is None:
         (derived_alone,) = compare.between(other, results, ["summary/a.csv"])
-        assert str(derived_alone) == "summary/a.csv: derived, but not stored"
+        assert str(derived_alone) == "summary/a.csv: derived, but not on the other side"
 
 
 def test_a_parameter_is_told_and_the_replay_of_a_judge_is_not(results, other):
@@ -164,7 +166,7 @@ def test_a_parameter_is_told_and_the_replay_of_a_judge_is_not(results, other):
         (folder / "tables" / MODEL / "labels.json").write_text(json.dumps(values | {"judge": own}))
     assert told(results, other) == []
     (other / "tables" / MODEL / "labels.json").write_text(json.dumps(values | {"judge": replay, "seed": 8}))
-    assert told(results, other) == [f"tables/{MODEL}/labels.json: seed: stored 7, now 8; 1 values differ"]
+    assert told(results, other) == [f"tables/{MODEL}/labels.json: seed: stored nothing, now 8; 1 such places"]
 
 
 # what cannot be derived
