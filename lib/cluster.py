@@ -1,7 +1,7 @@
-"""Machines that Ray holds together as a cluster: joined where RAY_ADDRESS names one, else started on this one alone.
+"""A Ray cluster: joined where RAY_ADDRESS names one, else started on this machine alone.
 
-It is joined once in a process and left when that ends. A cluster of our own hears this machine only, shows no
-dashboard, reports nothing to anyone and goes with the process that started it, however that ends.
+A process joins once and leaves when it ends. A local cluster listens on the loopback only, shows no dashboard, sends no
+usage statistics and ends with the process that started it, however that ends.
 """
 
 import atexit
@@ -77,22 +77,22 @@ def is_local() -> bool:
 
 
 def versions() -> dict[str, str]:
-    """What has to be the same on all machines of a run: versions of packages, and a digest of the code of `lib`."""
-    held = hashlib.sha256()
+    """Versions that all machines of a run must share: of packages, and a digest of the code of `lib`."""
+    digest = hashlib.sha256()
     for file in sorted((paths.ROOT / "lib").rglob("*.py")):
-        held.update(file.relative_to(paths.ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    return {name: version(name) for name in SAME} | {"lib": held.hexdigest()[:16]}
+        digest.update(file.relative_to(paths.ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return {name: version(name) for name in SAME} | {"lib": digest.hexdigest()[:16]}
 
 
 def first_line(error: BaseException | None) -> str:
-    """The first line of what an error says, its class if it says nothing."""
+    """The first line of an error's message; its class if there is none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _quieten() -> None:
-    """Of Ray's own messages none on our stdout: what matters arrives as an exception.
+    """Keep Ray's own messages off stdout: what matters arrives as an exception.
 
-    Its variable for that is read when it is imported, which vLLM may have done before.
+    Ray reads its variable for that when it is imported, which vLLM may have done before.
     """
     from ray._private import ray_logging
 
@@ -135,10 +135,10 @@ def _start(ray: Any) -> None:
 
 
 def _folder() -> str:
-    """A new folder for the cluster's sockets and logs, which goes with it.
+    """A new temporary folder for the cluster's sockets and logs.
 
-    The one module in it stands in for one that would have every process take seconds longer to start: Ray imports
-    jsonschema, and that a grammar of internationalized addresses, where its package is installed. Nothing here has one.
+    The module in it shadows one that costs every process seconds at its start: Ray imports jsonschema, which imports a
+    grammar of internationalized addresses where that is installed. Nothing here needs it.
     """
     folder = tempfile.mkdtemp(prefix="ray-")
     (Path(folder) / "rfc3987_syntax.py").write_text('raise ImportError("left out: slow, and not needed here")\n')
@@ -150,7 +150,7 @@ def _folder() -> str:
 
 @contextmanager
 def _path(folder: str) -> Iterator[None]:
-    """Have processes that start meanwhile, and what they start, import from `folder` first and from this repository."""
+    """Put `folder` and this repository first on the PYTHONPATH of processes that start in the block."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, str(paths.ROOT), before]))
     try:

@@ -41,7 +41,7 @@ ROWS, SECONDS = 256, 5.0  # a part is written when so many completions wait, or 
 
 
 class PartsError(RuntimeError):
-    """The completions of a study and model cannot be used now; its text is one line."""
+    """The store of a study and model cannot be used now; its text is one line."""
 
 
 class Store:
@@ -72,7 +72,7 @@ class Store:
         return found
 
     def add(self, done: Completion) -> None:
-        """Keep a completion; it is on disk after `rows` of them, after `seconds`, or when the store is closed."""
+        """Keep a completion; it is on disk after `rows` of them, after `seconds`, or when the store closes."""
         self._waiting.append(done)
         if self._known is not None:
             self._known.setdefault(done.key, done)
@@ -83,7 +83,7 @@ class Store:
         """Write what waits.
 
         Raises:
-            PartsError: the operating system refused (disk full, no permission); what waits goes on waiting.
+            PartsError: the operating system refused (disk full, no permission); what waits is kept for later.
         """
         if self._waiting:
             _write(self._folder, self._waiting)
@@ -91,7 +91,7 @@ class Store:
         self._written = time.monotonic()
 
     def merge(self) -> None:
-        """Make one part of all. Whenever this is killed, each completion is in the old parts, the new one, or both."""
+        """Merge all parts into one. Killed at any moment, each completion is in the old parts, the new one, or both."""
         files = _files(self._folder)
         _write(self._folder, list(self._on_disk().values()))
         for file in files:
@@ -112,21 +112,21 @@ class Store:
 
 @contextmanager
 def open(study: str, model: str, rows: int = ROWS, seconds: float = SECONDS, wait: float = 0.0) -> Iterator[Store]:
-    """The completions of a study and model, for this process alone as long as the block lasts.
+    """The store of a study and model, locked for this process until the block ends.
 
     Args:
         study: by name.
         model: by name.
         rows: completions that may wait for the disk.
         seconds: how long they may wait, as long as more come.
-        wait: how long to wait for another process that has them, in seconds.
+        wait: how long to wait for another process that holds the lock, in seconds.
 
     Raises:
-        PartsError: another process has them, told with its host, number and start; a folder or file cannot be written.
+        PartsError: another process holds the lock, with its host, number and start; a folder or file cannot be written.
     """
     folder = paths.parts(study, model)
     with _locked(folder, wait):
-        for leftover in folder.glob(".*.part"):  # of a killed process: there is no other one, as the lock is ours
+        for leftover in folder.glob(".*.part"):  # of a killed process, as the lock is ours
             leftover.unlink()
         store = Store(folder, rows, seconds)
         if len(_files(folder)) > MOST:
@@ -178,12 +178,12 @@ def _write(folder: Path, done: list[Completion]) -> None:
 
 
 def _digest(data: bytes) -> str:
-    """What the name of a part ends in: it tells whether the bytes are those that were written."""
+    """The end of a part's name, by which a torn part is recognised."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _sync(folder: Path) -> None:
-    """Have the names in a folder on disk too, so that a part survives a power cut once it is written."""
+    """fsync a folder, so that a part survives a power cut once it is written."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Interrupts: a finished thought is cut at a position and something is spliced in, id by id."""
+"""Interrupts: cut a finished thought at a position and splice text into it, as token ids."""
 
 import math
 import re
@@ -16,9 +16,9 @@ UNITS = {"": "share", "t": "tokens", "s": "sentence", "p": "paragraph"}
 
 @dataclass(frozen=True)
 class Position:
-    """Where a thought is cut: `value` is a count in unit tokens, else a share of the thought's own tokens.
+    """Where a thought is cut: a count of tokens, or a share of the thought's tokens.
 
-    Units sentence and paragraph move the cut back to the last end of one.
+    Units sentence and paragraph are shares too, moved back to the last end of one.
     """
 
     value: Fraction
@@ -27,7 +27,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Splice:
-    """What a continuation starts from: `prompt ids + first kept generated ids + inserted ids`."""
+    """The prompt of a continuation: `prompt ids + first k generated ids + inserted ids`."""
 
     ids: list[int]  # all three, in order: what the engine is asked to continue
     kept_tokens: int  # generated ids that were kept, the mark that opens the thinking among them
@@ -57,13 +57,13 @@ def position(text: float | str) -> Position:
 
 
 def format_position(value: float, unit: str) -> str:
-    """A position of a table as a study writes it: (0.3, share) as 0.3, (40, tokens) as 40t."""
+    """The inverse of `position` for a table's columns: (0.3, share) is 0.3, (40, tokens) is 40t."""
     suffix = {name: mark for mark, name in UNITS.items()}[unit]
     return f"{value:g}{suffix}"
 
 
 def kept(token_ids: list[int], at: float | str, model: Model, thinking: bool = False) -> int:
-    """How many generated ids a cut keeps: the opening mark, and as much of the thought as the position says.
+    """The number of generated ids that a cut keeps: the opening mark, and as much of the thought as `at` says.
 
     Args:
         token_ids: what the model generated.
@@ -115,9 +115,9 @@ def splice(
     start, stop = markup.split(token_ids, model, thinking).reasoning
     length = _cut(token_ids, (start, stop), position, model)
     if interrupt.action == "restart":
-        told, code = trace["problem"] + text, trace.get("starter_code")
-        asked = prompts.prompt_ids(told, model, trace["task"], interrupt.system, code)
-        return Splice(asked, 0, [], "", prompts.opened(asked, model), False, length, stop - length)
+        statement, code = trace["problem"] + text, trace.get("starter_code")
+        restarted = prompts.prompt_ids(statement, model, trace["task"], interrupt.system, code)
+        return Splice(restarted, 0, [], "", prompts.opened(restarted, model), False, length, stop - length)
     if interrupt.action == "budget":
         return Splice(prompt, 0, [], "", thinking, False, 0, stop - length, budget=length - start)
     before = prompt + token_ids[:length]
@@ -126,13 +126,13 @@ def splice(
     prefill = getattr(interrupt, f"prefill_{trace['task']}")
     if interrupt.closes_thinking:
         inserted += _closed(before + inserted, interrupt, prefill, model)
-    goes_on = not interrupt.closes_thinking
     return Splice(
         ids=before + inserted,
         kept_tokens=length,
         inserted_ids=inserted,
         prefill=prefill,
-        thinking=goes_on and (interrupt.role == "assistant" or prompts.opened(before + inserted, model)),
+        thinking=not interrupt.closes_thinking
+        and (interrupt.role == "assistant" or prompts.opened(before + inserted, model)),
         closed=interrupt.closes_thinking,
         passed_tokens=length,
         remaining_tokens=stop - length,
@@ -148,14 +148,14 @@ def _check(trace: Mapping[str, Any], interrupt: Interrupt, update: str | None) -
     system = trace.get("system")
     system = system if isinstance(system, str) else ""  # a table's null comes as NaN
     if interrupt.action != "restart" and system != interrupt.system:
-        told, needed = (
+        actual, needed = (
             f"the system message {text[:60]!r}" if text else "no system message" for text in (system, interrupt.system)
         )
         name = trace.get("trace_id", "the trace")
-        raise ValueError(f"{name} was made with {told}, interrupt {interrupt.name} needs {needed}")
+        raise ValueError(f"{name} was made with {actual}, interrupt {interrupt.name} needs {needed}")
 
 
 def _closed(before: list[int], interrupt: Interrupt, prefill: str, model: Model) -> list[int]:
-    """Ids that end the thinking for good; in a new turn of the assistant it is opened first, to be closed empty."""
+    """Ids that end the thinking; in a new turn of the assistant it is opened first, to be closed empty."""
     opening = prompts.opening(model) if interrupt.role == "user" and not prompts.opened(before, model) else []
     return opening + prompts.closing(model) + tokens.encode(prefill, model)

@@ -1,4 +1,4 @@
-"""Plans: which requests a study makes, under which names and seeds, before anything is generated."""
+"""The requests that a study makes, with their names and seeds, before anything is generated."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ COPIED = ("trace_id", "problem_id", "source", "task", "model")
 
 @dataclass
 class Job:
-    """A row to be made: what is cut, what is spliced in, and the steps that follow on what comes of it."""
+    """One row of the continuations table to generate: a trace, the interrupt to splice in, and the steps after it."""
 
     trace: Mapping[str, Any]  # a row of traces, or a continuation in the shape of one
     steps: Sequence[Interrupt]  # the interrupt to splice in now, then those to come
@@ -33,18 +33,18 @@ class Job:
 def questions(
     study: Study, problems: pd.DataFrame, updates: pd.DataFrame, model: Model, chosen: Iterable[Interrupt]
 ) -> Iterator[dict[str, Any]]:
-    """What is asked, and under which name and seed; `thinking` says whether the prompt opens the thought.
+    """The traces to generate: their prompts, names and seeds, and as `thinking` whether the prompt opens the thought.
 
-    Originals are asked always, as the reference, revised problems only if one of the interrupts cuts their traces;
-    both once more for each system message that an interrupt needs.
+    Originals always, as the reference; revised problems only if one of the interrupts cuts their traces; both once more
+    for each system message that an interrupt needs.
     """
     needed = variants(chosen)
     for row in _statements(problems, updates).values():
         row = dict(row)
-        told, code = row.pop("problem"), row.pop("starter_code")
+        statement, code = row.pop("problem"), row.pop("starter_code")
         variant = row["variant"] if row["update_id"] in (None, "0") else f"revised-{row['update_id']}"
         for system in needed[row["variant"]]:
-            prompt = prompts.prompt_ids(told, model, row["task"], system, code)
+            prompt = prompts.prompt_ids(statement, model, row["task"], system, code)
             mark = f"-{hashlib.sha256(system.encode()).hexdigest()[:6]}" if system else ""
             for sample in range(study.samples_by_source.get(row["source"], study.samples)):
                 name = f"{row['problem_id']}~{variant}{mark}~{sample}"
@@ -75,7 +75,7 @@ def variant_of(parts: Iterable[Interrupt]) -> str:
 
 
 def _statements(problems: pd.DataFrame, updates: pd.DataFrame) -> dict[tuple[str, str | None], dict[str, Any]]:
-    """What the model is asked, by problem and update: originals (update None), then what a valid update restores."""
+    """Problem statements by problem and update: originals (update None), then those that a valid update restores."""
     columns = ["problem_id", "update_id", "source", "task", "problem", "starter_code", "variant"]
     texts = problems.assign(variant="original", update_id=None)
     needed = updates[updates["valid"].astype(bool) & updates["kind"].eq("necessary")]
@@ -88,20 +88,20 @@ def _statements(problems: pd.DataFrame, updates: pd.DataFrame) -> dict[tuple[str
 def jobs(
     study: Study, traces: pd.DataFrame, updates: pd.DataFrame, chosen: list[Interrupt], problems: pd.DataFrame | None
 ) -> Iterator[Job]:
-    """The first step of every interrupt at every position, trace by trace, so that requests share their beginnings.
+    """The first step of every interrupt at every position, trace by trace, so that requests share prefixes.
 
     Raises:
-        ValueError: an interrupt that no trace is for, or that has no update to carry.
+        ValueError: an interrupt without a trace to cut, or without an update to carry.
     """
     parts = {interrupt.name: params.load_steps(interrupt) for interrupt in chosen}
     idle = dict.fromkeys(parts)
-    asked = {} if problems is None else _statements(problems, updates)
+    statements = {} if problems is None else _statements(problems, updates)
     valid = updates[updates["valid"].astype(bool)].sort_values(["problem_id", "update_id"])
     news = valid.drop_duplicates(["problem_id", "kind"]).set_index(["problem_id", "kind"])["update"].to_dict()
     news |= valid.set_index(["problem_id", "update_id"])["update"].to_dict()
     for trace in traces.sort_values("trace_id").to_dict("records"):
         trace |= {key: None for key in ("update_id", "system") if pd.isna(trace[key])}
-        trace |= asked.get((trace["problem_id"], trace["update_id"]), {})
+        trace |= statements.get((trace["problem_id"], trace["update_id"]), {})
         for position in study.positions:
             for interrupt in chosen:
                 positions = (position, *interrupt.step_positions)
@@ -118,33 +118,33 @@ def jobs(
 
 
 def row_id(job: Job) -> str:
-    """The name of a job's row: trace, interrupt and position."""
+    """The continuation_id of a job: trace, interrupt and position."""
     return f"{job.trace['trace_id']}~{job.names[0]}~{job.at}"
 
 
 def own_seed(study: Study, job: Job) -> int:
-    """The seed of a job's request. A restart is the same request at every position, so it is asked once."""
+    """The seed of a job's request; the same at every position for a restart, which is thus generated once."""
     where = () if job.steps[0].action == "restart" else (job.at,)
     return seed_of(study.seed, job.trace["trace_id"], job.names[0], *where)
 
 
 def splice(job: Job, model: Model) -> Splice:
-    """Splice the first of a job's steps in."""
+    """Splice in the first of a job's steps."""
     step = job.steps[0]
     update = job.news[step.update] if step.needs_update else None
     return interrupts.splice(job.trace, step, job.positions[0], model, update)
 
 
 def limit(study: Study, job: Job, cut: Splice, model: Model) -> int | None:
-    """Most tokens to generate after a splice: None for the model's own limit, else what the trace has left of it.
+    """Most tokens to generate after a splice: None for the model's own limit, else what the trace leaves of it.
 
-    A restart has used up the thought that it throws away: it gets what an interrupt at the same position gets.
+    A restart pays for the thought that it discards: it gets what an interrupt at the same position gets.
     """
     return None if study.second_pass == "full" else max(1, model.max_tokens - job.spent - cut.passed_tokens)
 
 
 def following(job: Job, cut: Splice, token_ids: Sequence[int]) -> list[Job]:
-    """The step that follows, on what came of this one; none after the last."""
+    """The next step of a job, which cuts what this one generated; none after the last."""
     if len(job.steps) == 1:
         return []
     trace = {key: job.trace[key] for key in (*COPIED, "system")} | {
@@ -157,13 +157,13 @@ def following(job: Job, cut: Splice, token_ids: Sequence[int]) -> list[Job]:
 
 
 def _names(interrupt: Interrupt) -> list[str]:
-    """The interrupt of each step's row: the first by its own name, as if alone, the last by that of the whole."""
+    """The interrupt column of each step's row: the first step's own name, the chain's name for the last."""
     between = [f"{interrupt.name}.{i}" for i in range(2, len(interrupt.steps))]
     return [*interrupt.steps[:1], *between, interrupt.name]
 
 
 def _fits(job: Job, news: Mapping[tuple[str, str], str]) -> bool:
-    """Whether the interrupt is for such a trace, and has news of the kind it needs, which then stand in `job.news`."""
+    """Whether the interrupt applies to the trace and has the updates that it needs, which are put into `job.news`."""
     needing = [step for step in job.steps if step.needs_update]
     if variant_of(job.steps) != job.trace["variant"] or job.steps[0].system != (job.trace["system"] or ""):
         return False

@@ -1,4 +1,4 @@
-"""Runs: what a study plans to ask becomes requests, and the engine's completions rows of traces and continuations."""
+"""Generate the traces and continuations of a study: requests out, rows of the two tables in."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -34,19 +34,19 @@ def initial(
         study: gives samples and seed.
         problems: rows of the problems table.
         updates: rows of the updates table.
-        chosen: the interrupts to come, which decide what traces there have to be, as `plan.questions` tells.
+        chosen: the interrupts to come, which decide which traces are needed, see `plan.questions`.
         store: where finished completions are looked up and kept; None keeps nothing.
-        usage: where it is counted what the run costs.
+        usage: where the cost is counted.
 
     Returns:
         Rows of the traces table, in the order of the problems, originals first.
     """
-    asked = list(plan.questions(study, problems, updates, ready.model, chosen))
-    planned = ((i, Request.of(ready.model, row["prompt_ids"], row["seed"])) for i, row in enumerate(asked))
-    for i, done in parts.completed(ready, planned, store, usage, len(asked)):
+    rows = list(plan.questions(study, problems, updates, ready.model, chosen))
+    planned = ((i, Request.of(ready.model, row["prompt_ids"], row["seed"])) for i, row in enumerate(rows))
+    for i, done in parts.completed(ready, planned, store, usage, len(rows)):
         done.raise_for_error()
-        asked[i] |= _measured(done, markup.split(done.token_ids, ready.model, asked[i].pop("thinking")), ready.model)
-    return pd.DataFrame(asked)
+        rows[i] |= _measured(done, markup.split(done.token_ids, ready.model, rows[i].pop("thinking")), ready.model)
+    return pd.DataFrame(rows)
 
 
 def continuations(
@@ -62,8 +62,8 @@ def continuations(
     """Every interrupt at every position of every trace it applies to, in one pass of the engine.
 
     A necessary update is spliced into traces of the revised problem, any other interrupt into traces of the original.
-    Of an interrupt of several steps, each step cuts what followed the one before: one more pass for each step. The
-    rows before the last are kept too, the first under the name of its own interrupt.
+    Each step of a chain cuts what followed the step before, in one more pass of the engine. The rows before the last
+    are kept too, the first under the name of its own interrupt.
 
     Args:
         ready: an open engine.
@@ -73,7 +73,7 @@ def continuations(
         chosen: the interrupts.
         problems: rows of the problems table; only a restart needs them.
         store: where finished completions are looked up and kept; None keeps nothing.
-        usage: where it is counted what the run costs.
+        usage: where the cost is counted.
 
     Returns:
         Rows of the continuations table, trace by trace and position by position; later steps stand at the end.
@@ -101,7 +101,7 @@ def continuations(
 
 
 def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model: Model) -> str:
-    """A continuation as a reader wants it: kept thought, inserted words in ⟦ ⟧, then what the model wrote."""
+    """A continuation as text: the kept thought, the inserted words in ⟦ ⟧, then what the model wrote."""
     kept = tokens.decode(trace["token_ids"][: continuation["kept_tokens"]], model)
     inserted = tokens.decode(continuation["inserted_ids"], model)
     return f"{kept}⟦{inserted}⟧{tokens.decode(continuation['token_ids'], model)}"
@@ -109,8 +109,8 @@ def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model:
 
 def _planned(study: Study, job: Job, model: Model) -> tuple[tuple[Job, Splice], Request]:
     cut = plan.splice(job, model)
-    own = plan.own_seed(study, job)
-    return (job, cut), Request.of(model, cut.ids, own, plan.limit(study, job, cut, model), cut.budget)
+    seed = plan.own_seed(study, job)
+    return (job, cut), Request.of(model, cut.ids, seed, plan.limit(study, job, cut, model), cut.budget)
 
 
 def _row(study: Study, job: Job, cut: Splice) -> Row:
