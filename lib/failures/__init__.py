@@ -6,7 +6,7 @@ the interrupt. As in accuracy, whatever is not correct counts as an error, censo
 tells which. Thresholds stand in `params/failure_modes.yaml`, each with its origin.
 
 Leakage (hard interrupts)
-    Published: reasoning goes on in the answer; told only by a ratio of mean answer lengths, in characters, which
+    Published: reasoning goes on in the answer; measured only by a ratio of mean answer lengths, in characters, which
     `summary` gives against both published baselines; `leakage_published` is that measure on one row.
     Here, per row: the answer is `leakage_length` times as long as the full-thinking answer to the same problem, and as
     the mean of these, in characters or in tokens; or it *works on*: it has so many times as many
@@ -18,12 +18,12 @@ Panic (soft interrupts)
     cut. Here: thinking of up to `panic_tokens` tokens counts as well, as 1 % of a short thought is less than one; and
     the answer was not cut by the token limit.
 Self-doubt (updates)
-    Published: the model mistrusts the update, or keeps to the old problem; how that was told is not stated.
+    Published: the model mistrusts the update, or keeps to the old problem; how that was decided is not stated.
     Here: a new error whose answer is that of the revised (old) problem, whose thinking works with facts of the old
     problem alone, or that questions the update in words and does not work with the new facts alone.
 
-The kept and the new thinking are read only where `with_thoughts` has put them beside the grades. Without them, a sum
-that merely repeats what was thought cannot be told from a new one, and doubt that is only thought goes unseen.
+The kept and the new thinking are columns that `with_thoughts` adds to the grades. Without them, a sum that merely
+repeats what was thought cannot be told from a new one, and doubt that is only thought goes unseen.
 """
 
 from collections.abc import Mapping, Sequence

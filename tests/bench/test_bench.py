@@ -195,10 +195,7 @@ def test_what_a_cache_of_whole_blocks_leaves():
 def test_pairs_are_new_in_every_run_and_known(make, shares):
     pairs = make(24, 1)
     assert make(24, 1) == pairs and not set(pairs) & set(make(24, 2))
-    verdicts = Counter(
-        (graded.settle(text, gold, "math500") or graded.compare(graded.final_answer(text, "math500"), gold)).status
-        for text, gold in pairs
-    )
+    verdicts = Counter(graded.grade(text, gold, "math500").status for text, gold in pairs)
     assert (
         verdicts["correct"] / 24 == pytest.approx(shares[0] / shares[1])
         and verdicts["incorrect"] + verdicts["correct"] == 24
