@@ -1,7 +1,7 @@
-"""Harmony: thoughts and answers as messages on named channels, and where these stand among ids.
+"""Harmony, GPT-OSS's format: thoughts and answers as messages on named channels, located among ids.
 
-A message reads `<|start|>assistant<|channel|>NAME … <|message|>TEXT<|end|>`; the prompt has written the first two words
-of the first one. A message to a tool has ` to=TOOL` in its header.
+A message reads `<|start|>assistant<|channel|>NAME … <|message|>TEXT<|end|>`; the prompt already holds the first two
+words of the first one. A message to a tool has ` to=TOOL` in its header.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lib.markup import tokens
 from lib.params.settings import Model
 
-# every id becomes one letter, so that headers can be found by a pattern and positions in the text are positions of ids
+# each id becomes one letter, so that a pattern finds headers and positions in the string are positions of ids
 LETTERS = {
     "<|start|>": "S",
     "<|channel|>": "C",
@@ -27,7 +27,7 @@ CUT_HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)$")
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a message, with the mark that ends the message before it."""
+    """The header of a message, together with the end mark of the message before it."""
 
     start: int
     stop: int  # where the text of its message begins
@@ -37,7 +37,7 @@ class Header:
 
 
 def headers(token_ids: list[int], model: Model) -> Iterator[Header]:
-    """The headers that are written to their end, in order."""
+    """The complete headers, in order."""
     codec = tokens.codec(model)
     for found in HEADER.finditer(_letters(token_ids, model)):
         text = codec.text(token_ids[found.start() : found.end()])
@@ -46,11 +46,10 @@ def headers(token_ids: list[int], model: Model) -> Iterator[Header]:
 
 
 def spans(token_ids: list[int], thinking: bool, model: Model) -> tuple[tuple[int, int], tuple[int, int], bool]:
-    """Reasoning, answer, and whether the thinking has ended: that is, whether a message on channel final has begun.
+    """Spans of reasoning and answer, and whether the thinking has ended, that is, a message on channel final has begun.
 
-    Reasoning goes from the first message on channel analysis to the one on channel final; the headers between count as
-    reasoning, as the model wrote them while it thought. Without an answer it ends before a message to a tool, and
-    before a header that is cut off.
+    The reasoning reaches from the first message on channel analysis to the one on channel final, with the headers in
+    between. Without an answer it ends before a message to a tool, or before a header that is cut off.
     """
     found, length = list(headers(token_ids, model)), len(token_ids)
     final = next((header for header in found if header.channel == "final"), None)

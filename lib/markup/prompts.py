@@ -1,4 +1,4 @@
-"""Turns: what is put before a model, and between its own words, so that it reads what its chat template would write."""
+"""Chat prompts and user turns as ids, equal to what the model's chat template would write."""
 
 import importlib
 import re
@@ -10,7 +10,7 @@ from lib.markup import tokens
 from lib.params.families import FAMILIES, PARSER, Family
 from lib.params.settings import PROBLEM_SLOT, Model
 
-# stand for contents while a template is rendered: private characters, which no template changes
+# placeholders of contents while a template is rendered: private characters, which no template changes
 ASKED, TOLD, ANSWERED = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
 
 
@@ -63,10 +63,10 @@ def closing(model: Model) -> list[int]:
 
 
 def opened(token_ids: Sequence[int], model: Model) -> bool:
-    """Whether a prompt ends inside a thought, which the chat template or we have opened.
+    """Whether a prompt ends inside a thought, opened by the chat template or by us.
 
-    Marks that are special tokens are found anywhere: the last one decides. Marks that are plain text count only at the
-    end, as a prompt may well speak of them.
+    Of marks that are special tokens the last one decides. Marks that are plain text count only at the very end, as a
+    prompt may well mention them.
     """
     marks, codec, ids = family(model), tokens.codec(model), list(token_ids)
     if not codec.special.search(marks.think):
@@ -89,12 +89,12 @@ def prompt_ids(
     system: str | None = None,
     starter_code: str | None = None,
 ) -> list[int]:
-    """Ids of the chat prompt that ends where the model begins to write.
+    """Ids of the chat prompt, up to where the model begins to write.
 
     Args:
         problem: its statement, plain text: nothing in it becomes a special token.
-        model: its chat template is rendered with `model.template`; a `date_string` there is also the day that the
-            template is told, so that the prompt does not change over night.
+        model: its chat template is rendered with `model.template`; a `date_string` there is also today's date for the
+            template, so that the prompt does not change over night.
         task: math or code, for the words that the model's file puts around the statement; None: no such words.
         system: a system message, plain text, which follows the model's own.
         starter_code: what the solution of a code problem must start from; it follows the statement in a fence.
@@ -114,46 +114,45 @@ def prompt_ids(
 
 
 def user_turn(text: str, model: Model) -> list[int]:
-    """Ids that close a thought and its turn, say a plain text as the user, and open a new turn of the model."""
-    said = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
+    """Ids that close a thought and its turn, add a user turn of plain text, and open a new turn of the model."""
+    before_turn = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
     contents = {ASKED: "Hi.", ANSWERED: "Hello."}
-    again = [*said, {"role": "user", "content": TOLD}]
+    after_turn = [*before_turn, {"role": "user", "content": TOLD}]
     if tokens.is_native(model):
-        before = _rendered(said, contents, model, go_on=True)
-        whole = _rendered(again, contents | {TOLD: text}, model)
+        before = _rendered(before_turn, contents, model, go_on=True)
+        whole = _rendered(after_turn, contents | {TOLD: text}, model)
         if whole[: len(before)] != before:
             raise ValueError(f"{model.title}: its tokenizer rewrites earlier turns, expected one of version 7 or later")
         turn = whole[len(before) :]
     else:
-        turn = _filled(_template(again, model).rpartition(ANSWERED)[2], {TOLD: text}, model)
+        turn = _filled(_template(after_turn, model).rpartition(ANSWERED)[2], {TOLD: text}, model)
     end = tokens.marks(family(model).think_end, model)
-    # where one token ends thoughts and turns alike it is said once
+    # a token that ends both thoughts and turns must not be repeated
     return _thinking(turn if turn[: len(end)] == end else closing(model) + turn, model)
 
 
 def _thinking(ids: list[int], model: Model) -> list[int]:
-    """Ids of a prompt, with the opening mark where the model is published so and its template has not put it."""
+    """Ids of a prompt, with the opening mark added if the model is published with one and its template lacks it."""
     return ids + opening(model) if model.opens_thinking and not opened(ids, model) else ids
 
 
 def _rendered(
     messages: list[dict[str, str]], contents: Mapping[str, str], model: Model, go_on: bool = False
 ) -> list[int]:
-    """Ids of a conversation in which `contents` take the places of what stands for them; `go_on` leaves it unended."""
+    """Ids of a conversation with `contents` in place of the placeholders; `go_on` leaves the last message open."""
     tok, codec = tokens.tokenizer(model), tokens.codec(model)
     if tokens.is_native(model):
         spoken = [{**message, "content": _chunks(message["content"], contents, model)} for message in messages]
         ids = tok.apply_chat_template(spoken, continue_final_message=go_on, return_dict=False, **model.template)
     elif any(codec.special.search(text) for text in contents.values()):
         return _filled(_template(messages, model), contents, model)
-    else:  # nothing to tell apart: the model reads what its tokenizer makes of the whole
+    else:  # no special token in any content: tokenize the whole, as the model's own pipeline does
         spoken = [{**message, "content": _put(message["content"], contents)} for message in messages]
         ids = tok.apply_chat_template(spoken, add_generation_prompt=True, return_dict=False, **_options(model))
     return [int(token) for token in ids]
 
 
 def _template(messages: list[dict[str, str]], model: Model) -> str:
-    """The text that a chat template makes of a conversation."""
     tok = tokens.tokenizer(model)
     return tok.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **_options(model))
 
@@ -166,7 +165,7 @@ def _options(model: Model) -> dict[str, Any]:
 
 
 def _filled(text: str, contents: Mapping[str, str], model: Model) -> list[int]:
-    """Ids of a rendered template: its special tokens are meant, those in `contents` are plain text."""
+    """Ids of a rendered template, whose special tokens count as such; those in `contents` are plain text."""
     codec = tokens.codec(model)
     parts = [part for part in codec.special.split(text) if part]
     return [
@@ -181,7 +180,7 @@ def _put(text: str, contents: Mapping[str, str]) -> str:
 
 
 def _chunks(text: str, contents: Mapping[str, str], model: Model) -> str | list[dict[str, str]]:
-    """Contents as Mistral's tokenizer takes them: the thought that its system prompt shows is a chunk of its own."""
+    """Contents in the form of Mistral's tokenizer: the thought in its system prompt is a chunk of its own."""
     marks = family(model)
     before, found, rest = text.partition(marks.think)
     if not found:
@@ -195,7 +194,7 @@ def _chunks(text: str, contents: Mapping[str, str], model: Model) -> str | list[
 
 
 def _system_file(model: Model) -> str:
-    """The system prompt that a model needs, from the file beside its weights."""
+    """The model's own system prompt, from the file beside its weights; "" if it needs none."""
     if model.system_file is None:
         return ""
     file = tokens.file(model, model.system_file)

@@ -1,7 +1,7 @@
-"""Tokens: text becomes ids once, piece by piece, and what special tokens mean is never left to chance.
+"""Tokenizers: text to ids and back, without accidental special tokens.
 
 Text is either plain (`encode`: it may come from anyone, and nothing in it becomes a special token) or the project's own
-markup (`marks`). Hugging Face's fast tokenizers are served, and Mistral's (tekken.json).
+markup (`marks`). Supported are Hugging Face's fast tokenizers and Mistral's (tekken.json).
 """
 
 import json
@@ -18,22 +18,22 @@ from lib.params.settings import Model
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-BROKEN = "\ufffd"  # what stands for bytes that are no character
-MARK = re.compile(r"[^\w\s].*\w.*[^\w\s]")  # an added token that reads so is a mark, even if it is not called special
+BROKEN = "\ufffd"  # the replacement of bytes that are no character
+MARK = re.compile(r"[^\w\s].*\w.*[^\w\s]")  # an added token of this form is a mark, even if not flagged as special
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A tokenizer, told apart into plain text and special tokens."""
+    """A tokenizer that keeps plain text and special tokens apart."""
 
     controls: dict[str, int]  # special tokens: text to id
     plain: Callable[[str], list[int]]  # ids of plain text
     text: Callable[[list[int]], str]  # text of ids
     special: re.Pattern[str]  # any special token
-    pieces: dict[int, str] = field(default_factory=dict)  # text of single ids, as they are asked for
+    pieces: dict[int, str] = field(default_factory=dict)  # text of single ids, filled on demand
 
     def marks(self, text: str) -> list[int]:
-        """Ids of text in which special tokens stand for themselves."""
+        """Ids of text in which special tokens count as such."""
         parts = (part for part in self.special.split(text) if part)
         return [i for part in parts for i in ([self.controls[part]] if part in self.controls else self.plain(part))]
 
@@ -55,7 +55,7 @@ def is_native(model: Model) -> bool:
 
 
 def codec(model: Model) -> Codec:
-    """What encodes and decodes for a model, made once per process.
+    """The codec of a model, made once per process.
 
     Raises:
         ValueError: the tokenizer is neither a fast one nor Mistral's.
@@ -82,7 +82,7 @@ def encode(text: str, model: Model) -> list[int]:
 
 
 def marks(text: str, model: Model) -> list[int]:
-    """Ids of the project's own markup: special tokens in it stand for themselves."""
+    """Ids of the project's own markup: special tokens in it count as such."""
     return codec(model).marks(text)
 
 
@@ -92,10 +92,10 @@ def decode(token_ids: Sequence[int], model: Model) -> str:
 
 
 def find(token_ids: list[int], mark: str, model: Model, start: int = 0) -> tuple[int, int] | None:
-    """Where a mark first stands: the id that it begins in, and the one after that it ends in; None if nowhere.
+    """The half-open span of the ids of the first occurrence of a mark; None if there is none.
 
-    A mark with a special token of this tokenizer in it is looked for among ids. Any other is plain text: it is found in
-    the decoded text, and ids that hold a part of it count as its own, whatever else they hold.
+    A mark that contains a special token is searched among ids. Any other is plain text: it is searched in the decoded
+    text, and ids that hold any part of it belong to its span, whatever else they hold.
     """
     tokens = codec(model)
     if tokens.special.search(mark):
@@ -112,7 +112,7 @@ def find(token_ids: list[int], mark: str, model: Model, start: int = 0) -> tuple
 
 
 def _holding(ids: list[int], beginning: str, codec: Codec) -> int:
-    """The smallest number of ids whose text begins so, found by halving; what has been read is not read again."""
+    """Binary search for the shortest prefix of ids whose text starts with `beginning`; no part is decoded twice."""
     low, high = 0, len(ids)
     read, rest = 0, beginning
     while low < high:
@@ -128,7 +128,7 @@ def _holding(ids: list[int], beginning: str, codec: Codec) -> int:
 
 
 def _source(model: Model) -> tuple[str, str | None, bool, bool]:
-    """Where a tokenizer is: location, revision, whether it is Mistral's own, whether its code may run."""
+    """Location and revision of a tokenizer, whether it is Mistral's own, and whether its code may run."""
     mode = model.options.get("tokenizer_mode", "auto")
     native = mode == "mistral" or (
         mode == "auto" and model.family == "mistral" and (not model.is_local or _has_tekken(model.location))
@@ -147,9 +147,9 @@ def _tokenizer(location: str, revision: str | None, native: bool, trusted: bool)
 
     if native:
         return MistralCommonBackend.from_pretrained(location, revision=revision or "main")
-    if _file(location, "tokenizer.json", revision) is None:  # another format, or nothing at all, which is then said
+    if _file(location, "tokenizer.json", revision) is None:  # another format; or an error that says what is missing
         return AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=trusted)
-    # As the file says. A class that is named beside it may build other rules, and does for DeepSeek-R1's distillates.
+    # By the file alone: the class named beside it may build other rules, and does for DeepSeek-R1's distillates.
     return PreTrainedTokenizerFast.from_pretrained(location, revision=revision)
 
 
@@ -165,10 +165,10 @@ def _file(location: str, name: str, revision: str | None) -> Path | None:
 @cache
 def _ends(location: str, revision: str | None, native: bool, trusted: bool) -> frozenset[int]:
     file = _file(location, "generation_config.json", revision)
-    told = json.loads(file.read_text()).get("eos_token_id") if file else None
-    own = _tokenizer(location, revision, native, trusted).eos_token_id
-    listed = told if isinstance(told, list) else [told]
-    return frozenset(token for token in [own, *listed] if token is not None)
+    configured = json.loads(file.read_text()).get("eos_token_id") if file else None
+    eos = _tokenizer(location, revision, native, trusted).eos_token_id
+    listed = configured if isinstance(configured, list) else [configured]
+    return frozenset(token for token in [eos, *listed] if token is not None)
 
 
 @cache
@@ -185,7 +185,7 @@ def _codec(location: str, revision: str | None, native: bool, trusted: bool) -> 
 
 
 def _fast(layout: dict[str, Any]) -> Codec:
-    """The codec of a tokenizer.json, less all that puts something in front or takes it away."""
+    """The codec of a tokenizer.json, without the parts that add or strip a prefix."""
     from tokenizers import Tokenizer
 
     layout |= {"post_processor": None, "truncation": None, "padding": None}
@@ -200,7 +200,7 @@ def _fast(layout: dict[str, Any]) -> Codec:
     def plain(text: str) -> list[int]:
         cuts = [0, *(found.start() + 1 for found in special.finditer(text)), len(text)]
         broken = (text[a:b] for a, b in pairwise(cuts))
-        for parts in ([text], broken, text):  # whole; else with every mark broken after its first letter; else letters
+        for parts in ([text], broken, text):  # whole; else every mark split after its first letter; else by letters
             ids = [token for part in parts for token in whole.encode(part, add_special_tokens=False).ids]
             if ids_of.isdisjoint(ids):
                 break

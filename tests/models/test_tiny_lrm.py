@@ -73,51 +73,35 @@ def test_the_shipped_tokenizer_is_the_one_that_the_recipe_builds(name):
     assert shipped["model"]["merges"] == built["model"]["merges"]
 
 
-def test_training_never_sees_a_test_problem():
-    rng = random.Random(5)
-    tests = {row["problem"] for row in story.problems(1000)}
-    for _ in range(2000):
-        told = mixture.example(rng).parts[0][0]
-        asked = re.search(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", told, re.DOTALL)[1]
-        assert asked not in tests
-
-
-@pytest.mark.parametrize("kind", mixture.KINDS)
-def test_a_text_of_every_kind_is_well_formed(kind):
-    rng = random.Random(1)
-    for _ in range(100):
-        parts = mixture.KINDS[kind](rng)
-        whole = "".join(text for text, _ in parts)
-        assert not parts[0][1] and parts[-1][1]
-        assert whole.count("<think>") == whole.count("</think>") >= 1
-        assert whole.endswith("<|im_end|>")
-        assert re.search(r"\\boxed\{\d+\}<\|im_end\|>$", whole)
-
-
 def asked(text: str) -> str:
     """What the user says in a prompt."""
     return re.search(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", text, re.DOTALL)[1]
 
 
-def test_training_never_sees_a_test_problem_of_programming():
+def test_training_never_sees_a_test_problem():
     rng = random.Random(5)
+    tests = {row["problem"] for row in story.problems(1000)}
+    assert not {asked(mixture.example(rng).parts[0][0]) for _ in range(2000)} & tests
     tests = {text for _, made, _ in tiny_code.changes(200) for text in (made.original.text(), made.revised.text())}
-    told = [asked(mixture_code.example(rng).text()).split("\n\n```")[0] for _ in range(2000)]
-    assert not set(told) & tests
+    assert not {asked(mixture_code.example(rng).text()).split("\n\n```")[0] for _ in range(2000)} & tests
 
 
-@pytest.mark.parametrize("kind", mixture_code.KINDS)
-def test_a_text_of_every_kind_ends_in_a_program(kind):
+@pytest.mark.parametrize("recipe", [mixture, mixture_code])
+def test_a_text_of_every_kind_is_well_formed(recipe):
     rng = random.Random(1)
-    for _ in range(100):
-        parts = mixture_code.KINDS[kind](rng)
-        whole = "".join(text for text, _ in parts)
-        assert not parts[0][1] and parts[-1][1]
-        assert whole.count("<think>") == whole.count("</think>") >= 1
-        assert whole.endswith("\n```<|im_end|>")
-        code = programs.extract_code(whole.removesuffix("<|im_end|>"))
-        assert compile(code, "answer", "exec")
-        assert code.count("items = ") >= 2
+    for draw in recipe.KINDS.values():
+        for _ in range(100):
+            parts = draw(rng)
+            whole = "".join(text for text, _ in parts)
+            assert not parts[0][1] and parts[-1][1]
+            assert whole.count("<think>") == whole.count("</think>") >= 1
+            if recipe is mixture:
+                assert re.search(r"\\boxed\{\d+\}<\|im_end\|>$", whole)
+                continue
+            assert whole.endswith("\n```<|im_end|>")
+            code = programs.extract_code(whole.removesuffix("<|im_end|>"))
+            assert compile(code, "answer", "exec")
+            assert code.count("items = ") >= 2
 
 
 @pytest.mark.parametrize("kind", mixture_code.KINDS)
