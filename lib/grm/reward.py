@@ -1,4 +1,4 @@
-"""Rewards: a rubric and, where there is one, a program's verdict, in the form that trainers by reinforcement take."""
+"""Reward functions for reinforcement learning, from a rubric and, where there is one, a program's verdict."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,10 +18,10 @@ DECIDED = {"correct": 1.0, "incorrect": 0.0, "no_answer": 0.0}
 def make(judge: Judge, rubric: Rubric, share: float = 0.0, samples: int = 1) -> Callable[..., list[float | None]]:
     """A reward function `reward(prompts, completions, **columns)`, as TRL's GRPO trainer and others call it.
 
-    The rule: where a program decides (a column `answer` with gold answers, and perhaps `source`; or a column `tests`),
-    the reward is (1 - share) x its verdict (1 right, 0 wrong or none given) + share x the judge's score; elsewhere it
-    is the judge's score alone. What neither can tell, or only one of two that are both asked, has no reward: None,
-    which trainers leave out. With share 0 the judge is asked only where no program decides.
+    Where a program decides (a column `answer` with gold answers, and perhaps `source`; or a column `tests`), the reward
+    is (1 - share) x its verdict (1 right, 0 wrong or none given) + share x the judge's score; elsewhere it is the
+    judge's score alone. What neither can tell, or only one of two that are both asked, has no reward: None, which
+    trainers leave out. With share 0 the judge is asked only where no program decides.
 
     Args:
         judge: an open judge.
@@ -52,29 +52,23 @@ def make(judge: Judge, rubric: Rubric, share: float = 0.0, samples: int = 1) -> 
 
 def _frame(prompts: Sequence[Text], completions: Sequence[Text], columns: dict[str, Any]) -> pd.DataFrame:
     """The items of a batch; columns that are no list as long as the batch, such as a trainer's state, are left out."""
-    if len(prompts) != len(completions):
-        raise ValueError(f"completions: expected {len(prompts)}, as many as prompts, got {len(completions)}")
     count = len(prompts)
-    kept = {
-        name: list(values)
-        for name, values in columns.items()
-        if isinstance(values, Sequence) and not isinstance(values, str) and len(values) == count
-    }
-    frame = pd.DataFrame(
-        {
-            "item_id": [f"item {i}" for i in range(count)],
-            "problem_id": kept.get("problem_id", [f"problem {i}" for i in range(count)]),
-            "problem": [_text(prompt) for prompt in prompts],
-            "answer": [reply.after_thinking(_text(completion)).strip() for completion in completions],
-        }
-    )
-    for name in GIVEN:
-        frame[name] = kept.get(name, [None] * count)
-    frame["reference"] = frame["reference"].where(
-        frame["reference"].notna(), pd.Series(kept.get("answer", [None] * count))
-    )
-    return frame.assign(gold=kept.get("answer", [None] * count), tests=kept.get("tests", [None] * count)).assign(
-        source=kept.get("source", ["math500"] * count)
+    if len(completions) != count:
+        raise ValueError(f"completions: expected {count}, as many as prompts, got {len(completions)}")
+
+    def column(name: str, default: Any = None) -> list[Any]:
+        values = columns.get(name)
+        fits = isinstance(values, Sequence) and not isinstance(values, str) and len(values) == count
+        return list(values) if fits else [default] * count
+
+    frame = pd.DataFrame({name: column(name) for name in (*GIVEN, "tests")} | {"gold": column("answer")})
+    return frame.assign(
+        item_id=[f"item {i}" for i in range(count)],
+        problem_id=[name or f"problem {i}" for i, name in enumerate(column("problem_id"))],
+        problem=list(map(_text, prompts)),
+        answer=[reply.after_thinking(_text(completion)).strip() for completion in completions],
+        reference=frame["reference"].where(frame["reference"].notna(), frame["gold"]),
+        source=column("source", "math500"),
     )
 
 
@@ -91,5 +85,5 @@ def _decided(frame: pd.DataFrame) -> pd.Series:
     return verdicts
 
 
-def _text(said: Text) -> str:
-    return said if isinstance(said, str) else "\n\n".join(str(message.get("content") or "") for message in said)
+def _text(text: Text) -> str:
+    return text if isinstance(text, str) else "\n\n".join(str(message.get("content") or "") for message in text)

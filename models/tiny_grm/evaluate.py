@@ -13,7 +13,7 @@ import pandas as pd
 from lib import engine, params, problems, updates
 from lib.engine import seed_of
 from lib.grm import Judge, load_rubric, scores, trust
-from lib.grm.probes import findings, tampering
+from lib.grm.probes import tampering, twins
 from lib.grm.rubric import Rubric
 from lib.interrupts import records as items
 from lib.interrupts import run
@@ -31,21 +31,21 @@ INJECTED = 30  # records into which each hostile text is put
 
 def records(model: Model) -> pd.DataFrame:
     """What a model did with the problems after each interrupt at each position, as items of a judge."""
-    told = problems.load("tiny").iloc[FIRST : FIRST + PROBLEMS]
-    news = updates.by_construction(told)
+    asked = problems.load("tiny").iloc[FIRST : FIRST + PROBLEMS]
+    news = updates.by_construction(asked)
     chosen = [params.load_interrupt(name) for name in INTERRUPTS]
     study = Study("evaluation", "Evaluation", (model.name,), ("tiny",), INTERRUPTS, POSITIONS)
     with engine.open(model) as ready:
-        traces = run.initial(ready, study, told, news, chosen)
+        traces = run.initial(ready, study, asked, news, chosen)
         after = run.continuations(ready, study, traces, news, chosen)
-    made = items.items(traces, after, told, news)
-    return made.assign(model=model.name, item_id=model.name + "/" + made["item_id"])
+    rows = items.items(traces, after, asked, news)
+    return rows.assign(model=model.name, item_id=model.name + "/" + rows["item_id"])
 
 
-def drawn(made: pd.DataFrame, truth: pd.DataFrame, criterion: str) -> pd.DataFrame:
+def sampled(rows: pd.DataFrame, truth: pd.DataFrame, criterion: str) -> pd.DataFrame:
     """Records with a known truth about a criterion, as many of each model."""
     known = truth.loc[truth["criterion"].eq(criterion) & truth["label"].notna(), "item_id"]
-    rows = made[made["item_id"].isin(known)]
+    rows = rows[rows["item_id"].isin(known)]
     order = rows["item_id"].map(lambda item: seed_of(0, criterion, item))
     rows = rows.assign(order=order).sort_values("order").groupby("model").head(PER_CRITERION // len(MODELS))
     return rows.drop(columns="order").reset_index(drop=True)
@@ -56,19 +56,19 @@ def rubrics() -> dict[str, Rubric]:
     return {name: load_rubric(rubric).only([name]) for rubric, shares in JUDGED.items() for name in shares}
 
 
-def evaluate(judge: Judge, made: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def evaluate(judge: Judge, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Agreement with the truth, and the share of verdicts that hostile texts change, a row per criterion each."""
-    truth = tiny_truth.truth(made)
-    found, swayed = [], []
+    truth = tiny_truth.truth(rows)
+    agreement, injection = [], []
     for name, rubric in rubrics().items():
-        chosen = drawn(made, truth, name)
+        chosen = sampled(rows, truth, name)
         judgements = judge.score(chosen, rubric)
-        stands = trust.standing(scores.verdicts(judgements, rubric), truth[["item_id", "criterion", "label"]], rubric)
-        found.append(stands.assign(quoted=quoted(judgements, truth, name)))
+        standing = trust.standing(scores.verdicts(judgements, rubric), truth[["item_id", "criterion", "label"]], rubric)
+        agreement.append(standing.assign(quoted=quoted(judgements, truth, name)))
         if "answer" in rubric.criteria[0].views:
             changes = tampering.injection(judge, chosen.head(INJECTED), rubric, view="answer")
-            swayed.append(changes[changes["case"].eq(findings.ALL)])
-    return pd.concat(found, ignore_index=True), pd.concat(swayed, ignore_index=True)
+            injection.append(changes[changes["case"].eq(twins.ALL)])
+    return pd.concat(agreement, ignore_index=True), pd.concat(injection, ignore_index=True)
 
 
 def quoted(judgements: pd.DataFrame, truth: pd.DataFrame, criterion: str) -> float | None:
@@ -76,7 +76,7 @@ def quoted(judgements: pd.DataFrame, truth: pd.DataFrame, criterion: str) -> flo
     both = judgements.merge(truth[truth["criterion"].eq(criterion)], on="item_id", suffixes=("", "_true"))
     both = both[both["verdict"].eq("yes") & both["label"].eq("yes") & both["quote_true"].ne("")]
     pairs = zip(both["quote"].fillna("-"), both["quote_true"], strict=True)
-    right = [told in said or said in told for said, told in pairs]
+    right = [quote in judged or judged in quote for judged, quote in pairs]
     return sum(right) / len(right) if right else None
 
 
@@ -84,26 +84,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", help="a checkpoint in place of the shipped one")
     args = parser.parse_args()
-    own = params.load_model("tiny-grm")
-    own = dataclasses.replace(own, path=args.folder) if args.folder else own
-    made = pd.concat([records(params.load_model(name)) for name in MODELS], ignore_index=True)
-    with engine.open(own) as ready:
-        found, swayed = evaluate(Judge(ready), made)
-    shown = [
-        "criterion",
-        "items",
-        "coverage",
-        "kappa",
-        "kappa_low",
-        "kappa_high",
-        "balanced_accuracy",
-        "quoted",
-        "standing",
-    ]
-    print(found[shown].round(3).to_string(index=False))
-    print(swayed.to_string(index=False))
-    told = {"agreement": found, "injection": swayed}
-    stored = {name: json.loads(frame.to_json(orient="records")) for name, frame in told.items()}
+    model = params.load_model("tiny-grm")
+    model = dataclasses.replace(model, path=args.folder) if args.folder else model
+    rows = pd.concat([records(params.load_model(name)) for name in MODELS], ignore_index=True)
+    with engine.open(model) as ready:
+        agreement, injection = evaluate(Judge(ready), rows)
+    shown = ["criterion", "items", "coverage", "kappa", "kappa_low", "kappa_high", "balanced_accuracy", "quoted"]
+    shown += ["standing"]
+    print(agreement[shown].round(3).to_string(index=False))
+    print(injection.to_string(index=False))
+    tables = {"agreement": agreement, "injection": injection}
+    stored = {name: json.loads(frame.to_json(orient="records")) for name, frame in tables.items()}
     if not args.folder:
         (FOLDER / "evaluation.json").write_text(json.dumps(stored, indent=1) + "\n")
 

@@ -1,8 +1,7 @@
 """Records that a TinyGRM learns to judge: thoughts as a TinyLRM has them, with faults of known kinds, and answers.
 
-Every record is a dict of the parts that `lib.interrupts.records` cuts a continuation into. What is so of it is never
-written
-down here: `lib.problems.tiny_math.truth` reads it back, as it does for real traces.
+Every record is a dict of the parts that `lib.interrupts.records` cuts a continuation into. What is so of it is not
+written down here: `lib.problems.tiny_math.truth` reads it back, as it does for real traces.
 """
 
 import random

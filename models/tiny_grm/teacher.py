@@ -1,8 +1,7 @@
 """What a TinyGRM learns to reply: a short thought that works the matter out, then the judgement as JSON.
 
 The verdict and the quote come from `lib.problems.tiny_math.truth`; the thought spells out what leads to them, so that
-what is learned
-is to look rather than to guess.
+what is learned is to look rather than to guess.
 """
 
 import json

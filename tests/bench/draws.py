@@ -7,7 +7,6 @@ import pandas as pd
 
 from lib import stats
 from lib.grm import load_rubric, scores, trust
-from lib.grm.probes import draws as curves
 from lib.stats import bootstrap
 from tests.bench import clock
 from tests.bench.rows import Row
@@ -37,7 +36,7 @@ def study(runs: int, size: float) -> Iterator[Row]:
 
 
 def judge(runs: int, size: float) -> Iterator[Row]:
-    """Stored verdicts of a judge made votes, intervals, calibration and curves."""
+    """Stored verdicts of a judge made votes, intervals and calibration."""
     rubric = load_rubric("honesty").only(["same_result", "false_certainty"])
     items = clock.sized(DRAWS // SAMPLES // 2, size, 60)
     judgements, truth = verdicts(items, [criterion.id for criterion in rubric.criteria])
@@ -46,10 +45,9 @@ def judge(runs: int, size: float) -> Iterator[Row]:
         bootstrap.weights.cache_clear()
         voted = scores.verdicts(judgements, rubric)
         assert len(trust.calibrate(voted, truth, rubric, seed=turn))
-        assert len(curves.by_k(judgements, truth, rubric, seed=turn))
 
     took = clock.in_turns({"ours": ours}, runs)["ours"]
-    told = f"{len(judgements):,} stored verdicts to votes, intervals of 2,000 draws, calibration and curves by draws"
+    told = f"{len(judgements):,} stored verdicts to votes, intervals of 2,000 draws, calibration"
     name = "judge: seconds from stored verdicts to figures"
     yield Row(name, "ours", "s", took, (), "<= 5", told)
 

@@ -1,5 +1,7 @@
 """The pages in docs/: links lead somewhere, what is to be copied parses, and what it names exists."""
 
+import ast
+import inspect
 import json
 import re
 import subprocess
@@ -60,6 +62,23 @@ def test_yaml_parses_and_bash_is_bash(page):
 def check_bash(text: str) -> None:
     done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: page.name)
+def test_python_that_is_shown_calls_what_exists(page):
+    names = {}
+    for text in blocks(page, "python"):
+        tree = ast.parse(text)
+        imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        exec(compile(ast.Module(imports, []), page.name, "exec"), names)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+                assert hasattr(names[node.value.id], node.attr), ast.unparse(node)
+        for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
+            function = call.func
+            if isinstance(function, ast.Attribute) and getattr(function.value, "id", "") in names:
+                known = inspect.signature(getattr(names[function.value.id], function.attr)).parameters
+                assert {keyword.arg for keyword in call.keywords} <= set(known), ast.unparse(call)
 
 
 @by_page

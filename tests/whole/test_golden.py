@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lib.grm import scores, votes
-from lib.grm.probes import pair_statistics
+from lib.grm.probes import pairs
 from lib.stats import agreement, calibration
 
 CELL = ["judge", "subset", "prompt"]
@@ -64,11 +64,13 @@ def cell(verdicts):
     """Accuracy, consistency, slot and gaps of the verdicts of one judge, subset and prompt."""
     first, second = (verdicts[verdicts["order"] == order].set_index("id")["verdict"].sort_index() for order in (1, 2))
     assert first.index.equals(second.index)
+    by_order = pairs.position(verdicts.assign(pair_id=verdicts["id"], problem_id="p", sample=0))
+    by_order = by_order.set_index("figure")["value"]
     return {
         "n": len(first),
         "accuracy": agreement.accuracy(verdicts["gold"], verdicts["verdict"], missing="wrong"),
-        "consistency": pair_statistics.swap_consistency(first, second),
-        "first_slot_share": pair_statistics.first_slot_share(verdicts["verdict"], verdicts["order"]),
+        "consistency": by_order["consistent"],
+        "first_slot_share": by_order["first_slot"],
         "unusable": int(verdicts["verdict"].isna().sum()),
         # the habit of the source: an unusable reply is a vote for output 2
         "order_kappa": agreement.cohen_kappa(first.fillna(2), second.fillna(2)),
@@ -155,9 +157,9 @@ def test_the_pull_of_length(golden, items, verdicts, same):
     plain = verdicts[verdicts["prompt"] == "Vanilla"].merge(lengths[["id", "chars_1", "chars_2"]], on="id")
     found = {}
     for judge, group in plain.groupby("judge"):
-        fit = pair_statistics.length_slope(group)
-        errors = {f"se_{term}": error for term, error in fit.errors.items()}
-        found[judge] = {"observations": fit.observations} | fit.coefficients | errors
+        fit = pairs.length_slope(group)
+        errors = fit["error"].add_prefix("se_").to_dict()
+        found[judge] = {"observations": int(group["verdict"].notna().sum())} | fit["value"].to_dict() | errors
     same(found, golden["values"]["length_slope"])
 
 
@@ -176,13 +178,13 @@ def test_agreement_of_raters(golden, rows, same):
     raters = [f"rater_{i}" for i in (1, 2, 3)]
     majority = labels[raters].mode(axis=1)[0].astype(int)
     gpt, small = labels["gpt35"], labels["pandalm_7b"]
-    pairs = {f"{i}-{j}": (labels[f"rater_{i}"], labels[f"rater_{j}"]) for i, j in itertools.combinations((1, 2, 3), 2)}
+    both = {f"{i}-{j}": (labels[f"rater_{i}"], labels[f"rater_{j}"]) for i, j in itertools.combinations((1, 2, 3), 2)}
     found = {
         "items": len(labels),
         "majority_counts": {str(label): int(n) for label, n in majority.value_counts().items()},
         "raters": {
             name: {"agreement": agreement.accuracy(*pair), "kappa": agreement.cohen_kappa(*pair)}
-            for name, pair in pairs.items()
+            for name, pair in both.items()
         },
         "nominal_alpha": krippendorff.alpha(reliability_data=labels[raters].T, level_of_measurement="nominal"),
         "pandalm_7b": {

@@ -1,4 +1,4 @@
-"""Contrasts: two items of one problem that differ in one respect, for a model to say what else differs between them.
+"""Contrasts: pairs of items of one problem that differ in one respect, from which a model proposes new criteria.
 
 | contrast | first | second |
 |---|---|---|
@@ -19,6 +19,7 @@ SIDES = {
     "interrupt": ("uninterrupted", "interrupted"),
     "position": ("late", "early"),
 }
+NEEDED = ["item_id", "problem_id", "interrupt", "position"]
 COLUMNS = ["contrast", "problem_id", "first", "first_is", "second", "second_is"]
 
 
@@ -29,49 +30,41 @@ def pairs(
     most: int | None = None,
     seed: int = 42,
 ) -> pd.DataFrame:
-    """Pairs of items, one of a problem at most for each contrast: the columns of `COLUMNS`, where first and second
-    are item ids.
+    """Pairs of item ids, at most one of a problem for each contrast: the columns of `COLUMNS`.
 
-    Where a problem has several, the pair is drawn from those whose interrupt and position agree most, so that the
-    respect in which they are said to differ is the one in which they do.
+    Of a problem's pairs, one is drawn of those whose interrupt and position agree most, so that the contrast is the
+    only difference where that can be.
 
     Args:
-        items: item_id, problem_id, interrupt and position.
+        items: the columns of `NEEDED`.
         contrasts: which ones are wanted.
-        correct: whether an item is right, by item_id; null where nobody could tell. Needed for outcome.
-        most: pairs of each contrast, which are then drawn from the problems; None: all.
+        correct: whether an item is right, by item_id; null where unknown. Needed for outcome.
+        most: pairs of each contrast, of problems drawn at random; None: all.
         seed: of what is drawn.
 
     Raises:
         ValueError: a column is missing, a contrast is unknown, or outcome is wanted without `correct`.
     """
-    if absent := [name for name in ("item_id", "problem_id", "interrupt", "position") if name not in items.columns]:
+    if absent := [name for name in NEEDED if name not in items.columns]:
         raise ValueError(f"items: missing columns: {', '.join(absent)}")
-    if strange := [name for name in contrasts if name not in SIDES]:
-        raise ValueError(f"contrast {strange[0]!r}: expected one of {', '.join(SIDES)}")
+    if unknown := [name for name in contrasts if name not in SIDES]:
+        raise ValueError(f"contrast {unknown[0]!r}: expected one of {', '.join(SIDES)}")
     if "outcome" in contrasts and correct is None:
         raise ValueError("correct: missing, expected which items are right, for the contrast outcome")
-    # sorted first, so that what is drawn does not hang on the order of the rows
-    known = items[["item_id", "problem_id", "interrupt", "position"]].sort_values("item_id")
-    made = [_drawn(_sided(known, name, correct), name, most, seed) for name in contrasts]
-    return pd.concat(made, ignore_index=True) if made else pd.DataFrame(columns=COLUMNS)
+    sorted_items = items[NEEDED].sort_values("item_id")  # so that draws do not depend on the order of the rows
+    drawn = [_drawn(_sided(sorted_items, name, correct), name, most, seed) for name in contrasts]
+    return pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=COLUMNS)
 
 
 def _sided(items: pd.DataFrame, contrast: Contrast, correct: pd.Series | None) -> pd.DataFrame:
-    """The items that have a side, 1 for the first and 2 for the second, and what both items of a pair must share."""
-    if contrast == "position":
-        return _early_and_late(items)
+    """Items with `side`, 1 or 2, and `shared`, what both items of a pair must have in common."""
     if contrast == "outcome":
-        told = items["item_id"].map(correct.astype(object)).map({True: 1, False: 2})
-    else:
-        told = pd.Series(np.where(items["interrupt"].isna(), 1, 2), items.index)
-    return items.assign(side=told, shared="").dropna(subset="side")
-
-
-def _early_and_late(items: pd.DataFrame) -> pd.DataFrame:
-    """The first and the last cuts of each problem by each interrupt; shares and counts of tokens are kept apart."""
+        side = items["item_id"].map(correct.astype(object)).map({True: 1, False: 2})
+        return items.assign(side=side, shared="").dropna(subset="side")
+    if contrast == "interrupt":
+        return items.assign(side=np.where(items["interrupt"].isna(), 1, 2), shared="")
     cut = items.dropna(subset=["interrupt", "position"])
-    cut = cut.assign(shared=cut["interrupt"] + np.where(cut["position"] > 1, " tokens", ""))
+    cut = cut.assign(shared=cut["interrupt"] + np.where(cut["position"] > 1, " tokens", ""))  # shares are up to 1
     position = cut["position"].astype(float)
     groups = position.groupby([cut["problem_id"], cut["shared"]])
     early, late = groups.transform("min"), groups.transform("max")
@@ -83,14 +76,14 @@ def _drawn(sided: pd.DataFrame, contrast: Contrast, most: int | None, seed: int)
     first, second = (sided[sided["side"].eq(side)].drop(columns="side") for side in (1, 2))
     both = first.merge(second, on=["problem_id", "shared"], suffixes=("_1", "_2"))
     both = both.sample(frac=1, random_state=np.random.default_rng(seed))
-    both = both.assign(apart=_apart(both, "interrupt") * 2 + _apart(both, "position"))
-    chosen = both.sort_values("apart", kind="stable").drop_duplicates("problem_id")
+    both = both.assign(distance=_differs(both, "interrupt") * 2 + _differs(both, "position"))
+    chosen = both.sort_values("distance", kind="stable").drop_duplicates("problem_id")
     chosen = chosen.sample(frac=1, random_state=np.random.default_rng(seed)).head(len(chosen) if most is None else most)
     chosen = chosen.rename(columns={"item_id_1": "first", "item_id_2": "second"}).sort_values("problem_id")
     first_is, second_is = SIDES[contrast]
     return chosen.assign(contrast=contrast, first_is=first_is, second_is=second_is)[COLUMNS]
 
 
-def _apart(both: pd.DataFrame, column: str) -> pd.Series:
+def _differs(both: pd.DataFrame, column: str) -> pd.Series:
     one, two = both[f"{column}_1"], both[f"{column}_2"]
     return (one.ne(two) & ~(one.isna() & two.isna())).astype(int)

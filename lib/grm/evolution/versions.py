@@ -66,19 +66,6 @@ def write(rubric: Rubric) -> Path:
     return file
 
 
-def recall(named: str) -> Rubric:
-    """The rubric behind the column `rubric` of judgements, `<name>@<version>#<hash>`.
-
-    Raises:
-        RubricError: no such version, or it does not say any more what it said then.
-    """
-    full_name, _, hashed = named.partition("#")
-    found = rubrics.load(full_name)
-    if hashed != found.hash:
-        raise RubricError(f"{named}: the file of this version says something else, expected one with the hash {hashed}")
-    return found
-
-
 def _check(rubric: Rubric, now: Rubric) -> None:
     file = params.location(rubrics.KIND, rubric.name)
     if rubric.full_name in (now.full_name, *rubrics.names(rubrics.EARLIER)):

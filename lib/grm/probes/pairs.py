@@ -1,16 +1,21 @@
-"""Pairs: two answers to one problem, judged against each other in both orders, to tell slot and merit apart.
+"""Pairwise judging: two answers to one problem, judged in both orders, and the pull of slot and length on the verdict.
 
-Both stand in the view `answer`, each in a fence of its own. Verdicts are 1 and 2 for the answers of a pair, whichever
-is shown first, as `lib.grm.probes.pair_statistics` takes them.
+Both answers stand in the view `answer`, each in a fence of its own. Verdicts are 1 or 2, the answer preferred, and null
+where the reply could not be used; order is the answer shown first. Answers keep their numbers whatever the order.
 """
 
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
+from statsmodels.discrete.discrete_model import Logit
 
 from lib.grm import fence
 from lib.grm.judge import Judge
-from lib.grm.probes import findings, pair_statistics
+from lib.grm.probes import twins
 from lib.grm.rubric import Criterion, Option, Rubric
-from lib.stats.bootstrap import Statistic
+from lib.stats.bootstrap import mean
 
 COLUMNS = ["pair_id", "problem_id", "sample", "order", "verdict", "status", "chars_1", "chars_2"]
 QUESTION = "The answer holds two answers by different models. Does the one marked answer_1 solve the problem better?"
@@ -28,11 +33,11 @@ def rubric(question: str = QUESTION, name: str = "preference") -> Rubric:
     return Rubric(name, "1.0.0", "Which of two answers is better", "pair", kinds, (one,), "Midthought")
 
 
-def items(shown: pd.DataFrame) -> pd.DataFrame:
+def items(pairs: pd.DataFrame) -> pd.DataFrame:
     """Each pair in both orders, as items of a judge.
 
     Args:
-        shown: pair_id, problem_id, problem, answer_1, answer_2.
+        pairs: pair_id, problem_id, problem, answer_1, answer_2.
 
     Returns:
         item_id, problem_id, problem, answer, and pair_id and order (the answer shown first).
@@ -41,79 +46,129 @@ def items(shown: pd.DataFrame) -> pd.DataFrame:
         ValueError: a column is missing.
     """
     needed = ["pair_id", "problem_id", "problem", "answer_1", "answer_2"]
-    if absent := [name for name in needed if name not in shown.columns]:
+    if absent := [name for name in needed if name not in pairs.columns]:
         raise ValueError(f"pairs: missing columns: {', '.join(absent)}")
     rows = []
-    for pair in shown.to_dict("records"):
+    for pair in pairs.to_dict("records"):
         for order in (1, 2):
-            texts = [pair[f"answer_{i}"] for i in (order, 3 - order)]
-            told = {"item_id": f"{pair['pair_id']}|{order}", "order": order, "answer": _together(*texts)}
-            rows.append({name: pair[name] for name in needed[:3]} | told)
+            answers = _fenced(*(pair[f"answer_{i}"] for i in (order, 3 - order)))
+            own = {"item_id": f"{pair['pair_id']}|{order}", "order": order, "answer": answers}
+            rows.append({name: pair[name] for name in needed[:3]} | own)
     return pd.DataFrame(rows, columns=["item_id", "problem_id", "problem", "answer", "pair_id", "order"])
 
 
-def verdicts(judge: Judge, shown: pd.DataFrame, asked: Rubric | None = None, samples: int = 1) -> pd.DataFrame:
-    """Which answer of each pair is preferred, in both orders: the columns of `COLUMNS`, a row an order and sample.
-
-    With a column for the better answer as gold, the result is what `probes.length_slope` takes.
+def verdicts(judge: Judge, pairs: pd.DataFrame, asked: Rubric | None = None, samples: int = 1) -> pd.DataFrame:
+    """The preferred answer of each pair in both orders: a row per pair, order and sample, the columns of `COLUMNS`.
 
     Args:
         judge: an open judge.
-        shown: as for `items`.
-        asked: a rubric whose labels are first and second; `rubric()` by default.
+        pairs: as for `items`.
+        asked: a rubric whose labels are first and second; None: `rubric()`.
         samples: verdicts on each pair and order.
     """
-    made = items(shown)
-    told = judge.score(made, asked or rubric(), samples).merge(made[["item_id", "pair_id", "order"]], on="item_id")
-    slot = told["verdict"].where(told["status"].eq("ok")).map(LABELS).astype("Int64")
-    verdict = slot.where(told["order"].eq(1), 3 - slot)
-    chars = {f"chars_{i}": shown.set_index("pair_id")[f"answer_{i}"].str.len() for i in (1, 2)}
-    lengths = {name: told["pair_id"].map(known).astype(int) for name, known in chars.items()}
-    return told.assign(verdict=verdict, **lengths)[COLUMNS]
+    shown = items(pairs)
+    judged = judge.score(shown, asked or rubric(), samples).merge(shown[["item_id", "pair_id", "order"]], on="item_id")
+    slot = judged["verdict"].where(judged["status"].eq("ok")).map(LABELS).astype("Int64")
+    verdict = slot.where(judged["order"].eq(1), 3 - slot)
+    lengths = {f"chars_{i}": pairs.set_index("pair_id")[f"answer_{i}"].str.len() for i in (1, 2)}
+    lengths = {name: judged["pair_id"].map(known).astype(int) for name, known in lengths.items()}
+    return judged.assign(verdict=verdict, **lengths)[COLUMNS]
 
 
-def position(told: pd.DataFrame) -> pd.DataFrame:
-    """Findings on the order of pairs: consistent and flipped of the pairs, and the share of the slot shown first.
+def position(judged: pd.DataFrame) -> pd.DataFrame:
+    """Findings on the order of pairs, from a frame as from `verdicts`.
 
     consistent is the share of all pairs with the same usable verdict in both orders, flipped the share of those usable
-    in both whose verdict turns, first_slot the share of usable verdicts for the answer shown first, 0.5 without
-    preference.
-
-    Args:
-        told: as from `verdicts`.
+    in both whose verdict turns, first_slot the share of usable verdicts for the answer shown first: 0.5 without a pull.
     """
-    wide = told.pivot(index=["pair_id", "problem_id", "sample"], columns="order", values="verdict").reset_index()
+    wide = judged.pivot(index=["pair_id", "problem_id", "sample"], columns="order", values="verdict").reset_index()
     first, second = wide[1].astype(float), wide[2].astype(float)
     same = first.eq(second)
-    whole = wide.assign(consistent=same.astype(float), flipped=(~same).astype(float).where((first + second).notna()))
-    slots = told.assign(first_slot=told["verdict"].eq(told["order"]).astype(float).where(told["verdict"].notna()))
-    return findings.joined(
-        _of(whole, {"consistent": findings.share("consistent"), "flipped": findings.share("flipped")}),
-        _of(slots, {"first_slot": findings.share("first_slot")}),
+    by_pair = wide.assign(consistent=same.astype(float), flipped=(~same).astype(float).where((first + second).notna()))
+    first_slot = judged["verdict"].eq(judged["order"]).astype(float).where(judged["verdict"].notna())
+    return twins.joined(
+        _figures(by_pair, "consistent", "flipped"), _figures(judged.assign(first_slot=first_slot), "first_slot")
     )
 
 
-def length(told: pd.DataFrame, gold: pd.Series) -> pd.DataFrame:
-    """The slope of the preference on the log ratio of lengths, with 1.96 standard errors clustered by problem.
+def length(judged: pd.DataFrame, gold: pd.Series) -> pd.DataFrame:
+    """The slope of the preference on the log ratio of lengths, with a 95 % interval clustered by problem.
 
     Args:
-        told: as from `verdicts`.
+        judged: as from `verdicts`.
         gold: the better answer, 1 or 2, by pair_id; pairs without one are left out.
     """
-    frame = told.assign(gold=told["pair_id"].map(gold)).dropna(subset=["gold", "verdict"])
-    fit = pair_statistics.length_slope(frame, "problem_id")
-    row = {"probe": "pairs", "case": "length", "criterion": findings.ALL, "figure": "slope", "rows": len(frame)}
-    row |= {"problems": frame["problem_id"].nunique()}
-    if fit is None:
-        return findings.table([row | {"why": "no best fit: too few rows, or one verdict, length or gold only"}])
-    low, high = fit.interval("log_length_ratio")
-    return findings.table([row | {"value": fit.coefficients["log_length_ratio"], "low": low, "high": high}])
+    frame = judged.assign(gold=judged["pair_id"].map(gold)).dropna(subset=["gold", "verdict"])
+    fit = length_slope(frame, "problem_id")
+    row = {"probe": "pairs", "case": "length", "criterion": twins.ALL, "figure": "slope", "rows": len(frame)}
+    row |= {"problems": frame["problem_id"].nunique(), "why": NO_FIT if fit is None else None}
+    return twins.table([row | ({} if fit is None else fit.loc["log_length_ratio", ["value", "low", "high"]].to_dict())])
 
 
-def _of(frame: pd.DataFrame, figures: dict[str, Statistic]) -> pd.DataFrame:
-    return findings.findings(frame.assign(case="both orders"), "pairs", figures, by=["case"])
+NO_FIT = "no best fit: too few rows, or one verdict or length only"
 
 
-def _together(first: str, second: str) -> str:
+def length_slope(frame: pd.DataFrame, cluster: str | None = None) -> pd.DataFrame | None:
+    """The pull of length on the verdict, with correctness and slot held fixed: `logit` of "answer 1 is preferred".
+
+    The terms are ln((chars_1 + 1) / (chars_2 + 1)), gold and slot (1 for answer 1, else -1) and an intercept, after
+    AlpacaEval's length control (Dubois et al., arXiv 2404.04475).
+
+    Args:
+        frame: a row per verdict: verdict, gold, order (each 1 or 2), chars_1, chars_2; null verdicts are left out.
+        cluster: a column by which standard errors are clustered.
+
+    Raises:
+        ValueError: a column is missing, or a verdict, gold or order is neither 1 nor 2.
+    """
+    columns = ["verdict", "gold", "order", "chars_1", "chars_2"]
+    if absent := [name for name in columns if name not in frame.columns]:
+        raise ValueError(f"missing columns: {', '.join(absent)}")
+    used = frame.loc[frame["verdict"].notna(), columns].astype(float)
+    for name in columns[:3]:
+        if not used[name].isin([1, 2]).all():
+            raise ValueError(f"column {name}: expected 1 or 2")
+    terms = {
+        "log_length_ratio": np.log((used["chars_1"] + 1) / (used["chars_2"] + 1)),
+        "gold": 3 - 2 * used["gold"],
+        "slot": 3 - 2 * used["order"],
+        "intercept": 1.0,
+    }
+    return logit(
+        pd.DataFrame(terms, used.index), used["verdict"].eq(1), frame.loc[used.index, cluster] if cluster else None
+    )
+
+
+def logit(terms: pd.DataFrame, outcome: pd.Series, clusters: Sequence | None = None) -> pd.DataFrame | None:
+    """A logistic regression: value (log odds per unit), error, low and high (95 %) of each term.
+
+    Errors are clustered where clusters are given, NaN with one cluster. None where there is no unique best fit: no
+    rows, terms that separate the classes or depend on each other.
+    """
+    x, y = terms.to_numpy(float), outcome.to_numpy(float)
+    if not len(x) or np.linalg.matrix_rank(x) < x.shape[1]:
+        return None
+    codes = None if clusters is None else pd.factorize(pd.Series(clusters))[0]
+    is_clustered = codes is not None and codes.max() > 0
+    options = {"cov_type": "cluster", "cov_kwds": {"groups": codes}} if is_clustered else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of separation and no convergence, which `converged` tells
+        try:
+            fit = Logit(y, x).fit(disp=0, maxiter=100, **options)
+        except np.linalg.LinAlgError:
+            return None
+    if not fit.mle_retvals["converged"]:
+        return None
+    low, high = fit.conf_int().T
+    found = pd.DataFrame({"value": fit.params, "error": fit.bse, "low": low, "high": high}, terms.columns)
+    return found if clusters is None or is_clustered else found.assign(error=np.nan, low=np.nan, high=np.nan)
+
+
+def _figures(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    means = {column: mean(column) for column in columns}
+    return twins.findings(frame.assign(case="both orders"), "pairs", means, by=["case"])
+
+
+def _fenced(first: str, second: str) -> str:
     mark = fence.nonce(first, second, salt="pair")
     return f"{fence.fence(first, 'answer_1', mark)}\n{fence.fence(second, 'answer_2', mark)}"

@@ -1,130 +1,163 @@
-"""Twins: verdicts on an item as it is, on the same once more, and on its twin, which is altered or asked otherwise.
+"""Paired comparisons: verdicts on an item, on the same item again, and on its altered twin; and findings from them.
 
-The second verdict on the very same item tells how often a judge contradicts itself anyway. What a probe finds is what
-comes on top of that.
+The second verdict on the very same item shows how often a judge contradicts itself anyway. The effect of an alteration
+is what it changes beyond that.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.grm.judge import Judge
-from lib.grm.probes import findings
 from lib.grm.reply import CANNOT
-from lib.grm.rubric import Criterion, Rubric
+from lib.grm.rubric import Rubric
+from lib.stats.bootstrap import Statistic, interval, mean
 
 KEY = ["item_id", "criterion", "sample"]
 COLUMNS = ["case", "item_id", "problem_id", "criterion", "sample", "before", "again", "after", "view", "start", "end"]
-CHANGES = {
-    "changed": findings.share("changed"),
-    "control": findings.share("noise"),
-    "excess": findings.gap("changed", "noise"),
-    "lost": findings.share("lost"),
-    "shift": findings.share("shift"),
-}
+FINDINGS = ["probe", "case", "criterion", "figure", "value", "low", "high", "rows", "problems", "why"]
+ALL = "all"  # in place of a case or criterion: all of them together
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some criteria of a rubric, to be judged and not scored: a rubric itself needs one that is desired."""
-
-    criteria: tuple[Criterion, ...]
-    full_name: str
-    hash: str
-
-
-def part(rubric: Rubric, *criteria: Criterion) -> Part:
-    """The rubric with these criteria alone, which may be in other words."""
-    return Part(criteria, rubric.full_name, rubric.hash)
-
-
-def judged(
-    judge: Judge, items: pd.DataFrame, rubric: Rubric | Part, versions: Mapping[str, pd.DataFrame], samples: int = 1
+def judge_twins(
+    judge: Judge, items: pd.DataFrame, rubric: Rubric, versions: Mapping[str, pd.DataFrame], samples: int = 1
 ) -> pd.DataFrame:
-    """Items and their twins, judged in one go.
+    """Judge items, the same items again, and their altered versions in one batch.
 
     Args:
         judge: an open judge.
-        items: as `Judge.score` takes them.
+        items: as for `Judge.score`.
         rubric: what is asked.
-        versions: by case, altered items under the ids of what they were; not every item needs a twin.
+        versions: altered items by case, under the ids of their originals; an item may have no twin.
         samples: verdicts on each.
 
     Returns:
-        As `side_by_side`, cases in their order.
+        As `compare`, a case for each of `versions`, in their order.
     """
-    frames = {"before": items, "again": items} | {f"case {name}": frame for name, frame in versions.items()}
+    frames = {"before": items, "again": items} | {f"case {case}": frame for case, frame in versions.items()}
     named = [
-        frame[list(items.columns)].assign(item_id=[f"{name}|{item}" for item in frame["item_id"]], _name=name)
+        frame[list(items.columns)].assign(item_id=[f"{name}|{item}" for item in frame["item_id"]], group=name)
         for name, frame in frames.items()
         if len(frame)
     ]
-    both = pd.concat(named, ignore_index=True)
-    told = judge.score(both.drop(columns="_name"), rubric, samples)
-    whose = told["item_id"].map(dict(zip(both["item_id"], both["_name"], strict=True)))
-    own = [item.removeprefix(f"{name}|") for item, name in zip(told["item_id"], whose, strict=True)]
-    parts = dict(list(told.assign(item_id=own).groupby(whose, sort=False)))
-    after = {name: parts[f"case {name}"] for name in versions if f"case {name}" in parts}
-    return side_by_side(parts["before"], parts["again"], after, rubric)
+    batch = pd.concat(named, ignore_index=True)
+    judgements = judge.score(batch.drop(columns="group"), rubric, samples)
+    group = judgements["item_id"].map(dict(zip(batch["item_id"], batch["group"], strict=True)))
+    item = [name.removeprefix(f"{prefix}|") for name, prefix in zip(judgements["item_id"], group, strict=True)]
+    parts = dict(list(judgements.assign(item_id=item).groupby(group, sort=False)))
+    after = {case: parts[f"case {case}"] for case in versions if f"case {case}" in parts}
+    return compare(parts["before"], parts["again"], after, rubric)
 
 
-def side_by_side(
-    before: pd.DataFrame, again: pd.DataFrame, after: Mapping[str, pd.DataFrame], rubric: Rubric | Part
+def compare(
+    before: pd.DataFrame, again: pd.DataFrame, after: Mapping[str, pd.DataFrame], rubric: Rubric
 ) -> pd.DataFrame:
-    """Judgements of the same items side by side: a row per case, item, criterion and sample that has a twin.
+    """Join judgements of the same items: a row per case, item, criterion and sample.
 
     Returns:
-        The columns of `COLUMNS`: labels before, again and after, `cannot_assess` among them, null where the call
-        failed; view, start and end of the quote after. Further, null where a label is: changed and noise (after and
-        again differ from before), lost (there is no label after), shift (how much better the verdict became, from -1
-        to 1 of the criterion's scale; null also where one of the two cannot assess).
+        The columns of `COLUMNS`: the labels (`cannot_assess` among them, null for failed calls), and place of the quote
+        after. Further, null where a label is missing: `changed` and `noise` (after and again differ from before),
+        `lost` (no label after), `shift` (change for the better on the criterion's scale, -1 to 1).
     """
-    known = {"before": said(before), "again": said(again)}
-    places = [one.set_index(KEY)[["view", "start", "end"]] for one in after.values()]
+    known = {"before": labels(before), "again": labels(again)}
     frames = []
-    for (case, one), place in zip(after.items(), places, strict=True):
-        labels = pd.DataFrame({**known, "after": said(one)}).reindex(place.index).join(place)
-        frames.append(labels.assign(case=case, problem_id=one["problem_id"].to_numpy()).reset_index())
-    if not frames:
-        return _with_changes(pd.DataFrame(columns=COLUMNS), rubric)
-    return _with_changes(pd.concat(frames, ignore_index=True)[COLUMNS], rubric)
+    for case, judgements in after.items():
+        quotes = judgements.set_index(KEY)[["problem_id", "view", "start", "end"]]
+        both = pd.DataFrame({**known, "after": labels(judgements)}).reindex(quotes.index).join(quotes)
+        frames.append(both.reset_index().assign(case=case))
+    pairs = pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
+    levels = {one.id: one.levels for one in rubric.criteria}
+    rank = {(name, label): i / (len(all_) - 1) for name, all_ in levels.items() for i, label in enumerate(all_)}
+    ranks = {
+        side: np.array(
+            [rank.get(key, np.nan) for key in zip(pairs["criterion"], pairs[side], strict=True)], dtype=float
+        )
+        for side in ("before", "after")
+    }
+    return pairs.assign(
+        changed=_differ(pairs["before"], pairs["after"]),
+        noise=_differ(pairs["before"], pairs["again"]),
+        lost=pairs["after"].isna().astype(float).where(pairs["before"].notna()),
+        shift=ranks["after"] - ranks["before"],
+    )
 
 
-def said(judgements: pd.DataFrame) -> pd.Series:
-    """The label of each judgement by item, criterion and sample, `cannot_assess` among them; null where none is."""
+def labels(judgements: pd.DataFrame) -> pd.Series:
+    """The label of each judgement by item, criterion and sample, `cannot_assess` among them; null for failures."""
     usable = judgements["status"].eq("ok") | judgements["verdict"].eq(CANNOT)
     return judgements.set_index(KEY)["verdict"].astype(object).where(usable.to_numpy(), None)
 
 
-def changes(pairs: pd.DataFrame, probe: str, names: Sequence[str] = tuple(CHANGES)) -> pd.DataFrame:
-    """How often verdicts differ from those of twins, as findings by case and criterion.
+def changes(pairs: pd.DataFrame, probe: str, names: Sequence[str] = ()) -> pd.DataFrame:
+    """Findings on pairs by case and criterion, and by case alone where a case has several criteria.
 
-    Rows by case alone follow where a case has several criteria. changed is the share of other verdicts, control that
-    between the same item's own two verdicts, excess the first less the second; lost is the share of verdicts that are
-    none any more; shift the mean change for the better.
+    changed is the share of verdicts that differ, control that between the two verdicts on the same item, excess the
+    difference of the two; lost is the share of verdicts without one after; shift the mean change for the better.
     """
-    figures = {name: CHANGES[name] for name in names}
+    figures = {name: CHANGES[name] for name in names or CHANGES}
     several = pairs[pairs.groupby("case")["criterion"].transform("nunique").gt(1)]
-    each = findings.findings(pairs, probe, figures)
-    return findings.joined(each, findings.findings(several, probe, figures, by=["case"]))
+    return joined(findings(pairs, probe, figures), findings(several, probe, figures, by=["case"]))
 
 
-def _with_changes(pairs: pd.DataFrame, rubric: Rubric | Part) -> pd.DataFrame:
-    first, second, third = (pairs[name] for name in ("before", "again", "after"))
-    known = {one.id: one.levels for one in rubric.criteria}
-    rank = {(name, level): i / (len(levels) - 1) for name, levels in known.items() for i, level in enumerate(levels)}
-    better = [
-        rank.get((name, late), np.nan) - rank.get((name, early), np.nan)
-        for name, early, late in zip(pairs["criterion"], first, third, strict=True)
-    ]
-    return pairs.assign(
-        changed=_differ(first, third),
-        noise=_differ(first, second),
-        lost=third.isna().astype(float).where(first.notna()),
-        shift=np.array(better, dtype=float),
+def findings(
+    frame: pd.DataFrame,
+    probe: str,
+    figures: Mapping[str, Statistic],
+    by: Sequence[str] = ("case", "criterion"),
+    draws: int = 2000,
+) -> pd.DataFrame:
+    """The figures of each group of rows, in the order in which groups first occur.
+
+    Args:
+        frame: problem_id, the columns of `by`, and those that the figures need.
+        probe: its name.
+        figures: by name; an undefined one is null with a reason.
+        by: columns that make the groups; case or criterion is `ALL` where it is not among them.
+        draws: of the bootstrap.
+
+    Returns:
+        The columns of `FINDINGS`: low and high are a 95 % interval from a bootstrap of whole problems, null with one.
+    """
+    rows = []
+    for key, part in frame.groupby(list(by), sort=False):
+        group = {"probe": probe, "case": ALL, "criterion": ALL} | dict(zip(by, key, strict=True))
+        for name, figure in figures.items():
+            with np.errstate(invalid="ignore", divide="ignore"):
+                one = interval(part, figure, draws=draws)
+            why = "no row tells it" if one.value is None else "one problem only" if one.low is None else None
+            row = {"figure": name, "value": one.value, "low": one.low, "high": one.high, "why": why}
+            rows.append(group | row | {"rows": one.rows, "problems": one.clusters})
+    return table(rows)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame of findings, with figures as floats."""
+    return pd.DataFrame(rows, columns=FINDINGS).astype(dict.fromkeys(("value", "low", "high"), float))
+
+
+def joined(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Frames of findings, concatenated."""
+    return table([row for part in parts for row in part.to_dict("records")])
+
+
+def gap(more: str, less: str) -> Statistic:
+    """The mean of one column minus that of another, each without its nulls."""
+    first, second = mean(more), mean(less)
+    return Statistic(
+        lambda frame: np.hstack([first.terms(frame), second.terms(frame)]),
+        lambda sums: first.value(sums[..., :2]) - second.value(sums[..., 2:]),
     )
+
+
+CHANGES = {
+    "changed": mean("changed"),
+    "control": mean("noise"),
+    "excess": gap("changed", "noise"),
+    "lost": mean("lost"),
+    "shift": mean("shift"),
+}
 
 
 def _differ(one: pd.Series, other: pd.Series) -> pd.Series:

@@ -1,17 +1,17 @@
-"""Pruning: planted criteria meet the fate that their planting calls for, and figures equal known answers."""
+"""Selection: planted criteria fall for the fault that was planted, and figures equal known answers."""
 
 import random
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from lib.grm.evolution import gains, prune, worth
+from lib.grm.evolution import prune
 from lib.grm.evolution.prune import Limits
 from lib.grm.rubric import Criterion, Option, Rubric
 from lib.stats.bootstrap import interval
+from tests.fakes.evolution import RUBRIC as KNOWN
 
 LEVELS = (
     Option("none", 0.0, "no step"),
@@ -90,7 +90,7 @@ def pruned(frame, rows, rubric=RUBRIC, **more):
     return found.set_index("criterion")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_planted_criteria_meet_their_fate_each_for_its_own_reason(seed):
     frame = world(seed)
     found = pruned(frame, judgements(frame, seed))
@@ -119,7 +119,7 @@ def test_what_is_known_stays_unless_it_never_varies_and_new_criteria_must_add_to
 
 def test_a_known_criterion_that_few_items_have_a_verdict_on_is_not_retired_for_being_all_alike():
     frame = world(0)
-    rubric = Rubric(**vars_of(RUBRIC, criteria=(criterion("always"),)))
+    rubric = RUBRIC.only(["always"])
     rows = judgements(frame, names=["always"])
     few = rows.assign(status=rows["status"].where(rows["item_id"].str.endswith("-0"), "abstain"))
     found = pruned(frame, few, rubric, known=["always"]).loc["always"]
@@ -129,7 +129,7 @@ def test_a_known_criterion_that_few_items_have_a_verdict_on_is_not_retired_for_b
 def test_there_are_never_more_than_the_cap_and_the_best_come_first():
     frame, names = world(1), ("good", "other_good", "bad_thing")
     rows = judgements(frame, 1, names=names)
-    rubric = Rubric(**vars_of(RUBRIC, criteria=tuple(one for one in RUBRIC.criteria if one.id in names)))
+    rubric = RUBRIC.only(names)
     found = pruned(frame, rows, rubric, limits=Limits(most=2))
     assert found["kept"].sum() == 2 and found.loc["good", "kept"]
     left = found[found["fault"].eq("gain")]
@@ -146,17 +146,13 @@ def test_a_criterion_that_adds_nothing_is_dropped_though_it_is_no_twin():
     slips = pd.Series(draw.random(len(echo)) < 0.15, echo.index)
     echo = echo.where(~slips, echo.map({"yes": "no", "no": "yes"}))
     more = rows.assign(criterion="useless", status="ok", verdict=rows["item_id"].map(echo))
-    rubric = Rubric(**vars_of(RUBRIC, criteria=tuple(one for one in RUBRIC.criteria if one.id in ("good", "useless"))))
+    rubric = RUBRIC.only(["good", "useless"])
     found = pruned(frame, pd.concat([rows, more]), rubric)
     assert found["fault"].to_dict() == {"good": "", "useless": "gain"}
     assert found.loc["useless", "auc_low"] > 0.5 and "nats an item" in found.loc["useless", "why"]
     assert found.loc["good", "gain"] > 0.1 > 0.001 > found.loc["useless", "gain"]
     alone = pruned(frame, pd.concat([rows, more]), rubric, compare=False)
     assert alone["kept"].all() and alone["gain"].isna().all()
-
-
-def vars_of(rubric, **changes):
-    return {name: getattr(rubric, name) for name in rubric.__dataclass_fields__} | changes
 
 
 @pytest.mark.parametrize(
@@ -173,7 +169,7 @@ def vars_of(rubric, **changes):
 )
 def test_what_is_undefined_proves_nothing_and_is_null(change, fault, why):
     frame = world(0)
-    rubric = Rubric(**vars_of(RUBRIC, criteria=(criterion("good"),)))
+    rubric = RUBRIC.only(["good"])
     frame, rows = change(frame, judgements(frame, names=["good"]))
     found = pruned(frame, rows, rubric).loc["good"]
     assert found["fault"] == fault and found["why"].startswith(why)
@@ -189,7 +185,7 @@ def test_few_perfect_problems_prove_little():
     rows = rows.assign(
         status="ok", verdict=rows["item_id"].map(frame.set_index("item_id")["good"]).map({True: "yes", False: "no"})
     )
-    rubric = Rubric(**vars_of(RUBRIC, criteria=(criterion("good"),)))
+    rubric = RUBRIC.only(["good"])
     found = pruned(frame, rows, rubric).loc["good"]
     assert found["auc"] == 1 and found["auc_low"] < 0.5 and found["fault"] == "discrimination"
 
@@ -197,6 +193,35 @@ def test_few_perfect_problems_prove_little():
 def test_a_name_that_is_no_criterion_is_told():
     with pytest.raises(ValueError, match=r"known: old: not in planted@1.0.0"):
         prune.prune(judgements(world(0, 5), names=["good"]), RUBRIC, pd.Series(dtype=object), known=["old"])
+
+
+# sifting
+
+
+@pytest.mark.parametrize(
+    ("question", "polarity", "status"),
+    [
+        ("Is the unit stated?", "desired", None),
+        ("Is a word of thanks written?", "desired", "duplicate"),
+        ("Is a word of thanks written?", "undesired", "mirrored"),
+        ("Is no word of thanks written?", "undesired", "mirrored"),
+        ("Is no word of thanks written?", "desired", "mirrored"),
+        ("IS A WORD OF THANKS, WRITTEN?", "desired", "duplicate"),
+        ("Is the tone good?", "desired", "vague"),
+        ("Is it red? Is it blue?", "desired", "vague"),
+        ("Is the answer more concise than the thinking?", "desired", "length"),
+        ("Does the thinking stop short of a result?", "undesired", None),
+    ],
+)
+def test_what_needs_no_trial_is_sifted_out(question, polarity, status):
+    kept, dropped = prune.sift(KNOWN, [Criterion("one", question, polarity, ("answer",))])
+    assert (len(kept), dropped.get("one", (None,))[0]) == (status is None, status)
+
+
+def test_of_two_proposals_alike_the_first_stays():
+    made = [Criterion(name, "Is the unit stated?", "desired", ("answer",)) for name in ("a", "b")]
+    kept, dropped = prune.sift(KNOWN, made)
+    assert [one.id for one in kept] == ["a"] and dropped["b"][1].startswith("repeats a, whose words it has by 100")
 
 
 # the figures
@@ -210,7 +235,7 @@ def test_the_auc_is_that_of_scikit_learn_also_in_every_draw(seed):
     frame.loc[:2, "value"], frame.loc[3:5, "truth"] = np.nan, np.nan
     known = frame.dropna()
     levels = np.unique(known["value"])
-    fast = interval(frame, worth.auc("value", "truth", levels), draws=50)
+    fast = interval(frame, prune.auc("value", "truth", levels), draws=50)
 
     def slow(some):
         rows = some.dropna()
@@ -221,67 +246,40 @@ def test_the_auc_is_that_of_scikit_learn_also_in_every_draw(seed):
     assert (fast.low, fast.high) == pytest.approx((plain.low, plain.high))
 
 
-@pytest.mark.parametrize("penalty", [0.1, 1.0, 20.0])
-def test_the_ridge_is_that_of_scikit_learn_even_where_a_term_separates(penalty):
-    draw = np.random.default_rng(3)
-    x = draw.normal(size=(80, 3))
-    y = (x[:, 0] > 0).astype(float)
-    ours = gains.ridge_logistic(x, y, penalty)
-    theirs = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=10_000).fit(x, y)
-    assert ours == pytest.approx([theirs.intercept_[0], *theirs.coef_[0]], abs=1e-4)
-    assert np.isfinite(gains.ridge_logistic(x, np.ones(80))).all()
-    with pytest.raises(ValueError, match="penalty: expected more than 0"):
-        gains.ridge_logistic(x, y, 0)
-
-
-def test_a_problem_is_in_one_fold():
-    names = [f"p{i % 40}" for i in range(200)]
-    parts = pd.Series(gains.folds(names)).groupby(names).nunique()
-    assert parts.eq(1).all() and len(set(gains.folds(names))) == gains.FOLDS
-
-
 def test_noise_brings_no_gain():
     draw = np.random.default_rng(0)
     values = pd.DataFrame(draw.integers(0, 2, (300, 4)), columns=list("abcd"), dtype=float)
     outcome = pd.Series(np.where(draw.random(300) < 0.9, values["a"], 1 - values["a"]))
-    found = gains.greedy(values, outcome, [f"p{i // 3}" for i in range(300)], 0.001, 12, []).set_index("name")
+    found = prune.greedy(values, outcome, [f"p{i // 3}" for i in range(300)], 0.001, 12, []).set_index("name")
     assert found.loc["a", "taken"] and found.loc["a", "gain"] > 0.2
     assert (found.loc[["b", "c", "d"], "gain"] < 0.01).all()
 
 
+ORDINAL = criterion("steps", scale="ordinal", options=LEVELS)
+ALIKE = [("none", "none"), ("some", "some"), ("all", "all")] * 5
+
+
 @pytest.mark.parametrize(
-    ("said", "kappa"),
+    ("of", "said", "kappa"),
     [
-        ([("yes", "yes"), ("no", "no")], 1.0),
-        ([("yes", "no"), ("no", "yes")], -1.0),
-        ([("yes", "yes"), ("yes", "no"), ("no", "no"), ("no", "yes")], 0.0),
-        ([("yes", None), ("no", None)], None),
-        ([("yes", "yes"), ("yes", "yes")], None),
+        (criterion("good"), [("yes", "yes"), ("no", "no")], 1.0),
+        (criterion("good"), [("yes", "no"), ("no", "yes")], -1.0),
+        (criterion("good"), [("yes", "yes"), ("yes", "no"), ("no", "no"), ("no", "yes")], 0.0),
+        (criterion("good"), [("yes", None), ("no", None)], None),
+        (criterion("good"), [("yes", "yes"), ("yes", "yes")], None),
+        (ORDINAL, ALIKE, 1.0),
+        (ORDINAL, [*ALIKE, ("none", "some")], 0.952),
+        (ORDINAL, [*ALIKE, ("none", "all")], 0.818),
     ],
 )
-def test_retest_is_kappa_of_samples(said, kappa):
+def test_retest_is_kappa_of_samples(of, said, kappa):
     rows = [
         {"item_id": i, "sample": k, "status": "ok" if one else "truncated", "verdict": one}
         for i, pair in enumerate(said)
         for k, one in enumerate(pair)
     ]
-    found = worth.retest(pd.DataFrame(rows), criterion("good"))
-    assert found is None if kappa is None else found == pytest.approx(kappa)
-
-
-def test_a_slip_by_one_level_is_less_than_a_slip_by_two():
-    ordinal = criterion("steps", scale="ordinal", options=LEVELS)
-
-    def kappa(slip):
-        said = [("none", "none"), ("some", "some"), ("all", "all")] * 5 + [("none", slip)]
-        rows = [
-            {"item_id": i, "sample": k, "status": "ok", "verdict": v}
-            for i, p in enumerate(said)
-            for k, v in enumerate(p)
-        ]
-        return worth.retest(pd.DataFrame(rows), ordinal)
-
-    assert kappa("none") == 1 > kappa("some") > kappa("all")
+    found = prune.retest(pd.DataFrame(rows), of)
+    assert found is None if kappa is None else found == pytest.approx(kappa, abs=0.001)
 
 
 def test_a_partial_correlation_is_that_of_the_formula_and_zero_where_nothing_is_left():
@@ -289,6 +287,6 @@ def test_a_partial_correlation_is_that_of_the_formula_and_zero_where_nothing_is_
     a, b, c = (pd.Series([draw.gauss(0, 1) for _ in range(200)]) for _ in range(3))
     a, b = a + c, b + c + 0.3 * a
     ab, ac, bc = a.corr(b), a.corr(c), b.corr(c)
-    assert worth.partial(a, b, c) == pytest.approx((ab - ac * bc) / ((1 - ac**2) * (1 - bc**2)) ** 0.5)
-    assert worth.partial(a, b, a) == 0.0 and worth.partial(a, b, a * 0) == pytest.approx(ab)
-    assert worth.partial(a, b * 0, c) is None and worth.partial(a[:2], b[:2], c[:2]) is None
+    assert prune.partial(a, b, c) == pytest.approx((ab - ac * bc) / ((1 - ac**2) * (1 - bc**2)) ** 0.5)
+    assert prune.partial(a, b, a) == 0.0 and prune.partial(a, b, a * 0) == pytest.approx(ab)
+    assert prune.partial(a, b * 0, c) is None and prune.partial(a[:2], b[:2], c[:2]) is None
