@@ -1,3 +1,5 @@
+"""Tables on disk: what is written comes back, equal frames give equal bytes, and what is wrong is one line."""
+
 import json
 import os
 import resource
@@ -27,7 +29,7 @@ def file_of(name: str, model: str | None = None, suffix: str = "parquet"):
     return paths.tables("tiny", model) / f"{name}.{suffix}"
 
 
-def told(function, *args, **kwargs) -> str:
+def error(function, *args, **kwargs) -> str:
     with pytest.raises(tables.TableError) as caught:
         function(*args, **kwargs)
     assert "\n" not in str(caught.value), "one line"
@@ -49,14 +51,6 @@ def test_a_table_comes_back_as_written_sorted_by_key(outputs, name):
             assert list(np.ravel(frame[column.name].iloc[0])) == list(np.ravel(EXAMPLE[column.type]))
 
 
-def test_types_after_reading(outputs):
-    tables.write(example("traces"), "traces", "tiny", "m")
-    frame = tables.read("traces", "tiny", "m")
-    assert frame["seed"].dtype == np.int64
-    assert frame["ended"].dtype == np.bool_
-    assert frame["token_ids"].iloc[0].dtype == np.int32
-
-
 def test_missing_values_stay_missing_and_whole_numbers_stay_whole(outputs):
     frame = example(
         "traces",
@@ -68,6 +62,7 @@ def test_missing_values_stay_missing_and_whole_numbers_stay_whole(outputs):
     assert frame["reasoning_tokens"].dtype == float, "pandas turned the whole numbers into floats"
     tables.write(frame, "traces", "tiny", "m")
     back = tables.read("traces", "tiny", "m").set_index("trace_id")
+    assert back["seed"].dtype == np.int64 and back["token_ids"].iloc[0].dtype == np.int32
     assert back["answer"].isna().to_dict() == {"tiny/0000": False, "tiny/0001": False, "tiny/0002": True}
     assert back["reasoning_tokens"].dtype == "Int64"
     assert back["reasoning_tokens"].tolist() == [1, 2, pd.NA]
@@ -86,12 +81,7 @@ def test_equal_frames_give_equal_bytes(outputs):
     tables.write(other, "traces", "tiny", "second")
     tables.write(tables.read("traces", "tiny", "first"), "traces", "tiny", "third")
     first, second, third = (file_of("traces", model).read_bytes() for model in ("first", "second", "third"))
-    assert first == second == third
-
-
-def test_nothing_of_pandas_is_stored(outputs):
-    tables.write(example("problems"), "problems", "tiny")
-    assert b"pandas" not in file_of("problems").read_bytes()
+    assert first == second == third and b"pandas" not in first
 
 
 def test_an_empty_table_keeps_its_columns(outputs):
@@ -113,10 +103,6 @@ def test_params_stand_beside_the_table(outputs):
     text = file_of("problems", suffix="json").read_text()
     assert json.loads(text) == {"positions": [0.1, 0.3], "seed": 42}
     assert text.index("positions") < text.index("seed"), "sorted, so that equal parameters give equal bytes"
-
-
-def test_a_table_without_params_keeps_none_of_an_older_one(outputs):
-    tables.write(example("problems"), "problems", "tiny", params={"seed": 42})
     tables.write(example("problems"), "problems", "tiny")
     assert not file_of("problems", suffix="json").exists()
 
@@ -143,8 +129,8 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(("columns", "parts"), BAD_VALUES, ids=lambda value: str(value)[:40])
-def test_frames_that_break_the_schema_are_told(outputs, columns, parts):
-    message = told(tables.write, example("traces", **columns), "traces", "tiny", "m")
+def test_frames_that_break_the_schema_are_an_error(outputs, columns, parts):
+    message = error(tables.write, example("traces", **columns), "traces", "tiny", "m")
     assert message.startswith(str(file_of("traces", "m")) + ": ")
     for part in parts:
         assert part in message
@@ -158,58 +144,47 @@ def test_what_counts_as_a_float(outputs, value, good):
         tables.write(frame, "grades", "tiny", "m")
         assert tables.read("grades", "tiny", "m")["position"].tolist() == [float(value)] * 3
     else:
-        assert "column position" in told(tables.write, frame, "grades", "tiny", "m")
+        assert "column position" in error(tables.write, frame, "grades", "tiny", "m")
 
 
-def test_missing_and_repeated_columns_are_told(outputs):
+def test_missing_and_repeated_columns_are_an_error(outputs):
     frame = example("traces")
-    assert "missing columns: seed, answer" in told(
+    assert "missing columns: seed, answer" in error(
         tables.write, frame.drop(columns=["answer", "seed"]), "traces", "tiny", "m"
     )
     twice = pd.concat([frame, frame[["seed"]]], axis=1)
-    assert "repeated columns: seed" in told(tables.write, twice, "traces", "tiny", "m")
+    assert "repeated columns: seed" in error(tables.write, twice, "traces", "tiny", "m")
 
 
-def test_an_unknown_table_is_told(outputs):
+def test_an_unknown_table_is_an_error(outputs):
     expected = "trace: no such table, expected one of problems, updates, traces"
-    assert told(tables.read, "trace", "tiny").startswith(expected)
-    assert told(tables.write, example("traces"), "trace", "tiny").startswith(expected)
+    assert error(tables.read, "trace", "tiny").startswith(expected)
+    assert error(tables.write, example("traces"), "trace", "tiny").startswith(expected)
 
 
 # files that cannot be read
 
 
-def test_a_missing_table_is_told_with_the_notebook_that_makes_it(outputs):
-    message = told(tables.read, "traces", "tiny", "tiny-lrm-s")
+def test_a_missing_table_is_an_error_with_the_notebook_that_makes_it(outputs):
+    message = error(tables.read, "traces", "tiny", "tiny-lrm-s")
     assert message.startswith(f"{file_of('traces', 'tiny-lrm-s')}: no such table")
     assert "run notebook 03_initial of study tiny for model tiny-lrm-s first" in message
 
 
-def test_every_table_has_a_notebook_that_makes_it():
-    assert set(tables.MADE_BY) == set(schema.TABLES)
-
-
 @pytest.mark.parametrize("share", [0, 0.5, 0.99])
-def test_a_truncated_table_is_told(outputs, share):
+def test_a_truncated_table_is_an_error(outputs, share):
     tables.write(example("traces"), "traces", "tiny", "m")
     data = file_of("traces", "m").read_bytes()
     file_of("traces", "m").write_bytes(data[: int(share * len(data))])
-    message = told(tables.read, "traces", "tiny", "m")
-    assert message.startswith(f"{file_of('traces', 'm')}: truncated or not parquet")
-    assert "run notebook 03_initial" in message
+    message = error(tables.read, "traces", "tiny", "m")
+    assert message.startswith(f"{file_of('traces', 'm')}: truncated or not parquet") and "03_initial" in message
 
 
-def test_a_file_that_is_not_parquet_is_told(outputs):
-    file_of("problems").parent.mkdir(parents=True)
-    file_of("problems").write_text("problem_id,answer\n")
-    assert "truncated or not parquet" in told(tables.read, "problems", "tiny")
-
-
-def test_a_table_of_another_schema_is_told(outputs):
+def test_a_table_of_another_schema_is_an_error(outputs):
     tables.write(example("traces"), "traces", "tiny", "m")
     older = pq.read_table(file_of("traces", "m")).drop_columns(["seed"])
     pq.write_table(older, file_of("traces", "m"))
-    assert "not the columns of table traces (missing columns: seed)" in told(tables.read, "traces", "tiny", "m")
+    assert "not the columns of table traces (missing columns: seed)" in error(tables.read, "traces", "tiny", "m")
 
 
 # writes that fail
@@ -232,14 +207,14 @@ def test_a_full_disk_leaves_what_was_there(outputs):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     other = example("traces", seed=[1, 2, 3])
     with full_disk():
-        message = told(tables.write, other, "traces", "tiny", "m", params={"seed": 2})
+        message = error(tables.write, other, "traces", "tiny", "m", params={"seed": 2})
     assert message.startswith(f"{file_of('traces', 'm')}: not written (")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_a_folder_that_cannot_be_made_is_told(outputs):
+def test_a_folder_that_cannot_be_made_is_an_error(outputs):
     (outputs / "tiny").write_text("a file where the folder should be")
-    assert "not written (" in told(tables.write, example("problems"), "problems", "tiny")
+    assert "not written (" in error(tables.write, example("problems"), "problems", "tiny")
 
 
 def test_a_killed_process_leaves_no_table(outputs):
@@ -254,7 +229,7 @@ def test_a_killed_process_leaves_no_table(outputs):
     killed = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(paths.ROOT)})
     assert killed.returncode != 0
     assert not file_of("traces").exists()
-    assert "no such table" in told(tables.read, "traces", "tiny")
+    assert "no such table" in error(tables.read, "traces", "tiny")
 
 
 def test_an_error_in_the_block_leaves_nothing(outputs):

@@ -80,11 +80,12 @@ def test_completions_are_counted_first_those_of_03_then_those_of_04(outputs):
     assert looked()["03_initial"]["state"] == "done"
 
 
-def test_a_table_alone_is_not_done_and_05_needs_both_of_its(outputs):
+def test_a_table_alone_is_not_done_and_05_needs_all_of_its(outputs):
     made("grades")
     put("05_grade.ipynb")
     assert looked()["05_grade"]["state"] == "waiting"
     made("judgements")
+    made("labels")
     assert looked()["05_grade"]["state"] == "done"
 
 
