@@ -298,8 +298,8 @@ def test_borders_are_seen_on_light_and_dark(kind, ground):
 
 
 def test_parts_differ_by_more_than_colour():
-    told = [page.KINDS[kind] for kind in ("kept", "inserted", "after", "answer")]
-    assert all(len({one[i] for one in told}) == 4 for i in range(3))
+    looks = [page.KINDS[kind] for kind in ("kept", "inserted", "after", "answer")]
+    assert all(len(set(column)) == 4 for column in zip(*looks, strict=True))
 
 
 # which cases
