@@ -24,21 +24,14 @@ def test_every_generated_problem_gets_a_valid_update_of_each_kind(asked):
     assert made.loc[made["kind"].ne("necessary"), ["revised_problem", "revised_answer"]].isna().all(axis=None)
 
 
-def test_a_false_update_is_wrong_by_arithmetic_and_about_the_problem(asked):
-    made = updates.by_construction(asked)
-    told = dict(zip(asked["problem_id"], asked["problem"], strict=True))
+def test_a_false_update_is_wrong_by_arithmetic_and_a_noop_one_repeats_the_problem(asked):
+    texts = updates.by_construction(asked).pivot(index="problem_id", columns="kind", values="update")
     signs = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__, "/": int.__floordiv__}
-    for row in made[made["kind"].eq("false")].to_dict("records"):
-        a, sign, b, claimed, true = re.fullmatch(r"(\d+) (.) (\d+) is (\d+), not (\d+)\.", row["update"]).groups()
+    for problem, row in zip(asked["problem"], texts.loc[asked["problem_id"]].to_dict("records"), strict=True):
+        a, sign, b, claimed, true = re.fullmatch(r"(\d+) (.) (\d+) is (\d+), not (\d+)\.", row["false"]).groups()
         assert signs[sign](int(a), int(b)) == int(true) != int(claimed)
-        assert f" {a} " in told[row["problem_id"]]
-
-
-def test_a_noop_update_repeats_the_problem(asked):
-    made = updates.by_construction(asked)
-    told = dict(zip(asked["problem_id"], asked["problem"], strict=True))
-    for row in made[made["kind"].eq("noop")].to_dict("records"):
-        assert told[row["problem_id"]].startswith(row["update"].removesuffix(" at the start."))
+        assert f" {a} " in problem
+        assert problem.startswith(row["noop"].removesuffix(" at the start."))
 
 
 def test_any_draw_of_problems_works(asked):
@@ -54,17 +47,11 @@ def test_the_frame_is_the_table(asked, outputs):
     assert len(stored) == 3 * len(asked)
 
 
-def test_other_sources_get_none(asked):
-    others = asked.assign(source="gsm8k")
-    made = updates.by_construction(others)
-    assert made.empty
-    assert list(made.columns) == schema.TABLES["updates"].names()
-
-
-def test_a_problem_of_another_generator_is_refused(asked):
-    altered = asked.head(3).assign(problem="How many?")
+def test_other_sources_get_none_and_another_generator_is_refused(asked):
+    made = updates.by_construction(asked.assign(source="gsm8k"))
+    assert made.empty and list(made.columns) == schema.TABLES["updates"].names()
     with pytest.raises(ValueError, match="tiny/0000: not the problem that seed"):
-        updates.by_construction(altered)
+        updates.by_construction(asked.head(3).assign(problem="How many?"))
 
 
 GOOD = {"kind": "necessary", "revised_problem": "1 + 2?", "revised_answer": "3", "update": "1 + 3, not 2."}
