@@ -242,7 +242,7 @@ lint: $(STAMP)  ## Check style, of the notebooks too
 
 # Tests that load an engine, start a cluster or run Make have the machine to themselves, the others go side by side.
 ALONE := engine or ray or make
-SIDE_BY_SIDE := -n auto --maxprocesses 8
+SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist loadfile
 test: lint stored  ## Check style and the stored outputs of 01 and 02, and run what a change can break (10 minutes)
 	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not ($(ALONE) or browser or slow or simulation)"
 	$(PY) -m pytest -m "($(ALONE) or browser) and not (ray or slow or simulation)"

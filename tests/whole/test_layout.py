@@ -25,6 +25,7 @@ PARAMETERS = {
     "04_interrupt": ["study", "model", "interrupts", "positions"],
     "05_grade": ["study", "model", "rater"],
     "06_failure_modes": ["study", "models"],
+    "aside/judge": ["study", "judge", "n_problems", "n_records", "n_draws"],
 }
 
 PAGES = [
@@ -123,7 +124,10 @@ def test_lib_imports_neither_models_nor_tests(module):
 
 
 def test_the_notebooks_are_these():
-    assert sorted(file.stem for file in paths.NOTEBOOKS.glob("*.ipynb")) == sorted(PARAMETERS)
+    found = {
+        file.relative_to(paths.NOTEBOOKS).with_suffix("").as_posix() for file in paths.NOTEBOOKS.rglob("[!.]*.ipynb")
+    }
+    assert {name for name in found if "/." not in name} == set(PARAMETERS)
 
 
 @pytest.fixture(params=PARAMETERS)

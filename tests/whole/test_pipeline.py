@@ -10,6 +10,7 @@ import pytest
 from lib import grade, interrupts, params, paths, schema, tables
 from lib.pipeline import notebook
 
+pytestmark = pytest.mark.engine
 STUDY, MODEL = "smoke", "tiny-lrm-s"
 STEPS = [
     ("01_load", None),
