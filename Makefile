@@ -172,14 +172,14 @@ ENGINE = $(GROUND) $(call room,machine cluster markup engine interrupts)
 GRADING = $(GROUND) $(call room,cluster problems answers confined sandbox grade)
 JUDGE := $(call field,judge,$(STUDY_FILE))
 JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
-    $(wildcard params/rubrics/*.yaml)) $(call room,problems/tiny_math failures stats grm) $(ENGINE)
+    $(wildcard params/rubrics/*.yaml)) $(call room,problems/tiny_math failures stats html grm) $(ENGINE)
 FIGURES = $(GROUND) $(call room,stats paper figures) lib/figures/paper.mplstyle
 
 $(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(PROBLEM) | $(STAMP)
 	$(RUN)
 
 $(UPDATES): export MIDTHOUGHT_CONCURRENT_RUNS := 1
-$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call room,updates) $(ENGINE) $(GRADING) \
+$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call room,html updates) $(ENGINE) $(GRADING) \
     $(wildcard params/prompts/*.yaml) | $(STAMP)
 	$(RUN)
 
@@ -194,13 +194,13 @@ $(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions | $(STA
 	$$(RUN) --model $1 $(LAST.interrupts) $(LAST.positions)
 
 $(GRADES) &: notebooks/05_grade.ipynb $(CONTINUATIONS) $(GRADING) $(JUDGING) $(FIGURES) \
-    $(call room,updates) params/failure_modes.yaml | $(STAMP)
+    $(call room,html updates) params/failure_modes.yaml | $(STAMP)
 	$$(RUN) --model $1
 endef
 $(foreach 1,$(MODELS),$(eval $(CHAIN)))
 
 $(REPORT): notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
-    $(JUDGING) $(FIGURES) $(call room,report/explorer) $(wildcard params/published/*) | $(STAMP)
+    $(JUDGING) $(FIGURES) $(call room,html report/explorer) $(wildcard params/published/*) | $(STAMP)
 	$(RUN) $(CAST)
 
 .PHONY: plan status report archive verify pull push

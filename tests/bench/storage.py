@@ -45,10 +45,11 @@ def continuations(count: int) -> pd.DataFrame:
     names = pd.Series([f"tiny/{i // 25:05}~original~0~update~{i % 25:02}" for i in range(count)])
     constant = {"source": "tiny", "task": "math", "model": "m", "interrupt": "update", "role": "assistant"}
     constant |= {"parent_id": None, "position": 0.5, "unit": "share", "kept_tokens": 70, "remaining_tokens": 70}
+    constant |= {"kept_chars": 280, "inserted": "The coins are 14.", "reasoning_start": 0}
     constant |= {"budget": None, "prefill": "", "reasoning_tokens": 100, "answer_start": 100, "ended": True}
     constant |= {"answer_tokens": 50, "reasoning_chars": 400, "answer_chars": 200, "finish_reason": "stop"}
     frame = pd.DataFrame({"continuation_id": names, "trace_id": names.str.rsplit("~", n=2).str[0]}).assign(**constant)
     frame["problem_id"] = frame["trace_id"].str.split("~").str[0]
     answers = pd.Series([f"So Mia has {i} coins, which is what was asked. " * 4 for i in range(count)])
-    frame = frame.assign(answer=answers, seed=np.arange(count), inserted_ids=[row[:20] for row in ids])
+    frame = frame.assign(answer=answers, reasoning=answers + answers, seed=np.arange(count), inserted_ids=[row[:20] for row in ids])
     return frame.assign(token_ids=list(ids))[schema.TABLES["continuations"].names()]

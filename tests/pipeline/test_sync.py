@@ -546,7 +546,7 @@ def write_targets(folder: Path, environment: Path, since: int) -> None:
     database = subprocess.run(words, cwd=paths.ROOT, env=env, capture_output=True, text=True).stdout
     targets = set(re.findall(rf"^{re.escape(str(folder))}/(\S+?):", database, re.MULTILINE))
     order = ["01_", "problems", "02_", "updates", "03_", "traces", "04_", "continuations"]
-    order += ["05_", "grades", "judge", "06_"]
+    order += ["05_", "grades", "labels", "judge", "06_"]
     for name in filter(sync.is_result, targets):
         put(folder, name, f"FAKE {name}\n")
         step = max((i for i, part in enumerate(order) if part in name), default=len(order))
