@@ -51,5 +51,7 @@ def continuations(count: int) -> pd.DataFrame:
     frame = pd.DataFrame({"continuation_id": names, "trace_id": names.str.rsplit("~", n=2).str[0]}).assign(**constant)
     frame["problem_id"] = frame["trace_id"].str.split("~").str[0]
     answers = pd.Series([f"So Mia has {i} coins, which is what was asked. " * 4 for i in range(count)])
-    frame = frame.assign(answer=answers, reasoning=answers + answers, seed=np.arange(count), inserted_ids=[row[:20] for row in ids])
+    frame = frame.assign(
+        answer=answers, reasoning=answers + answers, seed=np.arange(count), inserted_ids=[row[:20] for row in ids]
+    )
     return frame.assign(token_ids=list(ids))[schema.TABLES["continuations"].names()]
