@@ -243,11 +243,11 @@ lint: $(STAMP)  ## Check style, of the notebooks too
 # Tests that load an engine, start a cluster or run Make have the machine to themselves, the others go side by side.
 ALONE := engine or ray or make
 SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist loadfile
-test: lint stored  ## Check style and the stored outputs of 01 and 02, and run what a change can break (10 minutes)
+test: lint stored  ## Check style and the stored outputs of 01 and 02, and run what a change can break
 	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not ($(ALONE) or browser or slow or simulation)"
 	$(PY) -m pytest -m "($(ALONE) or browser) and not (ray or slow or simulation)"
 
-test-all: lint stored  ## Run every test: kills, clusters, browsers and large simulations too (20 minutes)
+test-all: lint stored  ## Run every test: kills, clusters and large simulations too
 	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not ($(ALONE))"
 	$(PY) -m pytest -m "$(ALONE)"
 
