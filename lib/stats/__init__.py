@@ -40,32 +40,21 @@ FEW = 100  # problems below which drawing them gives intervals that are too narr
 
 
 def accuracy(
-    frame: pd.DataFrame,
-    by: By,
-    cluster: str = "problem_id",
-    confidence: float = 0.95,
-    draws: int = 2000,
-    seed: int = 0,
-    *,
-    method: str = "auto",
+    frame: pd.DataFrame, by: By, cluster: str = "problem_id", confidence: float = 0.95, **options
 ) -> pd.DataFrame:
-    """Share of correct rows per group of the columns `by`, with its interval.
+    """Share of correct rows per group of the columns `by`, with its interval; `options` as for `mean_ci`.
 
-    `frame` is like the table grades: it has `by`, `cluster`, and status or correct. The denominator is every
-    row; whatever is not correct counts as not correct, a censored or ungradable row too.
+    `frame` is like the table grades: it has `by`, `cluster`, and status or correct. The denominator is every row;
+    whatever is not correct counts as not correct, a censored or ungradable row too.
 
-    Returns one row per group, sorted: `by`, mean, ci_low, ci_high, n (rows), n_clusters and, where there is a
-    status, the number of rows of each status. Where all rows are right, or all wrong, every draw is the same
-    and the bootstrap would claim certainty; the interval is then Wilson's for `n_clusters` trials. With one
-    cluster it is null: one problem says nothing about others.
+    Returns the columns of `mean_ci` and, where there is a status, the number of rows of each. Where all rows are right,
+    or all wrong, every draw is the same; the interval is then Wilson's for `n_clusters` trials.
 
     Raises:
-        ValueError: a column is missing, `cluster` holds nulls, or `method` is not one of `METHODS`.
+        ValueError: as `mean_ci`.
     """
-    names = bootstrap.column_names(by)
-    bootstrap.need_columns(frame, [*names, cluster])
     values = frame.assign(_value=bootstrap.is_correct(frame).astype(float))
-    result = _intervals(values, "_value", names, cluster, confidence, draws, seed, method, few="score")
+    result = mean_ci(values, "_value", by, cluster, confidence, few="score", **options)
     result = _wilson_at_the_ends(result, confidence)
     if "status" not in frame.columns:
         return result
@@ -83,11 +72,14 @@ def mean_ci(
     seed: int = 0,
     *,
     method: str = "auto",
+    few: str = "expanded",
 ) -> pd.DataFrame:
     """Mean of the numeric column `value` per group, with its interval; rows where it is null are left out.
 
-    Returns one row per group, sorted: `by`, mean, ci_low, ci_high (in the units of `value`), n (rows with a
-    value), n_clusters. A group without any has n = 0 and a null mean; with one cluster the interval is null.
+    `few` is the method that auto takes in a group of fewer clusters than `FEW`.
+
+    Returns one row per group, sorted: `by`, mean, ci_low, ci_high, n (rows with a value), n_clusters. A group without
+    any has n = 0 and a null mean; with one cluster the interval is null.
 
     Raises:
         ValueError: a column is missing, `cluster` holds nulls, `method` is not one of `METHODS`, or it is score
@@ -95,44 +87,13 @@ def mean_ci(
     """
     names = bootstrap.column_names(by)
     bootstrap.need_columns(frame, [*names, cluster, value])
-    if method == "score" and not pd.to_numeric(frame[value]).dropna().between(0, 1).all():
-        raise ValueError(f"column {value}: a value outside 0 to 1, expected shares with method score")
-    return _intervals(frame, value, names, cluster, confidence, draws, seed, method, few="expanded")
-
-
-def status_counts(frame: pd.DataFrame, by: By) -> pd.DataFrame:
-    """Rows of each status per group: `by`, one column per status (also those that are 0), n.
-
-    Raises:
-        ValueError: a column is missing, or a status is not one of `schema.STATUSES`.
-    """
-    names = bootstrap.column_names(by)
-    bootstrap.need_columns(frame, [*names, "status"])
-    if unknown := set(frame["status"].dropna().unique()) - set(schema.STATUSES):
-        raise ValueError(f"status {min(unknown)!r}: expected one of {', '.join(schema.STATUSES)}")
-    flags = pd.DataFrame({status: frame["status"].eq(status) for status in schema.STATUSES})
-    flags["n"] = 1
-    counts = bootstrap.group_rows(pd.concat([frame[names], flags.astype(int)], axis=1), names).sum()
-    return counts.reset_index(drop=not names)
-
-
-def _intervals(
-    frame: pd.DataFrame,
-    value: str,
-    by: list[str],
-    cluster: str,
-    confidence: float,
-    draws: int,
-    seed: int,
-    method: str,
-    few: str,
-) -> pd.DataFrame:
-    """Means with intervals by `method`; auto is `few` in a group of fewer clusters than `FEW`."""
     if method not in METHODS:
         raise ValueError(f"method {method!r}: expected one of {', '.join(METHODS)}")
+    if method == "score" and not pd.to_numeric(frame[value]).dropna().between(0, 1).all():
+        raise ValueError(f"column {value}: a value outside 0 to 1, expected shares with method score")
     bootstrap.need_clusters(frame, cluster)
     rows = []
-    for key, part in bootstrap.group_arrays(bootstrap.cluster_sums(frame, value, by, cluster), by, ["sum", "n"]):
+    for key, part in bootstrap.group_arrays(bootstrap.cluster_sums(frame, value, names, cluster), names, ["sum", "n"]):
         total, size = part[part[:, 1] > 0].T
         count, n = len(total), int(size.sum())
         mean, error = bootstrap.mean_and_error(total, size)
@@ -146,8 +107,20 @@ def _intervals(
             widened_for = count if chosen == "expanded" else None
             ends = bootstrap.percentile_interval(sums[:, 0] / sums[:, 1], confidence, widened_for)
         rows.append((*key, mean, *ends, n, count))
-    result = pd.DataFrame(rows, columns=[*by, "mean", "ci_low", "ci_high", "n", "n_clusters"])
-    return result.astype({name: frame[name].dtype for name in by})
+    result = pd.DataFrame(rows, columns=[*names, "mean", "ci_low", "ci_high", "n", "n_clusters"])
+    return result.astype({name: frame[name].dtype for name in names})
+
+
+def status_counts(frame: pd.DataFrame, by: By) -> pd.DataFrame:
+    """Rows of each status per group: `by`, one column per status (also those that are 0), n."""
+    names = bootstrap.column_names(by)
+    bootstrap.need_columns(frame, [*names, "status"])
+    if unknown := set(frame["status"].dropna().unique()) - set(schema.STATUSES):
+        raise ValueError(f"status {min(unknown)!r}: expected one of {', '.join(schema.STATUSES)}")
+    flags = pd.DataFrame({status: frame["status"].eq(status) for status in schema.STATUSES})
+    flags["n"] = 1
+    counts = bootstrap.group_rows(pd.concat([frame[names], flags.astype(int)], axis=1), names).sum()
+    return counts.reset_index(drop=not names)
 
 
 def _wilson_at_the_ends(result: pd.DataFrame, confidence: float) -> pd.DataFrame:

@@ -20,28 +20,12 @@ Tables = np.ndarray  # ... x labels x labels: one table of counts, or many
 # of two columns
 
 
-def accuracy(truth: Labels, verdicts: Labels, missing: Literal["out", "wrong"] = "out") -> float | None:
-    """Share of verdicts that are the truth, None without any; a missing verdict is left out, or counts as wrong.
-
-    Raises:
-        ValueError: lengths differ, `missing` is neither out nor wrong.
-    """
-    if missing not in ("out", "wrong"):
-        raise ValueError(f"missing: expected out or wrong, got {missing!r}")
-    counts = table(truth, verdicts)
-    items = int(_column(truth).notna().sum()) if missing == "wrong" else counts.sum()
-    return float(np.trace(counts) / items) if items else None
-
-
 def cohen_kappa(
     a: Labels, b: Labels, weights: Literal["quadratic"] | None = None, labels: Sequence[Hashable] | None = None
 ) -> float | None:
-    """Agreement of two raters beyond chance, `kappa_of` their table; None where only one label occurs.
+    """Cohen's kappa of two raters, None where only one label occurs; as `kappa_of` and `table`.
 
     "quadratic" weights a disagreement by the squared distance of the labels' places in `labels`, or in sorted order.
-
-    Raises:
-        ValueError: lengths differ, a label is not among `labels`.
     """
     return defined(kappa_of(table(a, b, labels), weights))
 
@@ -103,10 +87,7 @@ def pairs(ratings: Sequence[Labels], labels: Sequence[Hashable]) -> Tables:
     if len({len(rater) for rater in raters}) > 1:
         raise ValueError("ratings: expected as many items from every rater")
     labels = _order(raters, labels)
-    items = len(raters[0]) if raters else 0
-    votes = np.zeros((items, len(labels)))  # how many raters gave this label
-    for rater in raters:
-        votes += np.column_stack([rater.eq(label).to_numpy(bool) for label in labels])
+    votes = sum(np.column_stack([rater.eq(label).to_numpy(float) for label in labels]) for rater in raters)
     met = votes[:, :, None] * votes[:, None, :] - votes[:, :, None] * np.eye(len(labels))
     rated = votes.sum(axis=1)[:, None, None]
     return met / np.where(rated > 1, rated - 1, 1)  # nothing met where one rated

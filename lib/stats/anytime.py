@@ -4,12 +4,12 @@ Per model, source, interrupt and unit, with full thinking as the end of every cu
 
 area
     Mean height of accuracy from the first position to the end of the thought: trapezoids over the study's positions
-    below 1 and full thinking at 1, divided by the width. area_of_full is that over the accuracy of full thinking.
+    below 1 and full thinking at 1, divided by the width. area_of_full is that over full thinking's accuracy.
 per_thousand
     Mean accuracy over positions, per thousand tokens generated for an answer (kept ones too, mean over positions);
     full_per_thousand is the same of full thinking.
 reach
-    First position, interpolated, at which accuracy is at least `share` of full thinking's; null if no cut of the study
+    First position, interpolated, at which accuracy is at least `NEAR` of full thinking's; null if no cut of the study
     gets there (full thinking itself does not count). never is the share of draws in which none does; an upper end that
     is null means that the interval has no end within the study.
 """
@@ -21,16 +21,10 @@ from lib.stats import bootstrap, curves
 from lib.stats.curves import Curve
 
 FIGURES = ("area", "area_of_full", "per_thousand", "full_per_thousand", "reach")
+NEAR = 0.95  # of the accuracy of full thinking, to be reached
 
 
-def summary(
-    grades: pd.DataFrame,
-    share: float = 0.95,
-    confidence: float = 0.95,
-    draws: int = 2000,
-    seed: int = 0,
-    cluster: str = "problem_id",
-) -> pd.DataFrame:
+def summary(grades: pd.DataFrame, confidence: float = 0.95, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """One row per curve: its keys, full (accuracy of full thinking), each of `FIGURES` with _low and _high, never,
     positions (how many), n (rows cut) and n_clusters.
 
@@ -40,14 +34,14 @@ def summary(
         ValueError: a column is missing, or a row has no cluster.
     """
     rows = []
-    for curve in curves.of(grades, cluster):
+    for curve in curves.of(grades):
         weights = bootstrap.weights(len(curve.problems), draws, seed)
-        rows.append(curve.key | _figures(curve, weights, share, confidence))
+        rows.append(curve.key | _figures(curve, weights, confidence))
     columns = [*curves.KEYS, "full", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high"))]
     return pd.DataFrame(rows, columns=[*columns, "never", "positions", "n", "n_clusters"])
 
 
-def rises(grades: pd.DataFrame, draws: int = 2000, seed: int = 0, cluster: str = "problem_id") -> pd.DataFrame:
+def rises(grades: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Whether accuracy rises with the position: one row per curve, with two tests, adjusted by Holm over all curves.
 
     trend is the slope of the least-squares line through accuracy, per unit of position. Its p-value, two-sided, is
@@ -63,7 +57,7 @@ def rises(grades: pd.DataFrame, draws: int = 2000, seed: int = 0, cluster: str =
     curve of one position or of fewer than two such problems has null tests.
     """
     rows = []
-    for curve in curves.of(grades, cluster):
+    for curve in curves.of(grades):
         even = (curve.n[:, :-1] == curve.n[:, :1]).all(axis=1) & (curve.n[:, 0] > 0)
         tests = _trend(curve, even, draws, seed) | _drop(curve, even, draws, seed)
         rows.append(curve.key | tests | {"n_clusters": int(even.sum()), "uneven": int((~even).sum())})
@@ -94,9 +88,9 @@ def reach(positions: np.ndarray, heights: np.ndarray, level: np.ndarray) -> np.n
     return np.where(np.isnan(level) | np.isnan(heights).any(axis=1), np.nan, place)
 
 
-def _figures(curve: Curve, weights: np.ndarray, share: float, confidence: float) -> dict[str, float]:
+def _figures(curve: Curve, weights: np.ndarray, confidence: float) -> dict[str, float]:
     count = len(curve.problems)
-    point, drawn = (_values(curve, each, share) for each in (np.ones((1, count)), weights))
+    point, drawn = (_values(curve, each) for each in (np.ones((1, count)), weights))
     result = {"full": curve.accuracy()[-1]}
     for name in FIGURES:
         low, high = bootstrap.percentile_interval(drawn[name], confidence, count)
@@ -111,11 +105,11 @@ def _figures(curve: Curve, weights: np.ndarray, share: float, confidence: float)
     return result | {"never": never, **sizes}
 
 
-def _values(curve: Curve, weights: np.ndarray, share: float) -> dict[str, np.ndarray]:
+def _values(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Every figure, one value for each draw."""
     heights, tokens = curve.accuracy(weights), curve.tokens(weights)
     cuts, full = heights[:, :-1], heights[:, -1]
-    level = np.where(full > 0, share * full, np.nan)  # where full thinking is never right there is nothing to reach
+    level = np.where(full > 0, NEAR * full, np.nan)  # where full thinking is never right there is nothing to reach
     has_end = curve.key["unit"] != "tokens"
     under = area(curve.positions, heights) if has_end else np.full(len(heights), np.nan)
     return {

@@ -34,7 +34,7 @@ def need_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         raise ValueError(f"missing columns: {', '.join(absent)}")
 
 
-def need_clusters(frame: pd.DataFrame, cluster: str) -> None:
+def need_clusters(frame: pd.DataFrame, cluster: str = "problem_id") -> None:
     """Raises ValueError where `frame` lacks the column `cluster`, or a row has no cluster."""
     need_columns(frame, [cluster])
     if frame[cluster].isna().any():
@@ -88,7 +88,7 @@ def weights(clusters: int, draws: int, seed: int) -> np.ndarray:
 
 
 def draw_weights(clusters: int, draws: int, random: np.random.Generator) -> np.ndarray:
-    """`weights` by a generator: Multinomial(C, 1/C ... 1/C) in each row."""
+    """`weights` by a generator: a draw of Multinomial(C, 1/C ... 1/C) in each row."""
     if clusters < 2:
         return np.empty((0, clusters))
     drawn = random.multinomial(clusters, np.full(clusters, 1 / clusters), size=draws)
@@ -218,32 +218,27 @@ def mean(column: str) -> Statistic:
 def interval(
     frame: pd.DataFrame,
     statistic: Statistic | Callable[[pd.DataFrame], float | None],
-    cluster: str = "problem_id",
     draws: int = 2000,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
-    """A statistic of the frame with its percentile interval, widened for few clusters; ends are None with one cluster.
+    """A statistic of the frame with its percentile interval, widened for few problems; ends are None with one problem.
 
     A `Statistic` is fast; any other callable gets each drawn frame in turn.
 
     Raises:
-        ValueError: the column `cluster` is missing or holds nulls.
+        ValueError: the column problem_id is missing or holds nulls.
     """
-    values = resample(frame, statistic, cluster, draws, seed)
-    return interval_of_draws(values[0], values[1:], len(frame), frame[cluster].nunique(), confidence)
+    values = resample(frame, statistic, draws, seed)
+    return interval_of_draws(values[0], values[1:], len(frame), frame["problem_id"].nunique(), confidence)
 
 
 def resample(
-    frame: pd.DataFrame,
-    statistic: Statistic | Callable[[pd.DataFrame], float | None],
-    cluster: str,
-    draws: int,
-    seed: int,
+    frame: pd.DataFrame, statistic: Statistic | Callable[[pd.DataFrame], float | None], draws: int, seed: int
 ) -> np.ndarray:
-    """The statistic of the whole frame, then of each draw of clusters; NaN where undefined."""
-    need_clusters(frame, cluster)
-    codes, names = pd.factorize(frame[cluster], sort=True)
+    """The statistic of the whole frame, then of each draw of problems; NaN where undefined."""
+    need_clusters(frame)
+    codes, names = pd.factorize(frame["problem_id"], sort=True)
     drawn = weights(len(names), draws, seed)
     if isinstance(statistic, Statistic):
         terms = statistic.terms(frame)

@@ -4,30 +4,26 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lib.stats import bootstrap
+
 CELLS = ["both", "rule_only", "other_only", "neither", "unknown"]
 
 
 def table(
     frame: pd.DataFrame, rule: str = "rule", other: str = "judge", by: Sequence[str] = ("model", "rubric", "criterion")
 ) -> pd.DataFrame:
-    """The confusion table of two columns of yes and no, per group of the columns `by`: one row each, sorted.
+    """The confusion table of two columns, one row per group of the columns `by`, sorted.
 
     n rows fall into both (both say yes), rule_only, other_only, neither, and unknown (one of them is null or says
-    something else). agree is a share of those known. precision is the share of the rule's yes that the other has too,
-    recall that of the other's yes that the rule has; both are meant for another that is the truth. A share of nothing
-    is null.
+    something else). agree is a share of those known; precision and recall are the rule's, as if the other were the
+    truth. A share of nothing is null.
 
-    Args:
-        frame: the columns `by`, `rule` and `other`, with yes, no or null, or truth values; such as from
-            `lib.grm.results.beside_rules`.
-        rule, other: names of the two columns; other may be `truth`.
-        by: columns to group by.
+    The columns `rule` and `other` hold yes, no or null, or truth values.
 
     Raises:
-        ValueError: a column is missing; the message names it.
+        ValueError: a column is missing.
     """
-    if absent := [name for name in (*by, rule, other) if name not in frame.columns]:
-        raise ValueError(f"confusion table: no column {absent[0]}, expected {', '.join((*by, rule, other))}")
+    bootstrap.need_columns(frame, [*by, rule, other])
     first, second = (_yes_or_no(frame[name]) for name in (rule, other))
     known = first.notna() & second.notna()
     is_first, is_second = (verdict.fillna(False).astype(bool) & known for verdict in (first, second))

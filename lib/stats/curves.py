@@ -6,6 +6,7 @@ problems is one matrix product for each curve.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ class Curve:
         return ratio[0] if weights is None else ratio
 
 
-def of(grades: pd.DataFrame, cluster: str = "problem_id") -> Iterator[Curve]:
+def of(grades: pd.DataFrame) -> Iterator[Curve]:
     """Curves of the table grades of one or more models, one per model, source, interrupt and unit, sorted.
 
     Full thinking is that of the original problem, under the system message that the interrupt came with; a curve takes
@@ -66,8 +67,8 @@ def of(grades: pd.DataFrame, cluster: str = "problem_id") -> Iterator[Curve]:
         ValueError: a column is missing, or a row has no cluster.
     """
     bootstrap.need_columns(grades, ["kind", "variant", "position", "tokens", *KEYS])
-    bootstrap.need_clusters(grades, cluster)
-    code, names = pd.factorize(grades[cluster], sort=True)
+    bootstrap.need_clusters(grades)
+    code, names = pd.factorize(grades["problem_id"], sort=True)
     system = grades["system"].fillna("") if "system" in grades.columns else ""
     rows = grades.assign(_problem=code, system=system, right=bootstrap.is_correct(grades).astype(float), n=1.0)
     rows = rows.assign(spent=spent(grades)).assign(spent_n=lambda frame: frame["spent"].notna().astype(float))
@@ -98,7 +99,6 @@ def at_equal_tokens(
     confidence: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
-    cluster: str = "problem_id",
 ) -> pd.DataFrame:
     """Every other interrupt against `baseline` at equal numbers of generated tokens, on the problems that both have.
 
@@ -115,14 +115,14 @@ def at_equal_tokens(
     Raises:
         ValueError: a column is missing, or `baseline` has no rows.
     """
-    curves = list(of(grades, cluster))
-    place = ("model", "source", "unit")
-    baselines = {tuple(c.key[k] for k in place): c for c in curves if c.key["interrupt"] == baseline}
+    curves = list(of(grades))
+    place = itemgetter("model", "source", "unit")
+    baselines = {place(curve.key): curve for curve in curves if curve.key["interrupt"] == baseline}
     if not baselines:
         raise ValueError(f"interrupt {baseline!r}: no rows, expected some to compare with")
     rows = []
     for curve in curves:
-        other = baselines.get(tuple(curve.key[k] for k in place))
+        other = baselines.get(place(curve.key))
         if curve.key["interrupt"] != baseline and other is not None:
             rows += _against(curve, other, confidence, draws, seed)
     names = ["tokens", "accuracy", "baseline", "difference", "ci_low", "ci_high", "p", "n", "n_clusters"]

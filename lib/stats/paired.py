@@ -30,15 +30,13 @@ def differences(
     on: Sequence[str],
     value: str = "correct",
     family: Sequence[str] = (),
-    cluster: str = "problem_id",
     confidence: float = 0.95,
-    extreme: float | None = None,
 ) -> pd.DataFrame:
     """Mean of `value` in `left` less that in `right`, over pairs of rows that agree in the columns `on`.
 
     `by` are columns of `left` that make the groups; a row of `right` may serve several. The value `correct` is 0 or
-    1 for every row, whatever its status. A difference lies within plus and minus `extreme`: 1 for `correct`, unknown
-    otherwise (then there is no interval where no problem differs from another).
+    1 for every row, whatever its status. Of another value there is no interval where no problem differs from another,
+    as nobody knows how large a difference can be.
 
     Returns one row per group: `by`, left and right (means over pairs), difference, ci_low, ci_high, p, p_holm,
     family_size, better and worse (pairs with a difference above and below 0), unpaired (rows without a partner, or
@@ -47,12 +45,11 @@ def differences(
     Raises:
         ValueError: a column is missing, a row has no cluster, or one stands twice for one pair.
     """
-    by, on = list(by), list(dict.fromkeys([*on, cluster]))
-    if extreme is None and value == "correct":
-        extreme = 1.0
+    by, on = list(by), list(dict.fromkeys([*on, "problem_id"]))
+    extreme = 1.0 if value == "correct" else None  # the largest difference there can be
     pairs = _pairs(_values(left, value, [*by, *on]), _values(right, value, on), by, on)
-    bootstrap.need_clusters(pairs, cluster)
-    problems = _by_problem(pairs, by, cluster)
+    bootstrap.need_clusters(pairs)
+    problems = _by_problem(pairs, by)
     rows = [(*key, *_row(part, confidence, extreme)) for key, part in bootstrap.group_arrays(problems, by, SUMS)]
     columns = [*by, "left", "right", "difference", "ci_low", "ci_high", "p", *COUNTS]
     result = pd.DataFrame(rows, columns=columns).astype({name: left[name].dtype for name in by})
@@ -90,11 +87,11 @@ def _pairs(left: pd.DataFrame, right: pd.DataFrame, by: list[str], on: list[str]
     return left.merge(right, on=on, how=how, suffixes=("_left", "_right"))
 
 
-def _by_problem(pairs: pd.DataFrame, by: list[str], cluster: str) -> pd.DataFrame:
+def _by_problem(pairs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Sums of a problem's pairs in each group; a pair that lacks a value adds to unpaired only."""
     change = pairs["_value_left"] - pairs["_value_right"]
     both = change.notna()
-    keys = list(dict.fromkeys([*by, cluster]))
+    keys = list(dict.fromkeys([*by, "problem_id"]))
     counted = pairs[keys].assign(
         left=pairs["_value_left"].where(both, 0),
         right=pairs["_value_right"].where(both, 0),

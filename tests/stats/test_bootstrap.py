@@ -74,7 +74,7 @@ def test_a_fast_statistic_and_a_plain_function_have_the_same_draws(judged):
         (kappa, lambda f: agreement.cohen_kappa(f["truth"], f["said"])),
         (mean("third"), lambda f: f["third"].mean()),
     ):
-        draws = [bootstrap.resample(frame, one, "problem_id", 40, 7) for one in (fast, plain)]
+        draws = [bootstrap.resample(frame, one, 40, 7) for one in (fast, plain)]
         assert np.allclose(*draws) and np.ptp(draws[0]) > 0.05
 
 

@@ -108,8 +108,6 @@ def test_a_problem_keeps_its_part_whatever_others_there_are():
     ("call", "message"),
     [
         (lambda: ece([1.5], [1]), "column sure: expected 0 to 1"),
-        (lambda: ece([0.5], [1], bins=0), "bins from 1 up, by width or mass, got 0"),
-        (lambda: ece([0.5], [1], by="size"), "by width or mass, got 10 by 'size'"),
         (lambda: calibration.rogan_gladen(1.2, 0.9, 0.9), "rates from 0 to 1, got 1.2, 0.9, 0.9"),
         (lambda: calibration.split(["a"], (0.5, 0.4, 0.2)), "three that add up to 1"),
         (lambda: calibration.split([None]), "problem id: expected a text, got None"),

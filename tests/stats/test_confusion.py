@@ -31,5 +31,5 @@ def test_truth_values_and_other_columns_and_groups_are_taken():
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(ValueError, match=r"^confusion table: no column truth, expected model, rule, truth$"):
+    with pytest.raises(ValueError, match="missing columns: truth"):
         confusion.table(frame(PAIRS), other="truth", by=["model"])

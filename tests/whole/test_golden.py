@@ -68,15 +68,15 @@ def cell(verdicts):
     by_order = by_order.set_index("figure")["value"]
     return {
         "n": len(first),
-        "accuracy": agreement.accuracy(verdicts["gold"], verdicts["verdict"], missing="wrong"),
+        "accuracy": verdicts["verdict"].eq(verdicts["gold"]).mean(),
         "consistency": by_order["consistent"],
         "first_slot_share": by_order["first_slot"],
         "unusable": int(verdicts["verdict"].isna().sum()),
         # the habit of the source: an unusable reply is a vote for output 2
         "order_kappa": agreement.cohen_kappa(first.fillna(2), second.fillna(2)),
-        "stored_accuracy": agreement.accuracy(verdicts["gold"], verdicts["verdict"], missing="wrong"),
+        "stored_accuracy": verdicts["verdict"].eq(verdicts["gold"]).mean(),
         # another habit of it: two unusable replies are equal
-        "stored_equal": agreement.accuracy(first.fillna(0), second.fillna(0)),
+        "stored_equal": first.fillna(0).eq(second.fillna(0)).mean(),
     }
 
 
@@ -166,7 +166,7 @@ def test_the_pull_of_length(golden, items, verdicts, same):
 def test_the_longer_output_is_seldom_right(golden, items, same):
     one, two = (items[name].str.len() for name in ("output_1", "output_2"))
     longer = one.gt(two).map({True: 1, False: 2})
-    share = agreement.accuracy(items["gold"], longer)
+    share = items["gold"].eq(longer)[longer.notna()].mean()
     same(
         {"pairs": len(items), "share": share, "equal_length": int(one.eq(two).sum())},
         golden["values"]["longer_output_is_gold"],
@@ -183,20 +183,23 @@ def test_agreement_of_raters(golden, rows, same):
         "items": len(labels),
         "majority_counts": {str(label): int(n) for label, n in majority.value_counts().items()},
         "raters": {
-            name: {"agreement": agreement.accuracy(*pair), "kappa": agreement.cohen_kappa(*pair)}
+            name: {
+                "agreement": pair[0].eq(pair[1])[pair[0].notna() & pair[1].notna()].mean(),
+                "kappa": agreement.cohen_kappa(*pair),
+            }
             for name, pair in both.items()
         },
         "nominal_alpha": krippendorff.alpha(reliability_data=labels[raters].T, level_of_measurement="nominal"),
         "pandalm_7b": {
-            "accuracy": agreement.accuracy(majority, small),
+            "accuracy": majority.eq(small)[small.notna()].mean(),
             "kappa": agreement.cohen_kappa(majority, small),
         },
         "gpt35": {
             "usable": int(gpt.notna().sum()),
             "unusable": int(gpt.isna().sum()),
             "coverage": gpt.notna().mean(),
-            "accuracy_usable": agreement.accuracy(majority, gpt),
-            "accuracy_unusable_counted_wrong": agreement.accuracy(majority, gpt, missing="wrong"),
+            "accuracy_usable": majority.eq(gpt)[gpt.notna()].mean(),
+            "accuracy_unusable_counted_wrong": majority.eq(gpt).mean(),
             "kappa_usable": agreement.cohen_kappa(majority, gpt),
             "kappa_unusable_as_own_class": agreement.cohen_kappa(majority, gpt.fillna(-1)),
         },
