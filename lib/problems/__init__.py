@@ -7,9 +7,8 @@ what its fields are called. `tiny` and `tiny-code` are generated here.
 import difflib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +17,6 @@ from lib import schema
 from lib.problems import jsonl, livecodebench, tiny_code, update_benchmark
 from lib.problems.jsonl import Problem, ProblemError, Row
 from lib.problems.tiny_math import story
-
-
-def _plain(answer: str) -> str:
-    return answer.strip()
 
 
 def _after_hashes(solution: str) -> str:
@@ -45,52 +40,30 @@ class Benchmark:
 
     hub: str
     revision: str
-    config: str | None
     file: str
     size: int
-    problem: str
-    answers: dict[str, Callable[[str], str]]
+    config: str | None = None
+    problem: str = "problem"
+    answers: dict[str, Callable[[str], str]] = field(default_factory=lambda: {"answer": str.strip})
     difficulty: str | None = None
 
 
 BENCHMARKS = {
     "gsm8k": Benchmark(
-        hub="openai/gsm8k",
-        revision="740312add88f781978c0658806c59bc2815b9866",
+        *("openai/gsm8k", "740312add88f781978c0658806c59bc2815b9866", "gsm8k_test.jsonl", 1319),
         config="main",
-        file="gsm8k_test.jsonl",
-        size=1319,
         problem="question",
         answers={"answer": _after_hashes},
     ),
     "math500": Benchmark(
-        hub="HuggingFaceH4/MATH-500",
-        revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
-        config=None,
-        file="math500.jsonl",
-        size=500,
-        problem="problem",
-        answers={"answer": _plain},
+        *("HuggingFaceH4/MATH-500", "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", "math500.jsonl", 500),
         difficulty="level",
     ),
     "aime2024": Benchmark(
-        hub="math-ai/aime24",
-        revision="83a7f387baaa524a8bda0022eac0541582297103",
-        config=None,
-        file="aime2024.jsonl",
-        size=30,
-        problem="problem",
-        answers={"answer": _plain, "solution": _boxed},
+        *("math-ai/aime24", "83a7f387baaa524a8bda0022eac0541582297103", "aime2024.jsonl", 30),
+        answers={"answer": str.strip, "solution": _boxed},
     ),
-    "aime2025": Benchmark(
-        hub="math-ai/aime25",
-        revision="563bb8404243c5f09de6ec262f2db674fe5bce9b",
-        config=None,
-        file="aime2025.jsonl",
-        size=30,
-        problem="problem",
-        answers={"answer": _plain},
-    ),
+    "aime2025": Benchmark("math-ai/aime25", "563bb8404243c5f09de6ec262f2db674fe5bce9b", "aime2025.jsonl", 30),
 }
 
 TINY_SIZE, TINY_CODE_SIZE = 1000, 500
@@ -137,25 +110,21 @@ def load(source: str, data_dir: str | Path | None = None, window: livecodebench.
 
 
 def size(source: str) -> int:
-    """How many problems a source has, without loading it; of LiveCodeBench those in the published window.
-
-    Raises:
-        ProblemError: an unknown source.
-    """
+    """How many problems a source has, without loading it; of LiveCodeBench those in the published window."""
     if jsonl.is_own(source):
         return len(jsonl.load_own(source)[1])
     sizes = {"tiny": TINY_SIZE, "tiny-code": TINY_CODE_SIZE, livecodebench.SOURCE: livecodebench.SIZE}
     return (sizes | update_benchmark.SIZES).get(source) or _benchmark(source).size
 
 
-def subset(frame: pd.DataFrame, n: int | None, seed: int = SUBSET_SEED) -> pd.DataFrame:
+def subset(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
     """`n` problems drawn as `datasets` does: shuffle, take the first n. All if n is None or too big.
 
-    With n=500 and seed 42, GSM8K gives the 500 problems of the published study.
+    Of GSM8K, 500 are the problems of the published study.
     """
     if n is None or n >= len(frame):
         return frame
-    drawn = np.random.default_rng(seed).permutation(len(frame))[:n]
+    drawn = np.random.default_rng(SUBSET_SEED).permutation(len(frame))[:n]
     return frame.iloc[drawn].reset_index(drop=True)
 
 
@@ -170,21 +139,18 @@ def _benchmark(source: str) -> Benchmark:
 
 def _problem(source: str, benchmark: Benchmark, number: int, placed: Row) -> Problem:
     where, row = placed
+    name = next((name for name in benchmark.answers if name in row), next(iter(benchmark.answers)))
+    text = jsonl.text(row, name, where)
+    try:
+        answer = benchmark.answers[name](text)
+    except ValueError as error:
+        raise ProblemError(f"{where}: {name}: {error}, got {text[-40:]!r}") from error
     return {
         "problem_id": f"{source}/{number:04d}",
         "problem": jsonl.text(row, benchmark.problem, where),
-        "answer": _answer(row, benchmark.answers, where),
+        "answer": answer,
         "difficulty": benchmark.difficulty and jsonl.text(row, benchmark.difficulty, where),
     }
-
-
-def _answer(row: dict[str, Any], answers: dict[str, Callable[[str], str]], where: str) -> str:
-    field = next((name for name in answers if name in row), next(iter(answers)))
-    text = jsonl.text(row, field, where)
-    try:
-        return answers[field](text)
-    except ValueError as error:
-        raise ProblemError(f"{where}: {field}: {error}, got {text[-40:]!r}") from error
 
 
 def _frame(rows: list[Problem], source: str | None, revision: str) -> pd.DataFrame:

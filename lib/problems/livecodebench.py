@@ -35,10 +35,11 @@ def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[Probl
             occurs twice; no problem lies in the window.
     """
     rows, revision = _from_hub() if data_dir is None else _from_folder(Path(data_dir))
-    placed = [(where, _problem(row, where)) for where, row in rows if _is_within(row, where, window)]
+    first, last = window or ("", "9999")
+    placed = [(where, _problem(row, where)) for where, row in rows if first <= _day(row, where) <= last]
     jsonl.need_distinct((where, problem["problem_id"]) for where, problem in placed)
     if not placed:
-        raise ProblemError(f"{SOURCE}: no problem between {' and '.join(window or ())}, expected another window")
+        raise ProblemError(f"{SOURCE}: no problem between {first} and {last}, expected another window")
     if data_dir is None and window == WINDOW and len(placed) != SIZE:
         raise ProblemError(f"{SOURCE}: {len(placed)} problems in the published window, expected {SIZE}")
     return [problem for _, problem in placed], revision
@@ -63,10 +64,6 @@ def _from_folder(folder: Path) -> tuple[list[Row], str]:
         if (paths.ROOT / (folder / name).expanduser()).exists():
             return jsonl.read(folder / name, f"expected the problems of {SOURCE} as JSON Lines")
     raise ProblemError(f"{folder}: no {LOCAL[0]} there, expected the problems of {SOURCE} as JSON Lines")
-
-
-def _is_within(row: dict[str, Any], where: str, window: Window | None) -> bool:
-    return window is None or window[0] <= _day(row, where) <= window[1]
 
 
 def _day(row: dict[str, Any], where: str) -> str:

@@ -25,7 +25,7 @@ def load(source: str, data_dir: str | Path | None) -> tuple[list[Problem], str]:
     Raises:
         ProblemError: hub or files cannot be read; a row lacks a field, repeats an id, or is not in LiveCodeBench.
     """
-    file, rows, revision = f"{source}.jsonl", None, REVISION
+    file, revision = f"{source}.jsonl", REVISION
     if data_dir is None:
         rows = jsonl.read_hub(source, HUB, CONFIGS[source], REVISION, file)
     else:

@@ -24,15 +24,9 @@ COLUMNS = schema.UPDATES.names()
 def collect(
     problems: pd.DataFrame, sources: Iterable[str] = ("tiny",), data_dir: str | Path | None = None
 ) -> pd.DataFrame:
-    """The updates that come with the sources of a study: made for generated problems, or released with a benchmark.
+    """The checked updates that come with sources: made for generated problems, or released with a benchmark.
 
-    Args:
-        problems: rows of the problems table; only these get updates.
-        sources: of the study.
-        data_dir: where benchmarks are read from, as in `lib.problems.load`.
-
-    Returns:
-        Rows of the updates table, each checked: `valid`, or `why_invalid` has the reason.
+    Only `problems` get updates; `data_dir` is as in `lib.problems.load`.
 
     Raises:
         ProblemError: a released benchmark cannot be loaded.
@@ -55,20 +49,14 @@ def by_construction(problems: pd.DataFrame) -> pd.DataFrame:
         made = changes[problem_id]
         if problem["problem"] != made.original.text():
             raise ValueError(f"{problem_id}: not the problem that seed {story.SEED} makes; run 01_load again")
-        necessary = {
-            "revised_problem": made.revised.text(),
-            "revised_answer": str(made.revised.answer()),
-            "revised_by": GENERATOR,
-            "update": made.update,
-        }
-        unrevised = {"revised_problem": None, "revised_answer": None}
-        for kind, texts in (
-            ("necessary", necessary),
-            ("false", unrevised | {"update": story.false_update(made.original)}),
-            ("noop", unrevised | {"update": story.noop_update(made.original)}),
+        revised = {"revised_problem": made.revised.text(), "revised_answer": str(made.revised.answer())}
+        for kind, text, revision in (
+            ("necessary", made.update, revised | {"revised_by": GENERATOR}),
+            ("false", story.false_update(made.original), dict.fromkeys(revised)),
+            ("noop", story.noop_update(made.original), dict.fromkeys(revised)),
         ):
             ids = {"problem_id": problem_id, "update_id": "0" if kind == "necessary" else kind, "kind": kind}
-            rows.append(_checked(problem, ids | texts | {"generator": GENERATOR}, solved=True))
+            rows.append(_checked(problem, ids | revision | {"update": text, "generator": GENERATOR}, solved=True))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -8,7 +8,6 @@
 | pair | may be empty | `mark` of the texts that were judged; the decision applies to no others |
 """
 
-import csv
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ import pandas as pd
 from lib import paths, tables
 
 COLUMNS = ["problem_id", "update_id", "decision", "reason", "pair"]
-NEEDED = COLUMNS[:3]
+KEY, NEEDED = COLUMNS[:2], COLUMNS[:3]
 DECISIONS = ("accept", "reject")
 TEXTS = ("revised_problem", "revised_starter_code", "update")
 
@@ -41,20 +40,21 @@ def read(study: str) -> pd.DataFrame:
     path = file(study)
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS, dtype=str)
-    shown = paths.show(path)
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    if missing := [name for name in NEEDED if rows and name not in rows[0]]:
-        raise DecisionError(f"{shown}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
-    seen: dict[tuple[str, str], int] = {}
-    for line, row in enumerate(rows, 2):
-        if row["decision"] not in DECISIONS:
-            raise DecisionError(f"{shown}:{line}: decision: expected accept or reject, got {row['decision']!r}")
-        key = row["problem_id"], row["update_id"]
-        if key in seen:
-            raise DecisionError(f"{shown}:{line}: {' '.join(key)}: decided on in line {seen[key]} too")
-        seen[key] = line
-    return pd.DataFrame(rows, columns=COLUMNS, dtype=object).fillna("").astype(str)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False).fillna("")
+    except ValueError as error:
+        raise DecisionError(f"{paths.show(path)}: expected a CSV file of {', '.join(COLUMNS)} ({error})") from error
+    if missing := [name for name in NEEDED if name not in frame.columns]:
+        raise DecisionError(f"{paths.show(path)}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
+    for fault, reason in (
+        (~frame["decision"].isin(DECISIONS), "expected accept or reject"),
+        (frame.duplicated(KEY), "decided on twice"),
+    ):
+        if fault.any():
+            row = fault.idxmax()
+            got = " ".join(frame.loc[row, NEEDED])
+            raise DecisionError(f"{paths.show(path)}:{row + 2}: {reason}, got {got}")
+    return frame.reindex(columns=COLUMNS, fill_value="")
 
 
 def apply(made: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
@@ -62,22 +62,21 @@ def apply(made: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
 
     An accepted one is valid whatever a check said, if it has a text.
     """
-    applied = {key: row for key, row in _by_id(decided).items() if state(made, row) == "applied"}
     made = made.astype({"why_invalid": object})
-    for i, key in zip(made.index, zip(made["problem_id"], made["update_id"], strict=True), strict=True):
-        if key in applied:
-            is_accepted = applied[key]["decision"] == "accept"
-            why = None if is_accepted else f"rejected: {applied[key]['reason'] or 'no reason given'}"
-            made.loc[i, ["valid", "why_invalid"]] = [is_accepted, why]
+    for row in decided.to_dict("records"):
+        if state(made, row) == "applied":
+            is_accepted = row["decision"] == "accept"
+            why = None if is_accepted else f"rejected: {row['reason'] or 'no reason given'}"
+            made.loc[_is_about(made, row), ["valid", "why_invalid"]] = [is_accepted, why]
     return made
 
 
 def state(made: pd.DataFrame, decision: Mapping[str, str]) -> str:
     """What becomes of a decision: applied, or the reason why it is not."""
-    is_meant = made["problem_id"].eq(decision["problem_id"]) & made["update_id"].eq(decision["update_id"])
-    if not is_meant.any():
+    is_about = _is_about(made, decision)
+    if not is_about.any():
         return "no such update here"
-    row = made[is_meant].iloc[0]
+    row = made[is_about].iloc[0]
     if decision["pair"] not in ("", mark(row)):
         return "about other texts"
     texts = [row["update"], row["revised_problem"] if row["kind"] == "necessary" else row["update"]]
@@ -94,11 +93,10 @@ def record(study: str, update: Mapping[str, Any], decision: str, reason: str = "
     """
     if decision not in DECISIONS:
         raise DecisionError(f"decision: expected accept or reject, got {decision!r}")
-    key = update["problem_id"], update["update_id"]
-    rows = _by_id(read(study)) | {key: dict(zip(COLUMNS, (*key, decision, reason, mark(update)), strict=True))}
-    frame = pd.DataFrame([rows[key] for key in sorted(rows)], columns=COLUMNS)
+    row = pd.DataFrame([[*(update[name] for name in KEY), decision, reason, mark(update)]], columns=COLUMNS)
+    rows = pd.concat([read(study), row]).drop_duplicates(KEY, keep="last").sort_values(KEY)
     with tables.atomic_write(file(study)) as out:
-        frame.to_csv(out, index=False, lineterminator="\n")
+        rows.to_csv(out, index=False, lineterminator="\n")
 
 
 def mark(update: Mapping[str, Any]) -> str:
@@ -107,5 +105,5 @@ def mark(update: Mapping[str, Any]) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]
 
 
-def _by_id(decided: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]:
-    return {(row["problem_id"], row["update_id"]): row for row in decided.to_dict("records")}
+def _is_about(made: pd.DataFrame, decision: Mapping[str, str]) -> pd.Series:
+    return made["problem_id"].eq(decision["problem_id"]) & made["update_id"].eq(decision["update_id"])

@@ -24,9 +24,7 @@ from lib.sandbox import programs
 TESTS = 24  # of a problem, on whose inputs programs are compared, and which become those of the revised problem
 SIZE = 1 << 20  # characters of their inputs
 
-Solution = dict[
-    str, Any
-]  # of a revised problem: columns of an update, and what `updates.why_invalid` takes beside them
+Solution = dict[str, Any]  # of a revised problem: columns of an update, and what `updates.why_invalid` takes beside
 
 
 def complete(study: Study, problems: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
@@ -55,13 +53,8 @@ def solve(
 ) -> pd.DataFrame:
     """The updates, with the answers or tests of revised problems that had none, checked again.
 
-    Args:
-        ready: an open engine.
-        problems: rows of the problems table.
-        made: rows of the updates table.
-        seed: of the study.
-        n: solutions of each revised problem; more than half of them must agree.
-        store: where completions are looked up and kept; None keeps nothing.
+    Each revised problem is solved `n` times, and more than half of the solutions must agree. Completions are looked up
+    and kept in `store`, if there is one.
     """
     asked = problems.set_index("problem_id")
     left = made[is_open(made)].join(asked[["source", "task", "answer", "tests"]], on="problem_id")

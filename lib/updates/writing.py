@@ -9,6 +9,7 @@ import hashlib
 import random
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -46,26 +47,13 @@ def complete(study: Study, problems: pd.DataFrame, made: pd.DataFrame) -> pd.Dat
     return pd.concat([made, written], ignore_index=True) if len(made) else written
 
 
-def write(
-    ready: Engine, problems: pd.DataFrame, seed: int, store: Store | None = None, attempts: int = ATTEMPTS
-) -> pd.DataFrame:
-    """A necessary update for each problem, by the engine's model.
+def write(ready: Engine, problems: pd.DataFrame, seed: int, store: Store | None = None) -> pd.DataFrame:
+    """A necessary update for each problem, by the engine's model, in their order; math and code may be mixed.
 
-    Args:
-        ready: an open engine.
-        problems: rows of the problems table; math and code may be mixed.
-        seed: of the study.
-        store: where completions are looked up and kept; None keeps nothing.
-        attempts: most requests for one reply.
-
-    Returns:
-        Rows of the updates table in the order of the problems; a problem whose update failed has `valid` False and the
-        reason. Whether the revised problem has another answer is not known here.
+    A problem whose update failed has `valid` False and the reason. Whether the revised problem has another answer is
+    not known here. Completions are looked up and kept in `store`, if there is one.
     """
-
-    def ask(name: str, slots: Mapping[str, Mapping[str, str]]) -> dict[str, Reply]:
-        return _ask(ready, name, slots, seed, store, attempts)
-
+    ask = partial(_ask, ready, seed, store)
     asked = problems.set_index("problem_id")
     is_code = asked["task"].eq("code")
     replies = _math(ask, asked[~is_code]) | _code(ask, asked[is_code], seed)
@@ -74,7 +62,7 @@ def write(
 
 
 def _ask(
-    ready: Engine, name: str, slots: Mapping[str, Mapping[str, str]], seed: int, store: Store | None, attempts: int
+    ready: Engine, seed: int, store: Store | None, name: str, slots: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Reply]:
     """The replies to one prompt, filled in for each problem."""
     prompt, model = params.load_prompt(name), ready.model
@@ -92,7 +80,7 @@ def _ask(
         replies[problem_id] = why if fields is None else fields
         return fields is not None
 
-    parts.ask(ready, list(slots), request, read, attempts, store)
+    parts.ask(ready, list(slots), request, read, ATTEMPTS, store)
     return replies
 
 

@@ -216,11 +216,6 @@ def new_steps(views: Views, found: Finding) -> Lesson | None:
 
 
 LESSONS: dict[str, Callable[[Views, Finding], Lesson | None]] = {
-    "faulty_step": faulty_step,
-    "arithmetic_right": arithmetic_right,
-    "stale_fact": stale_fact,
-    "questions_update": questions_update,
-    "stops_short": stops_short,
-    "same_result": same_result,
-    "new_steps": new_steps,
+    lesson.__name__: lesson
+    for lesson in (faulty_step, arithmetic_right, stale_fact, questions_update, stops_short, same_result, new_steps)
 }

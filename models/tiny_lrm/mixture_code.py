@@ -148,12 +148,7 @@ def stay(made: Change, at: Cut) -> str:
 
 
 KINDS: dict[str, Callable[[random.Random], Parts]] = {
-    "full": full,
-    "end_thinking": end_thinking,
-    "force_answer": force_answer,
-    "speed_up": speed_up,
-    "update": update,
-    "update_guided": update_guided,
+    kind.__name__: kind for kind in (full, end_thinking, force_answer, speed_up, update, update_guided)
 }
 
 

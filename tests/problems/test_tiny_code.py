@@ -10,7 +10,7 @@ import pytest
 from lib import sandbox, schema
 from lib.problems import code_tests, tiny_code
 from lib.problems.tiny_code import Task, task
-from lib.problems.tiny_code.steps import FAMILIES, KINDS, Step
+from lib.problems.tiny_code.task import FAMILIES, KINDS, Step
 
 CHANGES = list(tiny_code.changes(120))
 ROWS = tiny_code.problems(120)

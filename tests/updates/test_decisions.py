@@ -85,8 +85,8 @@ def test_the_last_word_counts_and_the_file_is_in_order(params_folder, made):
     ("text", "message"),
     [
         ("problem_id,decision\nx,accept\n", r"decisions\.csv: no column update_id, expected problem_id, "),
-        ("problem_id,update_id,decision\nx,0,maybe\n", r"csv:2: decision: expected accept or reject, got 'maybe'"),
-        ("problem_id,update_id,decision\nx,0,accept\nx,0,reject\n", r"decisions\.csv:3: x 0: decided on in line 2 too"),
+        ("problem_id,update_id,decision\nx,0,maybe\n", r"csv:2: expected accept or reject, got x 0 maybe"),
+        ("problem_id,update_id,decision\nx,0,accept\nx,0,reject\n", r"decisions\.csv:3: decided on twice, got x 0"),
     ],
 )  # fmt: skip
 def test_bad_decisions_are_named_by_file_and_line(params_folder, text, message):

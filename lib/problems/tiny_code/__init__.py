@@ -9,31 +9,19 @@ import json
 import random
 from collections.abc import Iterator
 
-from lib.problems.tiny_code.steps import draw_step
 from lib.problems.tiny_code.task import (
     Change,
     Task,
     change,
     draw,
     draw_inputs,
+    draw_step,
     false_update,
     mutants,
     noop_update,
 )
 
-__all__ = [
-    "PRIVATE",
-    "PUBLIC",
-    "SEED",
-    "Change",
-    "Task",
-    "change",
-    "changes",
-    "draw",
-    "draw_step",
-    "problems",
-    "updates",
-]
+__all__ = ["Change", "Task", "change", "changes", "draw", "draw_step", "problems", "updates"]
 
 SEED = 2026
 POOL = 60  # inputs that the tests of a problem are chosen from
@@ -61,15 +49,13 @@ def choose_tests(task: Task, rng: random.Random) -> list[list[int]] | None:
     """
     pool = draw_inputs(rng, POOL)
     results = [task.run(items) for items in pool]
-    failing = {
-        mutant: {i for i, items in enumerate(pool) if i >= PUBLIC and mutant.run(items) != results[i]}
-        for mutant in mutants(task)
-    }
-    if any(
-        not hits and sorted(map(str, mutant.steps)) != sorted(map(str, task.steps)) for mutant, hits in failing.items()
-    ):
-        return None
-    chosen, alive = list(range(PUBLIC)), [hits for hits in failing.values() if hits]
+    failing = []
+    for mutant in mutants(task):
+        hits = {i for i in range(PUBLIC, POOL) if mutant.run(pool[i]) != results[i]}
+        if not hits and sorted(map(str, mutant.steps)) != sorted(map(str, task.steps)):
+            return None
+        failing.append(hits)
+    chosen, alive = list(range(PUBLIC)), [hits for hits in failing if hits]
     while alive or len(chosen) < PUBLIC + PRIVATE:
         left = [i for i in range(POOL) if i not in chosen]
         best = max(left, key=lambda i: sum(i in hits for hits in alive))
@@ -100,7 +86,7 @@ def updates(n: int, seed: int = SEED) -> list[dict[str, str | bool | None]]:
     rows: list[dict[str, str | bool | None]] = []
     for problem_id, made, lists in changes(n, seed):
         shared = {"problem_id": problem_id, "revised_answer": None, "valid": True, "why_invalid": None}
-        shared["generator"] = generator
+        shared |= {"generator": generator}
         revised = {
             "revised_problem": made.revised.text(),
             "revised_starter_code": made.revised.starter_code(),

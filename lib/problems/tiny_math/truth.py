@@ -1,6 +1,4 @@
-"""Ground truth of a TinyLRM's record, established by program: our own word problems can be read back from text.
-
-One rule for each of these criteria; where a rule cannot tell, the label is null.
+"""Ground truth of a TinyLRM's record, by one rule for each criterion; where a rule cannot tell, the label is null.
 
 | criterion | yes if |
 |---|---|
@@ -180,11 +178,6 @@ def numbered_lines(steps: str) -> list[tuple[int, Line]]:
 
 
 RULES: dict[str, Callable[[Views], Finding]] = {
-    "faulty_step": faulty_step,
-    "arithmetic_right": arithmetic_right,
-    "stale_fact": stale_fact,
-    "questions_update": questions_update,
-    "stops_short": stops_short,
-    "same_result": same_result,
-    "new_steps": new_steps,
+    rule.__name__: rule
+    for rule in (faulty_step, arithmetic_right, stale_fact, questions_update, stops_short, same_result, new_steps)
 }
