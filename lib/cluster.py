@@ -43,8 +43,7 @@ class ClusterError(RuntimeError):
 def join() -> Any:
     """The module `ray`, once this process belongs to a cluster.
 
-    Raises:
-        ClusterError: Ray is not installed, the cluster does not answer, or none can be started.
+    A ClusterError: Ray is not installed, the cluster does not answer, or none can be started.
     """
     address = os.environ.get(ADDRESS, "")
     for name, value in SETTINGS.items() | ({NO_CLUSTER: "0"}.items() if not address else set()):
@@ -52,10 +51,8 @@ def join() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ClusterError(
-            f"Ray is not installed ({first_line(error)}): it is the extra `cluster` of pyproject.toml, and `make env` "
-            "installs it"
-        ) from error
+        what = "it is the extra `cluster` of pyproject.toml, and `make env` installs it"
+        raise ClusterError(f"Ray is not installed ({first_line(error)}): {what}") from error
     if not ray.is_initialized():
         _quieten()
         _join(ray, address) if address else _start(ray)
@@ -151,15 +148,12 @@ def _folder() -> str:
 @contextmanager
 def _path(folder: str) -> Iterator[None]:
     """Put `folder` and this repository first on the PYTHONPATH of processes that start in the block."""
-    before = os.environ.get("PYTHONPATH")
+    before = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, str(paths.ROOT), before]))
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        os.environ["PYTHONPATH"] = before  # empty is as unset
 
 
 _folders: list[str] = []

@@ -26,10 +26,8 @@ def outputs() -> Path:
     """Folder of all results: the variable `MIDTHOUGHT_OUTPUTS` if set, else `outputs/` of the project.
 
     Of an object store it is the working copy on this disk: the folder `MIDTHOUGHT_WORKING_COPY` if that is set, else
-    one below the user's cache that has the URL's name, as in the Makefile. `lib.pipeline.sync` pulls and pushes it.
-
-    Raises:
-        PathError: a URL that is not plain.
+    one below the user's cache that has the URL's name, as in the Makefile. `lib.pipeline.sync` pulls and pushes it. A
+    PathError: a URL that is not plain.
     """
     if url := store():
         cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "midthought")
@@ -40,11 +38,7 @@ def outputs() -> Path:
 
 
 def store() -> str | None:
-    """URL of the object store that `MIDTHOUGHT_OUTPUTS` names, without a slash at its end; None for a folder.
-
-    Raises:
-        PathError: a URL that is not plain.
-    """
+    """URL of the object store that `MIDTHOUGHT_OUTPUTS` names, as `check_url` returns it; None for a folder."""
     value = os.environ.get(OUTPUTS_VARIABLE, "")
     return check_url(value, f"{OUTPUTS_VARIABLE}: ") if is_url(value) else None
 
@@ -55,10 +49,9 @@ def is_url(place: str) -> bool:
 
 
 def check_url(url: str, where: str = "") -> str:
-    """A URL of a bucket or folder, without a slash at its end; `where` opens the message.
+    """A URL of a bucket or folder, without a slash at its end; `where` opens the message of an error.
 
-    Raises:
-        PathError: a key or password in it, or a character that does not belong into it.
+    A PathError: a key or password in it, or a character that does not belong into it.
     """
     shown = re.sub(r"://[^/]*@", "://", url).split("?")[0]
     if not PLAIN_URL.fullmatch(url) or ".." in url.split("/"):

@@ -35,14 +35,9 @@ def bar(total: int, unit: str, name: str = "") -> "tqdm | LogLines":
 
 
 def completions(total: int, done: Iterable[Any], name: str = "") -> Iterator[Any]:
-    """Pass an engine's completions through, and show how many have come and their tokens per second.
+    """Pass an engine's completions through, and show how many of `total` have come and their tokens per second.
 
     The clock starts with the first, before which a model may have had to be loaded.
-
-    Args:
-        total: most that may come.
-        done: completions, with `token_ids`.
-        name: what each line of a log begins with.
     """
     tokens, started = 0, 0.0
     with bar(total, "request", name) as progress:

@@ -45,13 +45,10 @@ class TableError(ValueError):
 def write(
     frame: pd.DataFrame, name: str, study: str, model: str | None = None, params: dict[str, Any] | None = None
 ) -> None:
-    """Check `frame` against the schema of table `name` and store it, sorted by key.
+    """Check `frame` against the schema of table `name` and store it, sorted by key, with `params` beside it as JSON.
 
-    `params`, the resolved parameters that made the rows, go beside it as JSON. On any failure, a full disk
-    included, what was there before stays.
-
-    Raises:
-        TableError: columns, a type or a key that break the schema, told with column and row; a failed write.
+    On any failure, a full disk included, what was there before stays. A TableError: columns, a type or a key that break
+    the schema, told with column and row; a failed write.
     """
     path = _path(name, study, model)
     rows, beside = _checked(frame, schema.TABLES[name], paths.show(path)), path.with_suffix(".json")
@@ -69,10 +66,8 @@ def read(name: str, study: str, model: str | None = None) -> pd.DataFrame:
     """Table `name` of a study, or of one model in it.
 
     Columns of type ids hold one numpy int32 array per row. Columns of type int and bool have a numpy dtype
-    where they are complete, pandas' nullable `Int64` and `boolean` where a value is missing (never float).
-
-    Raises:
-        TableError: a file missing, truncated or of another schema, told with the notebook that makes it.
+    where they are complete, pandas' nullable `Int64` and `boolean` where a value is missing (never float). A
+    TableError: a file missing, truncated or of another schema, told with the notebook that makes it.
     """
     path = _path(name, study, model)
     file = paths.show(path)
@@ -99,22 +94,14 @@ def read(name: str, study: str, model: str | None = None) -> pd.DataFrame:
 
 
 def write_summary(frame: pd.DataFrame, slug: str, study: str) -> None:
-    """Store a small table, as behind the figure of the same slug, as CSV with six significant digits.
-
-    Raises:
-        TableError: a failed write.
-    """
+    """Store a small table, as behind the figure of the same slug, as CSV with six significant digits."""
     text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     with atomic_write(paths.summary(study) / f"{slug}.csv") as file:
         file.write(text.encode())
 
 
 def read_summary(slug: str, study: str) -> pd.DataFrame:
-    """A small table that `write_summary` stored.
-
-    Raises:
-        TableError: no such file.
-    """
+    """A small table that `write_summary` stored; a TableError where there is none."""
     path = paths.summary(study) / f"{slug}.csv"
     try:
         return pd.read_csv(path)
@@ -126,8 +113,7 @@ def read_summary(slug: str, study: str) -> pd.DataFrame:
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A file to write in place of `path`, which is replaced only when the block ends well.
 
-    Raises:
-        TableError: the operating system refused (disk full, no permission); `path` is as it was.
+    A TableError: the operating system refused (disk full, no permission); `path` is as it was.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from lib.answers import notation, units
 from lib.answers.notation import FORMULA, MAX_CHARS, number, tidy
-from lib.params.families import FAMILIES
+from lib.params.settings import FAMILIES
 
 HASH_SOURCES = {"gsm8k", "tiny"}  # their reference solutions end in `#### n`, and their `$` is money
 NUMBER_SOURCES = {"gsm8k", "tiny", "aime2024", "aime2025"}  # every gold answer is a plain number

@@ -7,6 +7,7 @@ completions. All of them take and give token ids, never text.
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from itertools import chain
 
 from lib.engine import gpus
@@ -28,11 +29,7 @@ __all__ = [
 
 @contextmanager
 def open(model: Model) -> Iterator[Engine]:
-    """The engine that a model's file names, for as long as the `with` block lasts.
-
-    Raises:
-        EngineError: it cannot be opened; the message carries the engine's own reason.
-    """
+    """The engine that a model's file names, for as long as the `with` block lasts; an EngineError if it has none."""
     engine = _class(model)(model)
     try:
         yield engine
@@ -42,31 +39,24 @@ def open(model: Model) -> Iterator[Engine]:
 
 @contextmanager
 def when_needed(model: Model) -> Iterator[Engine]:
-    """An engine that is opened by the first request: a run that finds all its answers on disk loads no model.
-
-    Raises:
-        EngineError: as `open`, at the first request.
-    """
+    """As `open`, but at the first request: a run that finds all its answers on disk loads no model."""
     _class(model)  # its module sets what torch reads when it is imported, which may be before the first request
     with ExitStack() as stack:
         yield _LazyEngine(model, stack)
 
 
 class _LazyEngine:
-    """An engine that is opened by the first request."""
-
     def __init__(self, model: Model, stack: ExitStack):
         self.model, self._stack = model, stack
-        self._engine: Engine | None = None
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self._stack.enter_context(open(self.model))
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         requests = iter(requests)
-        first = next(requests, None)
-        if first is None:
-            return
-        if self._engine is None:
-            self._engine = self._stack.enter_context(open(self.model))
-        yield from self._engine.generate(chain([first], requests))
+        for first in requests:
+            yield from self._engine.generate(chain([first], requests))
 
     def close(self) -> None:
         self._stack.close()

@@ -1,16 +1,15 @@
 """Data parallelism on one machine: copies of a model, each in a process of its own with its share of the GPUs.
 
-The option data_parallel_size says how many copies, else the share of the GPUs that a run has (`lib.engine.gpus`).
-GPUs are dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together;
-without GPUs all copies share the CPU. A copy that dies is started again; its pending requests go to the others, or to
-itself when it is ready.
+The option data_parallel_size says how many, else the share of the GPUs that a run has (`lib.engine.gpus`). GPUs are
+dealt out in order, as many to each copy as tensor_parallel_size and pipeline_parallel_size need together; without GPUs
+all copies share the CPU. A copy that dies is started again; its pending requests go to whichever has room first.
 """
 
 import dataclasses
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
@@ -18,9 +17,8 @@ from threading import Thread
 from typing import Any
 
 from lib.engine import gpus
-from lib.engine.gpus import DevicesError
 from lib.engine.request import Completion, EngineError, Request
-from lib.engine.scheduler import Scheduler
+from lib.engine.scheduler import Scheduler, Workers
 from lib.params.settings import Model
 
 WINDOW = 512  # most requests that a copy holds
@@ -33,7 +31,7 @@ class _EndedError(EngineError):
     """A copy's process has ended."""
 
 
-class Copies:
+class Copies(Workers):
     """An engine of several processes with a copy of the model each."""
 
     def __init__(self, model: Model):
@@ -42,7 +40,7 @@ class Copies:
         self._copies: list[tuple[Any, Connection]] = []
         self._lease = ExitStack()
         try:
-            self._shares = _leased(model, self._lease)
+            self._shares = shares(model, self._lease)
             self._copies = [self._start(share) for share in self._shares]
             self._deaths = [0] * len(self._copies)  # since the last completion
             self._ready: set[int] = set()
@@ -52,24 +50,6 @@ class Copies:
         except BaseException:
             self.close()
             raise
-
-    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate`; the pending requests of a copy that has died are done again."""
-        scheduler = Scheduler(self.model, requests)
-        for i in sorted(self._ready):
-            scheduler.add_worker(i, WINDOW)
-        try:
-            while True:
-                for i, assigned in scheduler.assign().items():
-                    with suppress(_EndedError):  # what it has still sent is read first, then its end
-                        for request in assigned:
-                            self._send(i, request)
-                if self._ready and not scheduler.busy:
-                    return
-                yield from self._finished(scheduler)
-        finally:
-            if scheduler.busy:  # a caller that stops early leaves nothing running
-                self._drop()
 
     def close(self) -> None:
         for process, pipe in self._copies:
@@ -89,7 +69,15 @@ class Copies:
         theirs.close()
         return process, ours
 
-    def _finished(self, scheduler: Scheduler) -> Iterator[Completion]:
+    def _windows(self) -> dict[int, int]:
+        return dict.fromkeys(sorted(self._ready), WINDOW)
+
+    def _give(self, i: int, requests: list[Request]) -> None:
+        with suppress(_EndedError):  # what it has still sent is read first, then its end
+            for request in requests:
+                self._send(i, request)
+
+    def _take(self, scheduler: Scheduler) -> Iterator[tuple[int, Completion]]:
         """Wait for messages from the copies: a completion, that it is ready, or that it has ended."""
         pipes = wait([pipe for _, pipe in self._copies])
         for i in [i for i, (_, pipe) in enumerate(self._copies) if pipe in pipes]:
@@ -101,9 +89,9 @@ class Copies:
             if message == READY:
                 self._ready.add(i)
                 scheduler.add_worker(i, WINDOW)
-            elif scheduler.accept(i, message):
+            else:
                 self._deaths[i] = 0
-                yield message
+                yield i, message
 
     def _replace(self, i: int, ended: _EndedError, scheduler: Scheduler) -> None:
         """Start a copy again; raises `ended` if it has died too often without a completion."""
@@ -161,10 +149,8 @@ class Copies:
 def run_worker(model: Model, share: str | None, pipe: Connection) -> None:
     """Worker process of one copy: runs vLLM until the other side closes the pipe, or dies.
 
-    Args:
-        model: of which there is one copy here.
-        share: its GPUs as CUDA_VISIBLE_DEVICES names them; None leaves that variable alone.
-        pipe: takes requests, and DROP; sends READY, completions, DROPPED, and an EngineError for what fails.
+    `share` names its GPUs as CUDA_VISIBLE_DEVICES does; None leaves that variable alone. The pipe takes requests, and
+    DROP; it sends READY, completions, DROPPED, and an EngineError for what fails.
     """
     if share is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = share  # before anything looks for GPUs
@@ -209,34 +195,20 @@ def _step(engine: Any, inbox: SimpleQueue, pipe: Connection) -> bool:
     return True
 
 
-def _leased(model: Model, stack: ExitStack) -> list[str | None]:
-    """The GPUs of each copy, leased until the stack is closed where runs share them; raises EngineError."""
-    try:
-        names = gpus.visible_gpus()
-        if not names:
-            return shares(model)
-        size = gpus.gpus_per_copy(model)
-        count = gpus.copies(model, len(names), gpus.concurrent_runs())
-        return gpus.groups(stack.enter_context(gpus.lease(names, count * size, model.title)), size)
-    except DevicesError as error:
-        raise EngineError(str(error)) from error
-
-
-def shares(model: Model) -> list[str | None]:
+def shares(model: Model, stack: ExitStack) -> list[str | None]:
     """The GPUs of each copy, as CUDA_VISIBLE_DEVICES names them; None where there are none to name.
 
-    Raises:
-        EngineError: not a count, or more copies than there are GPUs for.
+    Where runs share GPUs they are leased until the stack is closed. A DevicesError: not a count, or more copies than
+    there are GPUs for.
     """
-    names = _cuda_devices()
-    try:
-        count = gpus.copies(model, len(names) or sys.maxsize)
-        if not names:
-            return [None] * count
-        size = gpus.gpus_per_copy(model)
-        return gpus.groups(names[: count * size], size)
-    except DevicesError as error:
-        raise EngineError(str(error)) from error
+    shared = gpus.visible_gpus()
+    names = shared or _cuda_devices()
+    count = gpus.copies(model, len(names) or sys.maxsize, gpus.concurrent_runs() if shared else 1)
+    size = gpus.gpus_per_copy(model)
+    if not names:
+        return [None] * count
+    held = stack.enter_context(gpus.lease(names, count * size, model.title)) if shared else names[: count * size]
+    return gpus.groups(held, size)
 
 
 def _cuda_devices() -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lib.engine.request import EngineError
 from lib.params.settings import Model
 
 GPUS, CONCURRENT_RUNS, LOCKS = "MIDTHOUGHT_GPUS", "MIDTHOUGHT_CONCURRENT_RUNS", "MIDTHOUGHT_LOCKS"
@@ -25,7 +26,7 @@ WAIT = 0.2  # seconds between two looks at GPUs that others have
 PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size")  # options that spread one copy over several GPUs
 
 
-class DevicesError(RuntimeError):
+class DevicesError(EngineError):
     """GPUs that are not there, or too few of them; its text is one line."""
 
 
@@ -35,11 +36,7 @@ def shared() -> bool:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that runs share, in order; none where MIDTHOUGHT_GPUS is not set or empty.
-
-    Raises:
-        DevicesError: something else than numbers or ids with commas between, or one of them twice.
-    """
+    """The GPUs that runs share, in order; none where MIDTHOUGHT_GPUS is empty, a DevicesError where it is wrong."""
     text = os.environ.get(GPUS, "")
     names = [name.strip() for name in text.split(",")] if shared() else []
     wrong = [name for name in names if not re.fullmatch(r"\d+|(GPU|MIG)-[\w/-]+", name)]
@@ -57,7 +54,7 @@ def concurrent_runs() -> int:
 
 
 def gpus_per_copy(model: Model) -> int:
-    """GPUs that one copy of a model needs; raises DevicesError if an option that says so is no count."""
+    """GPUs that one copy of a model needs; a DevicesError if an option that says so is no count."""
     count = 1
     for name in PARALLEL:
         size = model.options.get(name, 1)
@@ -68,15 +65,9 @@ def gpus_per_copy(model: Model) -> int:
 
 
 def copies(model: Model, gpus: int, runs: int = 1) -> int:
-    """Copies of a model to run: what its file says, else as many as fit its share of the GPUs, at least one.
+    """Copies of a model to run: what its file says, else as many as fit one of so many `runs` that share the GPUs.
 
-    Args:
-        model: whose options say what one copy needs.
-        gpus: how many there are.
-        runs: how many share them.
-
-    Raises:
-        DevicesError: not a count, or more GPUs needed than there are.
+    At least one. A DevicesError: not a count, or more GPUs needed than there are.
     """
     where, one = f"params/models/{model.name}.yaml: options.data_parallel_size", gpus_per_copy(model)
     count = model.options.get("data_parallel_size", max(1, gpus // runs // one))
@@ -98,18 +89,8 @@ def lease(names: Sequence[str], count: int, who: str) -> Iterator[list[str]]:
     """Hold `count` of the GPUs for this process alone until the block ends; wait until they are free.
 
     First come, first served: one run at a time collects GPUs, so that a model that needs many does not starve, and no
-    two wait for each other.
-
-    Args:
-        names: to choose from.
-        count: at most as many as there are names.
-        who: named on stderr if it has to wait.
-
-    Yields:
-        The names of the leased GPUs, in the order of `names`.
-
-    Raises:
-        DevicesError: the folder of the locks cannot be written.
+    two wait for each other. The names come in the order of `names`; `who` stands on stderr if it has to wait. A
+    DevicesError: the folder of the locks cannot be written.
     """
     with ExitStack() as locks:
         try:
@@ -120,7 +101,7 @@ def lease(names: Sequence[str], count: int, who: str) -> Iterator[list[str]]:
 
 
 def _collect(names: Sequence[str], count: int, who: str, locks: ExitStack) -> set[str]:
-    folder, taken, is_logged = _folder(), set(), False
+    folder, taken, is_waiting = _folder(), set(), False
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "next.lock"):
         while True:
@@ -129,10 +110,10 @@ def _collect(names: Sequence[str], count: int, who: str, locks: ExitStack) -> se
                     taken.add(name)
             if len(taken) == count:
                 return taken
-            if not is_logged:
+            if not is_waiting:
                 message = f"{who}: waits for {count - len(taken)} of the GPUs {','.join(names)}, which other runs have"
                 print(message, file=sys.stderr, flush=True)
-                is_logged = True
+                is_waiting = True
             time.sleep(WAIT)
 
 

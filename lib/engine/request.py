@@ -1,8 +1,4 @@
-"""Requests and completions: what every engine takes and gives, in token ids.
-
-The key of a request is equal to that of another if and only if the same was asked of the same model, so that an answer
-can be kept and found again.
-"""
+"""Requests and completions: what every engine takes and gives, in token ids."""
 
 import hashlib
 import json
@@ -57,18 +53,10 @@ class Request:
     json_schema: dict[str, Any] | None = None  # that the answer, not the thinking before it, must fit; None: any text
 
     @classmethod
-    def of(
-        cls,
-        model: Model,
-        prompt_ids: list[int],
-        seed: int,
-        max_tokens: int | None = None,
-        thinking_budget: int | None = None,
-        json_schema: dict[str, Any] | None = None,
-    ) -> Self:
-        """A request to this model, with its `request_key`."""
-        key = request_key(model, prompt_ids, seed, max_tokens, thinking_budget, json_schema)
-        return cls(key, prompt_ids, seed, max_tokens, thinking_budget, json_schema)
+    def of(cls, model: Model, prompt_ids: list[int], seed: int, *limits: Any, **more: Any) -> Self:
+        """A request to this model, with its `request_key`, which takes the same arguments."""
+        key = request_key(model, prompt_ids, seed, *limits, **more)
+        return cls(key, prompt_ids, seed, *limits, **more)
 
 
 @dataclass(frozen=True)
@@ -79,9 +67,7 @@ class Completion:
     token_ids: list[int]
     finish_reason: str  # "stop" or "length"; "error" with an `error`
     cached_tokens: int  # prompt tokens found in the prefix cache, as far as the engine reports them
-    error: str | None = (
-        None  # why there is no answer, without the key; engines raise it, `store.completed` keeps it here
-    )
+    error: str | None = None  # why there is no answer, without the key; only `store.completed` fills it
 
     def raise_for_error(self) -> None:
         """Raise EngineError, with the key, where there is no answer."""
@@ -95,16 +81,10 @@ class Engine(Protocol):
     model: Model
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Completions as they finish, in no fixed order.
+        """Completions as they finish, in no fixed order; requests are taken as there is room for them.
 
-        Requests are taken from the iterable as there is room for them. Requests that share the beginning of their
-        prompts should stand side by side: the prefix cache serves them best then.
-
-        Args:
-            requests: keys must differ.
-
-        Raises:
-            EngineError: a request cannot be answered; the message begins with its key.
+        Keys must differ. Prompts that begin alike should stand side by side: the prefix cache serves them best then. An
+        EngineError begins with the key of the request that cannot be answered.
         """
 
     def close(self) -> None:
@@ -176,20 +156,12 @@ def request_key(
     thinking_budget: int | None = None,
     json_schema: dict[str, Any] | None = None,
 ) -> str:
-    """A name for a request, made of everything that shapes its outcome: 32 hexadecimal digits.
+    """A digest of everything that shapes a request's outcome: 32 hexadecimal digits. Arguments as of `Request`.
 
     That is the model's files or its hub name and revision, the sampling, the limits, the engine with its options (but
     those that cannot change a number), prompt ids, seed. A replay has the keys of the engine that it recorded, if the
     model's file differs in nothing but `engine: replay` and the option `recorded`. The machine and the version of the
     engine are no part of it: they change how sums round, and what was paid for is not thrown away for that.
-
-    Args:
-        model: whose request it is.
-        prompt_ids: what is continued.
-        seed: of this request.
-        max_tokens: most tokens to generate; None: the model's own limit.
-        thinking_budget: most tokens of thinking; None: no limit.
-        json_schema: that the answer must fit; None: any text.
     """
     shape = {
         "model": fingerprint(model),
@@ -215,7 +187,7 @@ def fingerprint(model: Model) -> list:
     if not model.is_local:
         return [model.path, model.revision]
     folder = Path(model.location)
-    return [_file(folder, *found) for found in sorted(_stated(folder))]
+    return [_file(folder, *stated) for stated in sorted(_stated(folder))]
 
 
 def _stated(folder: Path) -> list[tuple[str, int, int]]:

@@ -1,4 +1,4 @@
-"""Request scheduler for several workers. Pure data structure: no processes.
+"""Request scheduler for several workers, and the engine that they are together.
 
 A request goes to the worker with the fewest pending requests, or to that of the request before it if both share a
 prefix, to reuse its prefix cache. The pending requests of a worker that is lost are assigned again before anything new.
@@ -17,7 +17,7 @@ LOSSES = 5  # workers that may be lost with the same request, before it is taken
 
 
 class Scheduler:
-    """The workers of one run, by number, and the pending requests of each."""
+    """The workers of one run, by number, and the pending requests of each. It starts and asks nothing itself."""
 
     def __init__(self, model: Model, requests: Iterable[Request]):
         self._model, self._new = model, iter(requests)
@@ -34,6 +34,11 @@ class Scheduler:
         """Whether any request that was taken is not answered."""
         return bool(self._where)
 
+    @property
+    def workers(self) -> list[int]:
+        """The workers that take requests."""
+        return list(self._pending)
+
     def pending(self, worker: int) -> int:
         """Requests that a worker has not answered; 0 if there is no such worker."""
         return len(self._pending.get(worker, ()))
@@ -49,7 +54,6 @@ class Scheduler:
             EngineError: too many workers were lost with one of them; the message begins with its key.
         """
         pending = self._pending.pop(worker, {})
-        self._windows.pop(worker, None)
         for key in pending:
             self._where[key] = None
             self._lost[key] += 1
@@ -59,11 +63,7 @@ class Scheduler:
         return len(pending)
 
     def assign(self) -> dict[int, list[Request]]:
-        """The requests to send to each worker now; they are taken as long as one has room.
-
-        Raises:
-            EngineError: as `lib.engine.request.check`.
-        """
+        """The requests to send to each worker now, as many as there is room for; EngineError as `request.check`."""
         assigned: dict[int, list[Request]] = {}
         for request in self._upcoming():
             worker = self._choose(request)
@@ -74,7 +74,7 @@ class Scheduler:
 
     def accept(self, worker: int, done: Completion) -> bool:
         """Whether this completion counts: its request was pending at this worker, and now no longer is."""
-        if self._where.get(done.key, None) != worker or done.key not in self._pending.get(worker, ()):
+        if done.key not in self._pending.get(worker, ()):
             return False
         del self._pending[worker][done.key], self._where[done.key]
         self._lost.pop(done.key, None)
@@ -101,3 +101,43 @@ class Scheduler:
             self._last = min(free, key=self.pending)
         self._prefix = request.prompt_ids[:PREFIX]
         return self._last
+
+
+class Workers:
+    """An engine of several workers, each with a copy of the model. A subclass starts them and exchanges messages."""
+
+    model: Model
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """As `Engine.generate`; the pending requests of a lost worker are done again."""
+        scheduler = Scheduler(self.model, requests)
+        for worker, window in self._windows().items():
+            scheduler.add_worker(worker, window)
+        try:
+            while True:
+                for worker, assigned in scheduler.assign().items():
+                    self._give(worker, assigned)
+                if scheduler.workers and not scheduler.busy:
+                    return
+                for worker, done in self._take(scheduler):
+                    if scheduler.accept(worker, done):
+                        yield done
+        finally:
+            if scheduler.busy:  # a caller that stops early leaves nothing running
+                self._drop()
+
+    def _windows(self) -> dict[int, int]:
+        """The most requests that each worker holds, of those that are ready."""
+        raise NotImplementedError
+
+    def _give(self, worker: int, requests: list[Request]) -> None:
+        """Send requests to a worker; that it has ended shows in `_take`."""
+        raise NotImplementedError
+
+    def _take(self, scheduler: Scheduler) -> Iterable[tuple[int, Completion]]:
+        """Wait for completions, each with its worker; tell the scheduler which workers are lost and which are ready."""
+        raise NotImplementedError
+
+    def _drop(self) -> None:
+        """Have all workers abort what they run."""
+        raise NotImplementedError

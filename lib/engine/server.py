@@ -8,29 +8,31 @@ with --reasoning-parser; for JSON from small models, which would write white spa
 
 A key comes from the variable OPENAI_API_KEY only: it is read for each request and kept nowhere.
 
-httpx and tenacity carry this rather than the package openai, which retries by itself only what fails as HTTP, not an
-answer that is no JSON or not to this question, and knows the fields for token ids as extras only.
+The package openai would not do: it retries only what fails as HTTP, not an answer that is no JSON or not to this
+question.
 """
 
 import asyncio
-import difflib
+import dataclasses
 import json
 import os
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic.dataclasses import dataclass
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from lib import params
 from lib.engine import thinking
 from lib.engine.request import Completion, EngineError, Request, check, room
-from lib.params.settings import Model
+from lib.params.settings import STRICT, Count, Model, Text
 
 KEY = "OPENAI_API_KEY"
 TRANSIENT = {408, 409, 425, 429}  # and all from 500 on
@@ -44,15 +46,21 @@ class UnusableError(Exception):
     """An answer that is malformed, or not to this request; asking again may help."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How the server is reached."""
+def _address(url: str) -> str:
+    if not re.match(r"https?://[^\s/]", url):
+        raise ValueError(f"expected one such as http://localhost:8000/v1, got {url}")
+    return url.rstrip("/")
 
-    url: str
-    concurrency: int = 64
-    timeout: float = 600.0
-    retries: int = 8
-    served_model_name: str | None = None
+
+@dataclass(frozen=True, config=STRICT)
+class Options:
+    """How the server is reached: the options of a model's file."""
+
+    url: Annotated[str, AfterValidator(_address)]
+    concurrency: Count = 64
+    timeout: Annotated[float, Field(gt=0)] = 600.0
+    retries: Annotated[int, Field(ge=0)] = 8
+    served_model_name: Text | None = None
 
 
 class Server:
@@ -164,11 +172,7 @@ class Server:
         return body
 
     async def _ask(self, what: str, method: str, path: str, read: Callable[[bytes], Any], body: Any = None) -> Any:
-        """An answer as `read` parses it, after as many attempts as it takes.
-
-        Raises:
-            EngineError: the server refuses, or there is no usable answer after all attempts; `what` begins the message.
-        """
+        """An answer as `read` parses it, after as many attempts as it takes; `what` begins the message of an error."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(UnusableError),
             stop=stop_after_attempt(self._options.retries + 1),
@@ -203,23 +207,17 @@ class Server:
 
 def _options(model: Model) -> Options:
     """The options of a model's file; raises EngineError for one that is unknown, missing or of a wrong type."""
-    file, values = f"params/models/{model.name}.yaml", model.options
-    kinds = {"url": str, "concurrency": int, "timeout": (int, float), "retries": int, "served_model_name": str}
-    for key, value in values.items():
-        if key not in kinds:
-            close = difflib.get_close_matches(key, kinds, n=1)
-            guess = f" (did you mean {close[0]}?)" if close else ""
-            raise EngineError(f"{file}: options.{key}: no option of a server{guess}, expected {', '.join(kinds)}")
-        least = {"concurrency": 1, "retries": 0}.get(key)
-        sound = isinstance(value, kinds[key]) and not isinstance(value, bool)
-        if not sound or (least is not None and value < least) or (key == "timeout" and value <= 0):
-            raise EngineError(f"{file}: options.{key}: cannot be {value!r}")
-    if not re.match(r"https?://[^\s/]", str(values.get("url", ""))):
-        raise EngineError(f"{file}: options.url: expected one such as http://localhost:8000/v1")
+    where, known = f"params/models/{model.name}.yaml: options.", [field.name for field in dataclasses.fields(Options)]
+    for key in model.options.keys() - set(known):
+        hint = params.suggestion(key, known)
+        raise EngineError(f"{where}{key}: no option of a server{hint}, expected {', '.join(known)}")
     key = os.environ.get(KEY, "")
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise EngineError(f"the variable {KEY} should hold printable ASCII without spaces")
-    return Options(**values | {"url": values["url"].rstrip("/")})
+    try:
+        return Options(**model.options)
+    except ValidationError as error:
+        raise EngineError(where + params.format_error(error.errors()[0])) from error
 
 
 def _authorized(request: httpx.Request) -> httpx.Request:
@@ -237,9 +235,8 @@ def _scrubbed(text: str) -> str:
 def completion(content: bytes, request: Request) -> Completion:
     """The completion in a server's answer, of which nothing is taken on trust.
 
-    Raises:
-        UnusableError: it is no JSON, or of another shape, was broken off, or is about other prompt ids.
-        EngineError: it holds text instead of token ids, as the server cannot return them.
+    An UnusableError: it is no JSON, or of another shape, was broken off, or is about other prompt ids. An EngineError:
+    it holds text instead of token ids.
     """
     body = _json(content)
     choices = body.get("choices")

@@ -1,9 +1,8 @@
 """Completions on disk, written as they finish in small Parquet files, the parts: no request is paid for twice.
 
-A run that is killed loses only its last seconds. Completions are found again by the key of their request, which holds
-everything that shapes them, so that parts of any number of runs lie in one folder. The lock is that of the operating
-system: it goes with the process that holds it, however that ends. On a network file system it holds as far as locks do
-there.
+A run that is killed loses only its last seconds. Completions are found again by the key of their request, so that parts
+of any number of runs lie in one folder. The lock is that of the operating system: it goes with the process that holds
+it, however that ends. On a network file system it holds as far as locks do there.
 """
 
 import dataclasses
@@ -62,14 +61,14 @@ class Store:
 
     def _on_disk(self) -> dict[str, Completion]:
         """Of two completions with one key the older is taken; a difference is reported on stderr."""
-        found: dict[str, Completion] = {}
+        known: dict[str, Completion] = {}
         differing = 0
         for done in self._read():
-            first = found.setdefault(done.key, done)
+            first = known.setdefault(done.key, done)
             differing += not np.array_equal(first.token_ids, done.token_ids)
         if differing:
-            _log(f"{paths.show(self._folder)}: {differing} requests were answered twice, differently; the first counts")
-        return found
+            _log(self._folder, f"{differing} requests were answered twice, differently; the first counts")
+        return known
 
     def add(self, done: Completion) -> None:
         """Keep a completion; it is on disk after `rows` of them, after `seconds`, or when the store closes."""
@@ -80,11 +79,7 @@ class Store:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits.
-
-        Raises:
-            PartsError: the operating system refused (disk full, no permission); what waits is kept for later.
-        """
+        """Write what waits; a PartsError if the operating system refuses, and then it waits on."""
         if self._waiting:
             _write(self._folder, self._waiting)
             self._waiting = []
@@ -105,9 +100,7 @@ class Store:
                 continue
             torn = file.with_name(f"{file.name}.torn")
             file.replace(torn)
-            _log(
-                f"{paths.show(torn)}: set aside, its bytes are not those that were written; its requests are sent again"
-            )
+            _log(torn, "set aside, its bytes are not those that were written; its requests are sent again")
 
 
 @contextmanager
@@ -115,11 +108,10 @@ def open(study: str, model: str, rows: int = ROWS, seconds: float = SECONDS, wai
     """The store of a study and model, locked for this process until the block ends.
 
     Args:
-        study: by name.
-        model: by name.
+        study, model: by name.
         rows: completions that may wait for the disk.
         seconds: how long they may wait, as long as more come.
-        wait: how long to wait for another process that holds the lock, in seconds.
+        wait: seconds to wait for another process that holds the lock.
 
     Raises:
         PartsError: another process holds the lock, with its host, number and start; a folder or file cannot be written.
@@ -146,9 +138,8 @@ def _locked(folder: Path, wait: float) -> Iterator[None]:
         holder.write_text(machine.process())
     except Timeout:
         who = holder.read_text() if holder.exists() else "another process"
-        raise PartsError(
-            f"{paths.show(folder)}: in use by {who}; expected one run of a study and model at a time"
-        ) from None
+        what = f"in use by {who}; expected one run of a study and model at a time"
+        raise PartsError(f"{paths.show(folder)}: {what}") from None
     except OSError as error:
         raise PartsError(f"{paths.show(folder)}: {error.strerror or error}") from error
     try:
@@ -172,7 +163,11 @@ def _write(folder: Path, done: list[Completion]) -> None:
     try:
         with tables.atomic_write(folder / f"{time.time_ns():020d}-{_digest(data)}.parquet") as file:
             file.write(data)
-        _sync(folder)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)  # so that the part survives a power cut
+        finally:
+            os.close(handle)
     except (tables.TableError, OSError) as error:
         raise PartsError(f"{paths.show(folder)}: completions not written: {error}") from error
 
@@ -180,15 +175,6 @@ def _write(folder: Path, done: list[Completion]) -> None:
 def _digest(data: bytes) -> str:
     """The end of a part's name, by which a torn part is recognised."""
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _sync(folder: Path) -> None:
-    """fsync a folder, so that a part survives a power cut once it is written."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _completions(rows: pa.Table) -> Iterator[Completion]:
@@ -200,8 +186,8 @@ def _completions(rows: pa.Table) -> Iterator[Completion]:
             yield Completion(key, values[starts[i] : starts[i + 1]], reason, cached)
 
 
-def _log(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+def _log(path: Path, message: str) -> None:
+    print(f"{paths.show(path)}: {message}", file=sys.stderr, flush=True)
 
 
 def completed(
@@ -214,18 +200,14 @@ def completed(
     """The completion of each request, with the item that it was planned for: from the store, or generated and kept.
 
     Equal requests are sent once. A request that fails does not take the others with it: it comes as a completion with
-    an `error`, is not stored, and is sent again by the next run.
+    an `error`, is not stored, and is sent again by the next run. An EngineError: the engine itself fails.
 
     Args:
         engine: an open engine.
-        planned: pairs of any item and its request, taken as the engine has room, so that prompts need not all be in
-            memory.
+        planned: pairs of any item and its request, taken as the engine has room.
         store: where completions are looked up and kept; None keeps nothing.
         usage: where the cost is counted.
         total: how many pairs there are, for the progress bar; None: `planned` is a sequence.
-
-    Raises:
-        EngineError: the engine itself fails, rather than one request.
     """
     usage = Usage() if usage is None else usage
     started = time.monotonic()
@@ -277,7 +259,7 @@ def ask(
     attempts: int,
     store: Store | None = None,
 ) -> None:
-    """Ask for a reply about each item, again where one cannot be used, at most `attempts` times.
+    """Ask for a reply about each item, again where one cannot be used, at most `attempts` times; errors as `completed`.
 
     Args:
         engine: an open engine.
@@ -286,9 +268,6 @@ def ask(
         read: takes an item and its completion, which may have an `error`; whether it can be used.
         attempts: most requests about one item.
         store: where completions are looked up and kept; None keeps nothing.
-
-    Raises:
-        EngineError: the engine itself fails, rather than one request.
     """
     left = list(items)
     for attempt in range(attempts):

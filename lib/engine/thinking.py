@@ -20,13 +20,10 @@ class Marks:
 
 
 def marks(model: Model) -> Marks:
-    """The marks of a model's family, without the white space that the model writes after the closing one.
+    """The marks of a model's family, without the white space that it writes after the closing one.
 
     vLLM looks for the closing ids to see that a thought has ended by itself, so that they may hold nothing that a model
-    could write differently.
-
-    Raises:
-        ValueError: the family is not known.
+    could write differently. A ValueError if the family is not known.
     """
     closing = prompts.closing(model)
     while len(closing) > 1 and tokens.decode(closing[-1:], model).isspace():

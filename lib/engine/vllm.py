@@ -5,7 +5,6 @@ and pipeline_parallel_size say. Several copies (data_parallel_size) are several 
 """
 
 import dataclasses
-import difflib
 import logging
 import os
 import warnings
@@ -13,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from lib import params
 from lib.engine import thinking
 from lib.engine.request import Completion, EngineError, Request, check, room
 from lib.params.settings import Model
@@ -133,9 +133,8 @@ def _check_options(model: Model) -> None:
         if key in ELSEWHERE:
             raise EngineError(f"{where}: is given by {ELSEWHERE[key]}, expected to be left out here")
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            guess = f" (did you mean {close[0]}?)" if close else ""
-            raise EngineError(f"{where}: no argument of vLLM's engine{guess}, expected one of `vllm serve --help=all`")
+            hint = params.suggestion(key, known)
+            raise EngineError(f"{where}: no argument of vLLM's engine{hint}, expected one of `vllm serve --help=all`")
 
 
 def _marks(model: Model) -> thinking.Marks | None:

@@ -13,7 +13,7 @@ import pandas as pd
 from lib import answers, sandbox, schema
 from lib.answers import Grade
 from lib.grade import cluster, math_workers
-from lib.sandbox import programs
+from lib.sandbox.programs import between_last_fences, extract_code, is_closed
 
 # What a study's `grading` means: the profile for math answers and that for programs.
 PROFILES = {"exact": ("exact", "exact"), "published": ("published", "lcb")}
@@ -24,19 +24,17 @@ def math(frame: pd.DataFrame, workers: int | None = None, profile: str = "exact"
     """Grade every row of `frame`, whose columns include text, gold and source; index and order are kept.
 
     Returns a copy with the columns status, extracted and reason added, as in `answers.Grade`; an answer over a limit is
-    ungradable, and the reason names the limit. Equal rows, and equal answers to one gold answer, are graded once.
+    ungradable, and the reason names the limit. Equal answers to one gold answer are graded once.
 
     Args:
-        workers: the most processes (tasks of a cluster) to use, by default one per usable core; none is used if the
-            text alone settles every row.
+        workers: the most processes (tasks of a cluster) to use, by default one per usable core.
         profile: `exact`, or `published` for the looser rules of `lib.answers.authors_rules`.
 
     Raises:
         ValueError: a column is missing, or the profile unknown.
         GradersError: there is no cluster where the variable MIDTHOUGHT_GRADERS wants one.
     """
-    if absent := {"text", "gold", "source"} - set(frame.columns):
-        raise ValueError(f"grade.math: missing columns: {', '.join(sorted(absent))}")
+    _require(frame, "text", "gold", "source")
     read = cache(partial(answers.read, profile=profile))
     texts = [read(text, source).answer for text, source in zip(_or_none(frame["text"]), frame["source"], strict=True)]
     return _with_grades(frame, _compare(texts, frame["gold"], frame["source"], workers, profile))
@@ -63,15 +61,10 @@ def code(
     | sandbox | the walls that stood around it |
 
     `profile` is explained by `lib.sandbox.run`, the other arguments by `lib.sandbox.run_all`. A column `fn_name`, if
-    there is one, names the method that functional tests call.
-
-    Raises:
-        ValueError: a column is missing, or an unknown profile.
-        SandboxError: nothing here is safe enough to run code in.
-        GradersError: as `math`.
+    there is one, names the method that functional tests call. Errors are those of `math`, and SandboxError where
+    nothing is safe enough to run code in.
     """
-    if absent := {"code", "tests"} - set(frame.columns):
-        raise ValueError(f"grade.code: missing columns: {', '.join(sorted(absent))}")
+    _require(frame, "code", "tests")
     names = frame["fn_name"] if "fn_name" in frame else [None] * len(frame)
     once: dict[str, str] = {}  # one object for equal tests, as they are large
     tests = [once.setdefault(given, given) if isinstance(given, str) else given for given in frame["tests"]]
@@ -83,18 +76,9 @@ def code(
     results = cluster.scatter(work, list(distinct.values()), cluster.PROGRAMS, workers, "programs")
     by_key = dict(zip(distinct, results, strict=True))
     verdicts = [by_key.get(key) or sandbox.run(None, ()) for key in keys]  # without code there is nothing to send
-    return frame.assign(
-        status=pd.Series([verdict.status for verdict in verdicts], frame.index, dtype="str"),
-        passed=pd.Series([verdict.passed for verdict in verdicts], frame.index, dtype="bool"),
-        failed_test=pd.Series([verdict.failed_test for verdict in verdicts], frame.index, dtype="Int64"),
-        reason=pd.Series([verdict.reason for verdict in verdicts], frame.index, dtype="str"),
-        sandbox=pd.Series([" + ".join(verdict.walls) or None for verdict in verdicts], frame.index, dtype="str"),
-    )
-
-
-def extract_code(text: str | None) -> str | None:
-    """The code that an answer gives, None if it gives none: see `lib.sandbox.programs.extract_code`."""
-    return programs.extract_code(text)
+    types = {"status": "str", "passed": "bool", "failed_test": "Int64", "reason": "str"}
+    frame = frame.assign(**{n: pd.Series([getattr(v, n) for v in verdicts], frame.index, t) for n, t in types.items()})
+    return frame.assign(sandbox=pd.Series([" + ".join(v.walls) or None for v in verdicts], frame.index, "str"))
 
 
 def rows(
@@ -112,11 +96,8 @@ def rows(
     trace is graded by the revised answer or its tests, and ungradable where nobody knows them; everything else by those
     of the original. Rows that began with a revised statement also say whether their answer is the revised one.
 
-    `grading` and `allow_unsafe` are those of the study.
-
-    Raises:
-        ValueError: a continuation without its trace, a row without its problem; the message names the first.
-        SandboxError: there is code to grade, and nothing here is safe enough to run it in.
+    `grading` and `allow_unsafe` are those of the study. A ValueError names the first continuation without its trace, or
+    row without its problem.
     """
     frame = _with_gold(_one_table(traces, continuations), problems, updates)
     frame[RESULTS] = None
@@ -139,6 +120,11 @@ def rows(
     frame["correct"] = frame["status"].eq("correct")
     frame["tokens"] = frame["reasoning_tokens"] + frame["answer_tokens"]
     return frame[schema.TABLES["grades"].names()]
+
+
+def _require(frame: pd.DataFrame, *columns: str) -> None:
+    if absent := set(columns) - set(frame.columns):
+        raise ValueError(f"grade: missing columns: {', '.join(sorted(absent))}")
 
 
 def _or_none(column: pd.Series) -> pd.Series:
@@ -164,7 +150,7 @@ def _with_grades(frame: pd.DataFrame, grades: list[Grade]) -> pd.DataFrame:
 
 
 def _is_whole_code(text: str | None) -> bool:
-    return programs.extract_code(text) is not None and programs.is_closed(text)
+    return extract_code(text) is not None and is_closed(text)
 
 
 def _grade_math(frame: pd.DataFrame, graded: pd.DataFrame, profile: str) -> None:
@@ -181,7 +167,7 @@ def _grade_math(frame: pd.DataFrame, graded: pd.DataFrame, profile: str) -> None
 
 def _grade_code(frame: pd.DataFrame, graded: pd.DataFrame, profile: str, allow_unsafe: bool) -> None:
     """Write the verdicts on programs into `frame`, and whether a program passes the tests of the revised problem."""
-    extract = programs.between_last_fences if profile == "lcb" else programs.extract_code
+    extract = between_last_fences if profile == "lcb" else extract_code
     graded = graded.assign(code=[extract(text) for text in graded["answer"]])[["code", "tests", "revised_tests"]]
     by_revised = graded.assign(tests=graded["revised_tests"]).dropna(subset="tests")
     verdicts = code(pd.concat([graded, by_revised]), profile=profile, allow_unsafe=allow_unsafe)

@@ -25,11 +25,7 @@ class GradersError(RuntimeError):
 
 
 def place() -> str:
-    """Value of the variable MIDTHOUGHT_GRADERS: `ray`, or `local`, the default.
-
-    Raises:
-        GradersError: it is neither.
-    """
+    """Value of the variable MIDTHOUGHT_GRADERS: `ray`, or `local`, the default; a GradersError for another."""
     value = os.environ.get(VARIABLE) or "local"
     if value not in PLACES:
         raise GradersError(f"the variable {VARIABLE} should be {' or '.join(PLACES)}, got {value!r}")
@@ -40,10 +36,8 @@ def scatter(work: Work, items: list[T], chunk: int, workers: int | None, unit: s
     """The results of `work` on items, in their order: in this process, or in chunks on the cores of a cluster.
 
     `workers` is the most processes or tasks at a time; None: as many as there are cores. Few tasks wait ahead, as none
-    is cancelled when one fails: in Ray 2.60 that can end the process that asks for it.
-
-    Raises:
-        GradersError: the variable is wrong, there is no cluster, or it is lost for good.
+    is cancelled when one fails: in Ray 2.60 that can end the process that asks for it. A GradersError: the variable is
+    wrong, there is no cluster, or it is lost for good.
     """
     if place() == "local" or not items:
         return work(items, workers)

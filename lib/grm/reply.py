@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 from lib.engine import json_reply
 from lib.grm.fence import visible
 from lib.grm.rubric import CANNOT, Criterion
-from lib.params import families
+from lib.params.settings import FAMILIES
 
 MOST_CHARS = 200_000  # a longer reply is not what was asked for
 MOST_QUOTES = 3
@@ -146,7 +146,7 @@ def after_thinking(text: str) -> str:
 
 
 def _thinking_marks() -> set[tuple[str, str]]:
-    return {(family.think, family.think_end) for family in families.FAMILIES.values()}
+    return {(family.think, family.think_end) for family in FAMILIES.values()}
 
 
 def _parse(text: str, is_cut: bool) -> tuple[list[_Row], Path]:

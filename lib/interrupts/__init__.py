@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from lib import markup
-from lib.markup import boundaries, prompts, tokens
+from lib.markup import prompts, tokens
 from lib.params.settings import UPDATE_SLOT, Interrupt, Model
 
 UNITS = {"": "share", "t": "tokens", "s": "sentence", "p": "paragraph"}
@@ -43,14 +43,12 @@ class Splice:
 def position(text: float | str) -> Position:
     """Read a position: 0.3, "512t" (tokens), "0.3s" (back to a sentence's end), "0.3p" (back to a paragraph's).
 
-    A share is taken as the decimal it is written as, so that 0.29 of 100 tokens is 29 and not 28.
-
-    Raises:
-        ValueError: anything else, or a share outside 0 to 1.
+    A share is taken as the decimal it is written as, so that 0.29 of 100 tokens is 29 and not 28. A ValueError:
+    anything else, or a share outside 0 to 1.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE]-?\d+)?)([tsp]?)", str(text))
-    if found and not (found[2] == "t" and not found[1].isdigit()):
-        read = Position(Fraction(found[1]), UNITS[found[2]])
+    match = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE]-?\d+)?)([tsp]?)", str(text))
+    if match and not (match[2] == "t" and not match[1].isdigit()):
+        read = Position(Fraction(match[1]), UNITS[match[2]])
         if read.unit == "tokens" or read.value <= 1:
             return read
     raise ValueError(f'position {text}: expected a fraction from 0 to 1, or such as "512t", "0.3s", "0.3p"')
@@ -58,21 +56,14 @@ def position(text: float | str) -> Position:
 
 def format_position(value: float, unit: str) -> str:
     """The inverse of `position` for a table's columns: (0.3, share) is 0.3, (40, tokens) is 40t."""
-    suffix = {name: mark for mark, name in UNITS.items()}[unit]
-    return f"{value:g}{suffix}"
+    return f"{value:g}{next(suffix for suffix, name in UNITS.items() if name == unit)}"
 
 
 def kept(token_ids: list[int], at: float | str, model: Model, thinking: bool = False) -> int:
     """The number of generated ids that a cut keeps: the opening mark, and as much of the thought as `at` says.
 
-    Args:
-        token_ids: what the model generated.
-        at: a position, as `position` reads it; a count beyond the thought's end keeps all of the thought.
-        model: whose markup it is.
-        thinking: whether the prompt had opened the thought.
-
-    Returns:
-        A count that never splits a character: it keeps fewer where the last token kept holds only a part of one.
+    A count beyond the thought's end keeps all of it. No character is split: fewer ids are kept where the last one would
+    hold only a part of one. `thinking`: whether the prompt had opened the thought.
     """
     return _cut(token_ids, markup.split(token_ids, model, thinking).reasoning, at, model)
 
@@ -85,7 +76,7 @@ def _cut(token_ids: list[int], reasoning: tuple[int, int], at: float | str, mode
     else:
         count = start + math.floor(where.value * (stop - start))
     if where.unit in ("sentence", "paragraph") and count < stop:
-        count = boundaries.boundary(token_ids, start, count, where.unit, model)
+        count = markup.boundary(token_ids, start, count, where.unit, model)
     return count if count == stop else max(start, markup.whole_characters(token_ids, count, model))
 
 
@@ -95,9 +86,9 @@ def splice(
     """Cut a trace and splice an interrupt in.
 
     Args:
-        trace: a row of the traces table; `prompt_ids`, `token_ids` and `task` are read, and where there are such,
-            `system`, `thinking` (whether the prompt leaves a thought open, which else its end tells) and, for a
-            restart, `problem` and `starter_code` (what was asked).
+        trace: `prompt_ids`, `token_ids` and `task` of the traces table, and where there are such, `system`, `thinking`
+            (whether the prompt leaves a thought open; else its end tells) and, for a restart, `problem` and
+            `starter_code`.
         interrupt: what is spliced in; of several steps, each is spliced by its own file.
         position: how much of the thought is kept, as `position` reads it.
         model: whose markup and tokenizer are used.

@@ -90,8 +90,7 @@ def jobs(
 ) -> Iterator[Job]:
     """The first step of every interrupt at every position, trace by trace, so that requests share prefixes.
 
-    Raises:
-        ValueError: an interrupt without a trace to cut, or without an update to carry.
+    A ValueError: an interrupt without a trace to cut, or without an update to carry.
     """
     parts = {interrupt.name: params.load_steps(interrupt) for interrupt in chosen}
     idle = dict.fromkeys(parts)

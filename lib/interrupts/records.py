@@ -33,13 +33,8 @@ def items(
     | steps | the lines of kept and after, numbered |
     | reference | gold answer of the original problem; null for code |
 
-    Args:
-        traces, continuations: rows of these tables, of one model.
-        problems, updates: rows of these tables.
-        earlier: rows of the table continuations, among them those that later interrupts cut; default: `continuations`.
-
-    Raises:
-        ValueError: a continuation without its trace, its problem or the one that it cut; the message names it.
+    `traces` and `continuations` are of one model; `earlier` are continuations among which those stand that others cut,
+    by default the same. A ValueError names a continuation without its trace, its problem or the one that it cut.
     """
     revised = updates.set_index(["problem_id", "update_id"])["revised_problem"]
     problem_of = problems.set_index("problem_id")[["problem", "answer"]].to_dict("index")
@@ -76,11 +71,7 @@ def items(
 
 
 def read(study: str, model: str) -> pd.DataFrame:
-    """`items` of all continuations of one model in a study.
-
-    Raises:
-        TableError: a table is missing or broken.
-    """
+    """`items` of all continuations of one model in a study; a TableError if a table is missing or broken."""
     problems, updates = tables.read("problems", study), tables.read("updates", study)
     traces, continuations = (tables.read(name, study, model) for name in ("traces", "continuations"))
     return items(traces, continuations, problems, updates)
@@ -89,10 +80,7 @@ def read(study: str, model: str) -> pd.DataFrame:
 def kept_text(row: Row, trace_of: Mapping[str, Row], parent_of: Mapping[str, Row]) -> str:
     """The thinking before an interrupt; before the second of several: that before the first, its words, and the rest.
 
-    Args:
-        row: parent_id, trace_id and kept_chars of a continuation.
-        trace_of: traces by trace_id, of which `reasoning` is read.
-        parent_of: continuations by continuation_id: the same columns as of `row`, inserted and reasoning.
+    `row` is a continuation; traces and continuations are given by their ids.
     """
     if not isinstance(row["parent_id"], str):
         return trace_of[row["trace_id"]]["reasoning"][: row["kept_chars"]].strip()

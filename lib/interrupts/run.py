@@ -29,17 +29,8 @@ def initial(
 ) -> pd.DataFrame:
     """One uninterrupted trace per problem and sample, and per revised problem that an interrupt needs.
 
-    Args:
-        ready: an open engine.
-        study: gives samples and seed.
-        problems: rows of the problems table.
-        updates: rows of the updates table.
-        chosen: the interrupts to come, which decide which traces are needed, see `plan.questions`.
-        store: where finished completions are looked up and kept; None keeps nothing.
-        usage: where the cost is counted.
-
-    Returns:
-        Rows of the traces table, in the order of the problems, originals first.
+    `chosen`, the interrupts to come, decide which, see `plan.questions`; `store` and `usage` are those of
+    `store.completed`. Rows of the traces table, in the order of the problems, originals first.
     """
     rows = list(plan.questions(study, problems, updates, ready.model, chosen))
     planned = ((i, Request.of(ready.model, row["prompt_ids"], row["seed"])) for i, row in enumerate(rows))
@@ -65,18 +56,8 @@ def continuations(
     Each step of a chain cuts what followed the step before, in one more pass of the engine. The rows before the last
     are kept too, the first under the name of its own interrupt.
 
-    Args:
-        ready: an open engine.
-        study: gives positions, seed and the limit of the second pass.
-        traces: rows of the traces table, of the engine's model.
-        updates: rows of the updates table.
-        chosen: the interrupts.
-        problems: rows of the problems table; only a restart needs them.
-        store: where finished completions are looked up and kept; None keeps nothing.
-        usage: where the cost is counted.
-
-    Returns:
-        Rows of the continuations table, trace by trace and position by position; later steps stand at the end.
+    `problems` are needed by a restart only; `store` and `usage` are those of `store.completed`. Rows of the
+    continuations table, trace by trace and position by position; later steps stand at the end.
     """
     jobs = list(plan.jobs(study, traces, updates, list(chosen), problems))
     rows: dict[str, Row] = {}

@@ -4,12 +4,19 @@ Text becomes ids once, piece by piece (`lib.markup.tokens`), and is never decode
 turns are built in `lib.markup.prompts`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.markup import boundaries, harmony, tokens
+from lib.markup import harmony, tokens
 from lib.markup.prompts import family
 from lib.params.settings import Model
+
+NEARBY = 32  # tokens looked at around a cut: more than one character or sentence end ever takes
+CLOSERS = "\"')\\]*”’」』）"  # may follow the mark at the end of a sentence
+SENTENCE_END = re.compile(rf"([.!?。！？])[{CLOSERS}]*(\s*)$|\n\s*$")
+PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*$")
+MAY_END = re.compile(rf"[.!?。！？{CLOSERS}\s{tokens.BROKEN}]$")  # last character of a token at any such end
 
 
 @dataclass(frozen=True)
@@ -25,15 +32,10 @@ def split(token_ids: Sequence[int], model: Model, thinking: bool | None = None) 
     """The spans of reasoning and answer in generated ids.
 
     Without any mark all is reasoning, as in a thought that was cut off; or all is answer, if the model's file turns
-    thinking off. Ids before an opening mark are neither. Of several thoughts the first is the reasoning.
+    thinking off. Ids before an opening mark are neither. Of several thoughts the first is the reasoning. If it was
+    never closed, the answer is empty.
 
-    Args:
-        token_ids: what the model generated, in order.
-        model: whose markup it is.
-        thinking: whether the prompt left a thought open, so that the ids begin inside it; None if not known.
-
-    Returns:
-        Spans over `token_ids`. If the thinking was never closed, the answer is empty and `ended` is False.
+    `thinking`: whether the prompt left a thought open, so that the ids begin inside it; None if not known.
     """
     ids = [int(token) for token in token_ids]
     ids = ids[: _stop(ids, model)]
@@ -71,7 +73,39 @@ def whole_characters(token_ids: Sequence[int], count: int, model: Model) -> int:
     if family(model).channels:
         headers = harmony.headers([int(token) for token in token_ids], model)
         count = next((header.start for header in headers if header.start < count < header.stop), count)
-    return boundaries.whole_characters(token_ids, count, model)
+    text = tokens.codec(model).text
+    base = max(0, count - NEARBY)
+    ids = [int(token) for token in token_ids[base : count + NEARBY]]
+    whole = text(ids)
+    kept = (k for k in range(count - base, 0, -1) if whole.startswith(text(ids[:k])))
+    return base + next(kept, 0)
+
+
+def boundary(token_ids: Sequence[int], start: int, count: int, unit: str, model: Model) -> int:
+    """The largest k in start..count at which a sentence or paragraph of ids[start:k] ends; `start` if there is none.
+
+    A sentence ends in . ! ? (and closing quotes or brackets) before white space or at the end of the ids, in a Chinese
+    or Japanese full stop, or in a newline; a paragraph ends in a blank line. White space alone is none, and a token of
+    spaces belongs to the text after it.
+    """
+    codec = tokens.codec(model)
+    ids = [int(token) for token in token_ids]
+    for k in range(count, start, -1):
+        piece = codec.piece(ids[k - 1])
+        if MAY_END.search(piece) and (piece.strip() or "\n" in piece):
+            text = codec.text(ids[max(start, k - NEARBY) : k])
+            follows = codec.piece(ids[k]) if k < len(ids) else ""
+            ends = PARAGRAPH_END.search(text) if unit == "paragraph" else _ends_sentence(text, follows)
+            if text.strip() and ends:
+                return k
+    return start
+
+
+def _ends_sentence(text: str, follows: str) -> bool:
+    match = SENTENCE_END.search(text)
+    if not match or match[1] is None or match[1] in "。！？" or match[2]:
+        return bool(match)
+    return not follows or follows[0].isspace()
 
 
 def _thought(ids: list[int], thinking: bool, model: Model) -> tuple[int | None, tuple[int, int] | None]:

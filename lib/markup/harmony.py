@@ -51,18 +51,18 @@ def spans(token_ids: list[int], thinking: bool, model: Model) -> tuple[tuple[int
     The reasoning reaches from the first message on channel analysis to the one on channel final, with the headers in
     between. Without an answer it ends before a message to a tool, or before a header that is cut off.
     """
-    found, length = list(headers(token_ids, model)), len(token_ids)
-    final = next((header for header in found if header.channel == "final"), None)
-    thought = next((header for header in found if header.channel == "analysis" and not header.to_tool), None)
+    known, length = list(headers(token_ids, model)), len(token_ids)
+    final = next((header for header in known if header.channel == "final"), None)
+    thought = next((header for header in known if header.channel == "analysis" and not header.to_tool), None)
     if final:
         stop = final.start
     else:
         cut = CUT_HEADER.search(_letters(token_ids, model))
-        stop = min([*(header.start for header in found if header.to_tool), cut.start() if cut else length])
+        stop = min([*(header.start for header in known if header.to_tool), cut.start() if cut else length])
     if thought and (thought.start == 0 or not thinking):
         start = thought.stop
     else:  # the ids begin inside a thought, if they do not begin with a header of another message
-        start = 0 if thinking or not found or found[0].ends_one else stop
+        start = 0 if thinking or not known or known[0].ends_one else stop
     answer = (final.stop, length) if final else (length, length)
     return (min(start, stop), stop), answer, final is not None
 

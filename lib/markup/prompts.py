@@ -7,19 +7,14 @@ from functools import cache
 from typing import Any
 
 from lib.markup import tokens
-from lib.params.families import FAMILIES, PARSER, Family
-from lib.params.settings import PROBLEM_SLOT, Model
+from lib.params.settings import FAMILIES, PARSER, PROBLEM_SLOT, Family, Model
 
 # placeholders of contents while a template is rendered: private characters, which no template changes
 ASKED, TOLD, ANSWERED = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
 
 
 def family(model: Model) -> Family:
-    """The marks of a model's family.
-
-    Raises:
-        ValueError: no markup is known for the family that the model's file names.
-    """
+    """The marks of a model's family; ValueError if none are known for the family that the model's file names."""
     if model.family in FAMILIES:
         return FAMILIES[model.family]
     if not model.family.startswith(PARSER):
@@ -93,10 +88,9 @@ def prompt_ids(
 
     Args:
         problem: its statement, plain text: nothing in it becomes a special token.
-        model: its chat template is rendered with `model.template`; a `date_string` there is also today's date for the
-            template, so that the prompt does not change over night.
+        model: its chat template is rendered with `model.template`; a `date_string` there is the template's today.
         task: math or code, for the words that the model's file puts around the statement; None: no such words.
-        system: a system message, plain text, which follows the model's own.
+        system: a system message, plain text; it follows the model's own.
         starter_code: what the solution of a code problem must start from; it follows the statement in a fence.
 
     Raises:
@@ -106,8 +100,7 @@ def prompt_ids(
         problem = f"{problem}\n\n```python\n{starter_code.rstrip()}\n```"
     asked = getattr(model, f"prompt_{task}").replace(PROBLEM_SLOT, problem) if task else problem
     contents = {ASKED: asked, TOLD: system or ""}
-    own = _system_file(model)
-    system_text = "\n\n".join(text for text in (own, TOLD if system else "") if text)
+    system_text = "\n\n".join(filter(None, (_system_file(model), TOLD if system else "")))
     messages = [{"role": "system", "content": system_text}] if system_text else []
     messages.append({"role": "user", "content": ASKED})
     return _thinking(_rendered(messages, contents, model), model)
@@ -166,13 +159,7 @@ def _options(model: Model) -> dict[str, Any]:
 
 def _filled(text: str, contents: Mapping[str, str], model: Model) -> list[int]:
     """Ids of a rendered template, whose special tokens count as such; those in `contents` are plain text."""
-    codec = tokens.codec(model)
-    parts = [part for part in codec.special.split(text) if part]
-    return [
-        token
-        for part in parts
-        for token in ([codec.controls[part]] if part in codec.controls else codec.plain(_put(part, contents)))
-    ]
+    return tokens.codec(model).marks(text, lambda part: _put(part, contents))
 
 
 def _put(text: str, contents: Mapping[str, str]) -> str:

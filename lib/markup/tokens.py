@@ -32,10 +32,11 @@ class Codec:
     special: re.Pattern[str]  # any special token
     pieces: dict[int, str] = field(default_factory=dict)  # text of single ids, filled on demand
 
-    def marks(self, text: str) -> list[int]:
-        """Ids of text in which special tokens count as such."""
-        parts = (part for part in self.special.split(text) if part)
-        return [i for part in parts for i in ([self.controls[part]] if part in self.controls else self.plain(part))]
+    def marks(self, text: str, fill: Callable[[str], str] = str) -> list[int]:
+        """Ids of text in which special tokens count as such; what stands between them goes through `fill` first."""
+        parts = [part for part in self.special.split(text) if part]
+        ids = ([self.controls[part]] if part in self.controls else self.plain(fill(part)) for part in parts)
+        return [token for some in ids for token in some]
 
     def piece(self, token: int) -> str:
         """The text of one id on its own."""
@@ -55,11 +56,7 @@ def is_native(model: Model) -> bool:
 
 
 def codec(model: Model) -> Codec:
-    """The codec of a model, made once per process.
-
-    Raises:
-        ValueError: the tokenizer is neither a fast one nor Mistral's.
-    """
+    """The codec of a model, made once per process; ValueError if the tokenizer is neither a fast one nor Mistral's."""
     try:
         return _codec(*_source(model))
     except TypeError as error:

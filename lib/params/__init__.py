@@ -14,8 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from lib import paths
-from lib.params.families import FAMILIES, PARSER
-from lib.params.settings import UPDATE_SLOT, Interrupt, Model, Prompt, Study, Thresholds
+from lib.params.settings import FAMILIES, PARSER, UPDATE_SLOT, Interrupt, Model, Prompt, Study, Thresholds
 
 LISTS = ("models", "sources", "interrupts", "positions")  # keys of a study that may come as one text with commas
 HOOKS = ("system_prompt", "reasoning_prefix", "reasoning_suffix", "update_prefix", "update_suffix")
@@ -28,11 +27,8 @@ class ParamsError(ValueError):
 def load_study(name: str, **overrides: Any) -> Study:
     """Read `params/studies/<name>.yaml`; overrides replace its keys, None and "" keep them.
 
-    A list may be one text with commas, as papermill passes it. Every model and interrupt needs a sound file, every
-    rubric a file, in which `lib.grm.study.rubrics` looks.
-
-    Raises:
-        ParamsError: a missing file, an unknown key, a wrong type or value, here or in a file it names.
+    A list may be one text with commas, as papermill passes it. A ParamsError: a missing file, an unknown key, a wrong
+    type or value, here or in a file of a model or interrupt that it names. Of rubrics only the files are looked for.
     """
     given = {key: _split(key, value) for key, value in overrides.items() if value not in (None, "")}
     study = _load(Study, "studies", name, given)
@@ -94,8 +90,7 @@ def load_interrupt(name: str) -> Interrupt:
 def load_steps(interrupt: Interrupt) -> list[Interrupt]:
     """The interrupts that one is made of: itself, or those that its steps name.
 
-    Raises:
-        ParamsError: a step has no sound file, has steps itself, or closes the thinking although another follows.
+    A ParamsError: a step has no sound file, has steps itself, or closes the thinking although another follows.
     """
     if not interrupt.steps:
         return [interrupt]

@@ -12,10 +12,9 @@ Another kind of sandbox, a container or a machine elsewhere, is anything with th
 or, as a function that makes one, to `lib.grade.code`.
 """
 
-from lib.sandbox.box import Box, DiedError, Limits, Outcome, SandboxError
+from lib.sandbox.box import Box, DiedError, Limits, Outcome, SandboxError, best
 from lib.sandbox.pool import run_all
 from lib.sandbox.verdict import PROFILES, Runner, Verdict, outputs, run
-from lib.sandbox.walls import best
 
 __all__ = [
     "PROFILES",

@@ -1,17 +1,21 @@
-"""One sandbox: run a program on its inputs behind walls, and kill it if it does not answer.
+"""One sandbox: run a program on its inputs behind the walls that this machine permits; kill it if it does not answer.
 
 A program, its inputs and its limits are all that enters. Expected outputs stay on this side.
 """
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
-from lib.confined import wire
-from lib.sandbox.process import SCRATCH_SIZE, Process, RefusedError, threads_of
+from lib.confined import landlock, seccomp, wire
+from lib.sandbox.process import FILTERS, SCRATCH_SIZE, Process, RefusedError, threads_of
 
 GRACE_SECONDS = 60  # wall time of the sandbox's own part of a test
 PACKAGES = ("numpy", "sortedcontainers")  # what a program may import beside the standard library, where installed
+PLAIN = {"function": None, "prelude": False, "deep": False, "lenient": False}
 
 
 class SandboxError(RuntimeError):
@@ -109,6 +113,52 @@ class Box:
         except RefusedError as error:
             raise SandboxError(str(error)) from None
         return self._processes[packages]
+
+
+@cache
+def best(allow_unsafe: bool = False) -> tuple[str, ...]:
+    """The walls to be had on this machine, found by trying, from the outside in: a world of its own, and the filters.
+
+    `allow_unsafe` is content with those there are, or with none; else a SandboxError says what would help where neither
+    a world of its own nor both filters can be had.
+    """
+    available = {"landlock": landlock.version() > 0, "seccomp": seccomp.available()}
+    filters = tuple(name for name in FILTERS if available[name])
+    reasons = []
+    # root needs no bubblewrap to make namespaces, and is not bound by a limit per user in what bubblewrap makes for it
+    wrapped = ["bubblewrap"] if shutil.which("bwrap") and os.geteuid() != 0 else []
+    for own in ("namespaces", *wrapped, ""):
+        if not own and filters != FILTERS:
+            continue
+        walls = (own, *filters) if own else filters
+        try:
+            try_out(walls)
+        except SandboxError as error:
+            reasons.append(f"{' + '.join(walls)}: {error}")
+        else:
+            return walls
+    if allow_unsafe:
+        return filters
+    raise SandboxError(
+        "model-written code cannot be run safely on this machine. Any of these would help: user namespaces that are "
+        "open to users (sysctl kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0), "
+        "the package bubblewrap, a kernel with Landlock and seccomp (5.13 or newer). What was tried: "
+        + ("; ".join(reasons) or "nothing, as the kernel has none of them")
+        + ". Or allow_unsafe: true in the study, on a machine that holds nothing of value"
+    )
+
+
+def try_out(walls: tuple[str, ...]) -> None:
+    """Start a sandbox of these walls and run a line in it; a SandboxError that says why it does not work."""
+    box = Box(walls)
+    try:
+        (outcome,) = box.outcomes("print(input())", ["42\n"], Limits(), **PLAIN)
+        if outcome.output != b"42\n":
+            raise SandboxError(outcome.complaint or "a program that prints its input does not")
+    except DiedError as error:
+        raise SandboxError(str(error)) from None
+    finally:
+        box.close()
 
 
 def _receive(process: Process, expected: str, limits: Limits) -> tuple[dict[str, Any], list[bytes]]:

@@ -10,9 +10,8 @@ from typing import Any
 from lib import progress_bar
 from lib.problems import code_tests
 from lib.problems.code_tests import TestsError
-from lib.sandbox.box import Box, Limits
+from lib.sandbox.box import Box, Limits, best
 from lib.sandbox.verdict import Runner, Verdict, run
-from lib.sandbox.walls import best
 
 
 def run_all(
@@ -23,16 +22,12 @@ def run_all(
     allow_unsafe: bool = False,
     open_runner: Callable[[], Runner] | None = None,
 ) -> list[Verdict]:
-    """Verdicts on pairs of a program and its tests, in their order.
+    """Verdicts on pairs of a program and its tests, in their order; errors as of `run`.
 
     Args:
         workers: sandboxes at a time, by default one per usable core; verdicts do not depend on it.
         allow_unsafe: whether to go on with the walls there are, where too few can be had.
         open_runner: makes what runs programs in place of a sandbox; called once for each worker.
-
-    Raises:
-        SandboxError: nothing here is safe enough to run code in.
-        ValueError: an unknown profile.
     """
     if open_runner is None and any(code for code, _ in pairs):
         open_runner = functools.partial(Box, best(allow_unsafe))

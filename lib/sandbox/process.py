@@ -99,20 +99,15 @@ def threads_of(user: int) -> int:
     """How many threads a user has on this machine, counted at most once a second."""
     now = time.monotonic()
     if now - _counted.get(user, (-COUNT_SECONDS, 0))[0] >= COUNT_SECONDS:
-        _counted[user] = now, sum(_threads(entry.path) for entry in os.scandir("/proc") if _is_of(entry, user))
+        _counted[user] = now, sum(_threads(entry, user) for entry in os.scandir("/proc"))
     return _counted[user][1]
 
 
-def _is_of(entry: os.DirEntry, user: int) -> bool:
+def _threads(entry: os.DirEntry, user: int) -> int:
+    """Threads of a process of /proc, if it is this user's and has not ended."""
     try:
-        return entry.name.isdigit() and entry.stat().st_uid == user
-    except OSError:  # it has ended
-        return False
-
-
-def _threads(folder: str) -> int:
-    try:
-        return len(os.listdir(f"{folder}/task"))
+        is_own = entry.name.isdigit() and entry.stat().st_uid == user
+        return len(os.listdir(f"{entry.path}/task")) if is_own else 0
     except OSError:
         return 0
 

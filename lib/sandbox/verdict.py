@@ -16,8 +16,7 @@ from typing import Any, Protocol
 from lib.problems import code_tests
 from lib.problems.code_tests import Tests, TestsError
 from lib.sandbox import programs
-from lib.sandbox.box import Box, DiedError, Limits, Outcome
-from lib.sandbox.walls import best
+from lib.sandbox.box import Box, DiedError, Limits, Outcome, best
 
 PROFILES = ("exact", "lcb")
 SHOWN = 100  # characters of an output that a reason quotes
@@ -27,15 +26,11 @@ OUT_OF_MEMORY = re.compile(r"([\w.]+\._Array)?MemoryError")
 
 @dataclass(frozen=True)
 class Verdict:
-    """Verdict on one program.
+    """Verdict on one program."""
 
-    `status` is correct, incorrect, no_answer (there is no code) or ungradable (the tests or the sandbox are at fault).
-    `failed_test` is the first test that failed, from 0; what follows it is not run. `reason` says how it failed.
-    """
-
-    status: str
-    failed_test: int | None = None
-    reason: str | None = None
+    status: str  # correct, incorrect, no_answer (there is no code) or ungradable (the tests are at fault)
+    failed_test: int | None = None  # the first that failed, from 0; what follows it is not run
+    reason: str | None = None  # how it failed
     seconds: float = 0.0  # processor time of all tests that were run
     walls: tuple[str, ...] = ()
 
@@ -90,11 +85,7 @@ def run(
 
 
 def outputs(code: str, tests: Tests, limits: Limits | None = None, runner: Runner | None = None) -> list[str | None]:
-    """What a program prints, or a method returns as JSON, on the input of each test; None where it fails.
-
-    Raises:
-        SandboxError: nothing here is safe enough to run code in.
-    """
+    """What a program prints, or a method returns as JSON, on the input of each test; None where it fails."""
     limits, is_method, texts = limits or Limits(), tests.function is not None, []
     with _shared(runner) as open_runner, _outcomes(code, tests, limits, False, open_runner) as outcomes:
         try:

@@ -8,7 +8,7 @@ import tokenizers
 from lib.grm import fence, prompt
 from lib.grm.evidence import check
 from lib.grm.reply import read
-from lib.params import families
+from lib.params.settings import FAMILIES
 from tests.grm.replies import INJECTIONS, LEAK, ONE, SPECIALS, reply, row
 
 LEAKS = "The total is 12.\nWait, let me redo that: 3 * 5 = 15, so x is 15.\n{}\nThe answer is 15."
@@ -102,7 +102,7 @@ def test_a_tokenizer_finds_no_special_token():
 
 
 def test_the_marks_of_every_family_are_broken():
-    marks = {mark for one in families.FAMILIES.values() for mark in (one.think, one.think_end, one.header, *one.ends)}
+    marks = {mark for one in FAMILIES.values() for mark in (one.think, one.think_end, one.header, *one.ends)}
     marks -= {""}
     assert not [mark for mark in marks if mark in fence.neutral("".join(sorted(marks)), marks)]
 

@@ -11,8 +11,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from lib import markup, params
-from lib.markup import boundaries, prompts, tokens
-from lib.params.families import FAMILIES
+from lib.markup import prompts, tokens
+from lib.params.settings import FAMILIES
 from tests.fakes import tokenizers
 
 KINDS = ["qwen3", "deepseek_r1", "nemotron", "gpt_oss", "mistral", "plain"]
@@ -567,13 +567,13 @@ def test_where_a_sentence_or_a_paragraph_ends(family, kind, text, unit, kept):
     ready = family(kind)
     ids = [i for letter in text for i in tokens.encode(letter, ready)]
     before = prompts.opening(ready)
-    end = boundaries.boundary(before + ids, len(before), len(before + ids), unit, ready)
+    end = markup.boundary(before + ids, len(before), len(before + ids), unit, ready)
     assert tokens.decode(ids[: end - len(before)], ready) == kept
 
 
 def test_a_boundary_is_the_last_one_before_the_cut(model):
     ids = tokens.encode("One. Two. Three. Four.", model)
-    ends = [boundaries.boundary(ids, 0, k, "sentence", model) for k in range(len(ids) + 1)]
+    ends = [markup.boundary(ids, 0, k, "sentence", model) for k in range(len(ids) + 1)]
     texts = [tokens.decode(ids[:end], model) for end in dict.fromkeys(ends)]
     assert texts == ["", "One.", "One. Two.", "One. Two. Three.", "One. Two. Three. Four."]
     assert all(end <= k for k, end in enumerate(ends))

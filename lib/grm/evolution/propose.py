@@ -29,7 +29,7 @@ from lib.grm import fence, reply
 from lib.grm.prompt import VIEWS
 from lib.grm.rubric import Criterion, Rubric
 from lib.markup import prompts, tokens
-from lib.params import families
+from lib.params.settings import FAMILIES
 
 COLUMNS = ["pair", "contrast", "id", "question", "polarity", "status", "why"]
 AGAIN = ("parse_error", "truncated", "infra_error")  # what another call may mend
@@ -119,7 +119,7 @@ def propose(
         EngineError: the engine itself fails, rather than one request.
     """
     model, views = ready.model, views_of(rubric)
-    marks = {mark for family in families.FAMILIES.values() for mark in (family.think, family.think_end)}
+    marks = {mark for family in FAMILIES.values() for mark in (family.think, family.think_end)}
     specials = {*tokens.codec(model).controls, *marks}
     records = items.astype(object).where(items.notna(), None).set_index("item_id").to_dict("index")
     calls = [_Call(i, row) for i, row in enumerate(pairs.to_dict("records"))]
