@@ -89,12 +89,6 @@ def test_an_empty_table_keeps_its_columns(outputs):
     assert list(tables.read("labels", "tiny").columns) == schema.LABELS.names()
 
 
-def test_a_key_of_two_columns(outputs):
-    frame = example("updates", problem_id="tiny/0000", update_id=["b", "a", "c"])
-    tables.write(frame, "updates", "tiny")
-    assert list(tables.read("updates", "tiny")["update_id"]) == ["a", "b", "c"]
-
-
 # the parameters beside a table
 
 
@@ -112,16 +106,12 @@ BAD_VALUES = [
     ({"seed": [1, "two", 3]}, ["column seed", "row tiny/0000", "expected int", "str 'two'"]),
     ({"seed": [1, 2, 3.5]}, ["column seed", "row tiny/0001", "expected int", "float '3.5'"]),
     ({"seed": [1, True, 3]}, ["column seed", "row tiny/0000", "expected int", "bool"]),
-    ({"seed": [1, 2, 2**70]}, ["column seed", "expected int"]),
     ({"ended": [1, 0, 1]}, ["column ended", "row tiny/0000", "expected bool", "int '0'"]),
     ({"answer": [1, 2, 3]}, ["column answer", "row tiny/0000", "expected string", "int '2'"]),
-    ({"answer": ["a", b"b", "c"]}, ["column answer", "row tiny/0000", "expected string", "bytes"]),
     ({"token_ids": [[1], [2.5], [3]]}, ["column token_ids", "row tiny/0000", "expected ids", "list"]),
     ({"token_ids": [[1], [2], [2**31]]}, ["column token_ids", "row tiny/0001", "expected ids"]),
     ({"token_ids": [[1], [2], [-1]]}, ["column token_ids", "row tiny/0001", "expected ids"]),
     ({"token_ids": [[1], [None], [3]]}, ["column token_ids", "row tiny/0000", "expected ids"]),
-    ({"token_ids": ["ab", [2], [3]]}, ["column token_ids", "row tiny/0002", "expected ids", "str 'ab'"]),
-    ({"token_ids": [[[1]], [2], [3]]}, ["column token_ids", "row tiny/0002", "expected ids"]),
     ({"trace_id": ["a", None, "c"]}, ["column trace_id", "row number 1", "null"]),
     ({"trace_id": ["a", "b", "a"]}, ["key a stands twice"]),
     ({"tokens": [1, 2, 3]}, ["unknown columns: tokens"]),
@@ -212,11 +202,6 @@ def test_a_full_disk_leaves_what_was_there(outputs):
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(outputs):
-    (outputs / "tiny").write_text("a file where the folder should be")
-    assert "not written (" in error(tables.write, example("problems"), "problems", "tiny")
-
-
 def test_a_killed_process_leaves_no_table(outputs):
     code = (
         "import os, signal\n"
@@ -230,13 +215,6 @@ def test_a_killed_process_leaves_no_table(outputs):
     assert killed.returncode != 0
     assert not file_of("traces").exists()
     assert "no such table" in error(tables.read, "traces", "tiny")
-
-
-def test_an_error_in_the_block_leaves_nothing(outputs):
-    with pytest.raises(RuntimeError, match="midway"), tables.atomic_write(outputs / "a" / "file") as file:
-        file.write(b"half")
-        raise RuntimeError("midway")
-    assert list((outputs / "a").iterdir()) == []
 
 
 # summaries

@@ -58,9 +58,6 @@ class _LazyEngine:
         for first in requests:
             yield from self._engine.generate(chain([first], requests))
 
-    def close(self) -> None:
-        self._stack.close()
-
 
 def _class(model: Model) -> type:
     if model.engine == "server":

@@ -111,16 +111,8 @@ class Copies(Workers):
         for i in self._ready:
             with suppress(_EndedError):  # a copy that has ended has dropped all
                 self._send(i, DROP)
-                while not self._has_dropped(i):
+                while self._next(i) != DROPPED:  # what nobody waits for any more
                     pass
-
-    def _has_dropped(self, i: int) -> bool:
-        try:
-            return self._receive(i) == DROPPED
-        except _EndedError:
-            raise
-        except EngineError:  # of another request, that nobody waits for any more
-            return False
 
     def _send(self, i: int, message: Any) -> None:
         try:
@@ -129,13 +121,16 @@ class Copies(Workers):
             raise self._ended(i) from error
 
     def _receive(self, i: int) -> Any:
-        try:
-            message = self._copies[i][1].recv()
-        except (EOFError, OSError) as error:
-            raise self._ended(i) from error
+        message = self._next(i)
         if isinstance(message, EngineError):
             raise message
         return message
+
+    def _next(self, i: int) -> Any:
+        try:
+            return self._copies[i][1].recv()
+        except (EOFError, OSError) as error:
+            raise self._ended(i) from error
 
     def _ended(self, i: int) -> _EndedError:
         process = self._copies[i][0]

@@ -127,20 +127,18 @@ class Server:
     async def _served(self) -> str:
         """The server's name for the model; refuses a server without it, or with a shorter context."""
         options, file = self._options, f"params/models/{self.model.name}.yaml"
-        found = await self._ask(options.url, "GET", "models", models)
+        served = await self._ask(options.url, "GET", "models", models)
         ours = {options.served_model_name} if options.served_model_name else {self.model.path, self.model.location}
-        cards = [card for card in found if card["id"] in ours or card.get("root") in ours]
+        cards = [card for card in served if card["id"] in ours or card.get("root") in ours]
         if not cards:
-            names = ", ".join(card["id"] for card in found) or "no model"
+            names = ", ".join(card["id"] for card in served) or "no model"
             raise EngineError(
                 f"{options.url}: serves {names}, expected {options.served_model_name or self.model.path}; if it has "
                 f"another name there, write it into {file}: options.served_model_name"
             )
-        length = cards[0].get("max_model_len")
-        if length is not None and length < self.model.max_model_len:
-            raise EngineError(
-                f"{options.url}: takes {length} tokens, expected max_model_len {self.model.max_model_len} of {file}"
-            )
+        have, need = cards[0].get("max_model_len"), self.model.max_model_len
+        if have is not None and have < need:
+            raise EngineError(f"{options.url}: takes {have} tokens, expected max_model_len {need} of {file}")
         return cards[0]["id"]
 
     def _body(self, request: Request) -> dict[str, Any]:
@@ -270,13 +268,13 @@ def models(content: bytes) -> list[dict[str, Any]]:
 def message(text: str) -> str:
     """A server's error in one line: its message if the text is JSON that holds one."""
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
+        value = None
     for name in ("error", "message", "detail"):
-        if isinstance(found, dict) and found.get(name):
-            found = found[name]
-    line = " ".join((found if isinstance(found, str) else text).split())
+        if isinstance(value, dict) and value.get(name):
+            value = value[name]
+    line = " ".join((value if isinstance(value, str) else text).split())
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
 
 

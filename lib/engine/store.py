@@ -46,8 +46,8 @@ class PartsError(RuntimeError):
 class Store:
     """The completions of a study and model: those of runs before, and those of this one as they come."""
 
-    def __init__(self, folder: Path, rows: int = ROWS, seconds: float = SECONDS):
-        self._folder, self._rows, self._seconds = folder, rows, seconds
+    def __init__(self, folder: Path, rows: int = ROWS):
+        self._folder, self._rows = folder, rows
         self._waiting: list[Completion] = []
         self._known: dict[str, Completion] | None = None
         self._written = time.monotonic()
@@ -71,11 +71,11 @@ class Store:
         return known
 
     def add(self, done: Completion) -> None:
-        """Keep a completion; it is on disk after `rows` of them, after `seconds`, or when the store closes."""
+        """Keep a completion; it is on disk after `rows` of them, after `SECONDS`, or when the store closes."""
         self._waiting.append(done)
         if self._known is not None:
             self._known.setdefault(done.key, done)
-        if len(self._waiting) >= self._rows or time.monotonic() - self._written >= self._seconds:
+        if len(self._waiting) >= self._rows or time.monotonic() - self._written >= SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -104,23 +104,17 @@ class Store:
 
 
 @contextmanager
-def open(study: str, model: str, rows: int = ROWS, seconds: float = SECONDS, wait: float = 0.0) -> Iterator[Store]:
-    """The store of a study and model, locked for this process until the block ends.
+def open(study: str, model: str, rows: int = ROWS) -> Iterator[Store]:
+    """The store of a study and model, by name, locked for this process until the block ends.
 
-    Args:
-        study, model: by name.
-        rows: completions that may wait for the disk.
-        seconds: how long they may wait, as long as more come.
-        wait: seconds to wait for another process that holds the lock.
-
-    Raises:
-        PartsError: another process holds the lock, with its host, number and start; a folder or file cannot be written.
+    At most `rows` completions wait for the disk. A PartsError: another process holds the lock, with its host, number
+    and start; or a folder or file cannot be written.
     """
     folder = paths.parts(study, model)
-    with _locked(folder, wait):
+    with _locked(folder):
         for leftover in folder.glob(".*.part"):  # of a killed process, as the lock is ours
             leftover.unlink()
-        store = Store(folder, rows, seconds)
+        store = Store(folder, rows)
         if len(_files(folder)) > MOST:
             store.merge()
         try:
@@ -130,11 +124,11 @@ def open(study: str, model: str, rows: int = ROWS, seconds: float = SECONDS, wai
 
 
 @contextmanager
-def _locked(folder: Path, wait: float) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     lock, holder = FileLock(folder / ".lock"), folder / ".holder"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=wait)
+        lock.acquire(timeout=0)
         holder.write_text(machine.process())
     except Timeout:
         who = holder.read_text() if holder.exists() else "another process"

@@ -24,14 +24,6 @@ class GradersError(RuntimeError):
     """Answers cannot be graded where the variable says; its text is one line."""
 
 
-def place() -> str:
-    """Value of the variable MIDTHOUGHT_GRADERS: `ray`, or `local`, the default; a GradersError for another."""
-    value = os.environ.get(VARIABLE) or "local"
-    if value not in PLACES:
-        raise GradersError(f"the variable {VARIABLE} should be {' or '.join(PLACES)}, got {value!r}")
-    return value
-
-
 def scatter(work: Work, items: list[T], chunk: int, workers: int | None, unit: str) -> list[R]:
     """The results of `work` on items, in their order: in this process, or in chunks on the cores of a cluster.
 
@@ -39,7 +31,10 @@ def scatter(work: Work, items: list[T], chunk: int, workers: int | None, unit: s
     is cancelled when one fails: in Ray 2.60 that can end the process that asks for it. A GradersError: the variable is
     wrong, there is no cluster, or it is lost for good.
     """
-    if place() == "local" or not items:
+    place = os.environ.get(VARIABLE) or "local"
+    if place not in PLACES:
+        raise GradersError(f"the variable {VARIABLE} should be {' or '.join(PLACES)}, got {place!r}")
+    if place == "local" or not items:
         return work(items, workers)
     try:
         ray = cluster.join()

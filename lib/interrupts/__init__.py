@@ -59,16 +59,12 @@ def format_position(value: float, unit: str) -> str:
     return f"{value:g}{next(suffix for suffix, name in UNITS.items() if name == unit)}"
 
 
-def kept(token_ids: list[int], at: float | str, model: Model, thinking: bool = False) -> int:
+def _cut(token_ids: list[int], reasoning: tuple[int, int], at: float | str, model: Model) -> int:
     """The number of generated ids that a cut keeps: the opening mark, and as much of the thought as `at` says.
 
     A count beyond the thought's end keeps all of it. No character is split: fewer ids are kept where the last one would
-    hold only a part of one. `thinking`: whether the prompt had opened the thought.
+    hold only a part of one.
     """
-    return _cut(token_ids, markup.split(token_ids, model, thinking).reasoning, at, model)
-
-
-def _cut(token_ids: list[int], reasoning: tuple[int, int], at: float | str, model: Model) -> int:
     where = position(at)
     start, stop = reasoning
     if where.unit == "tokens":

@@ -5,10 +5,11 @@ import dataclasses
 
 import pytest
 
-from lib import problems
-from lib.engine import Engine, Request
+from lib import params, problems
+from lib.engine import Engine, EngineError, Request
 from lib.engine.vllm import VLLMEngine
 from lib.markup.prompts import prompt_ids
+from lib.params.settings import Model
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,22 @@ def sampled(prompts) -> list[Request]:
 def expected(tiny_lrm, sampled) -> dict[str, tuple]:
     """Key, ids and end of the completion of each sampled request, by one engine alone."""
     return outcomes(tiny_lrm, sampled)
+
+
+def several(count: int = 2, engine: str = "vllm", **options) -> Model:
+    """The small model in several copies."""
+    model = params.load_model("tiny-lrm-s")
+    return dataclasses.replace(model, engine=engine, options=model.options | {"data_parallel_size": count} | options)
+
+
+def leaves_nothing_running(ready: Engine, requests: list[Request]) -> bool:
+    """Whether an engine goes on after a caller that stopped early, and after a request that it refuses."""
+    completions = ready.generate(iter(requests))
+    next(completions)
+    completions.close()
+    with pytest.raises(EngineError, match="long: prompt of 768 tokens, expected fewer"):
+        list(ready.generate([*requests[:6], Request("long", [10] * 768, 0)]))
+    return [*outcomes(ready, [Request("after", [10, 11], 0, max_tokens=3)])] == ["after"]
 
 
 def outcomes(ready: Engine, requests: list[Request]) -> dict[str, tuple]:

@@ -38,9 +38,7 @@ def needing(**options) -> Model:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("", []),
         ("  ", []),
-        ("0", ["0"]),
         ("2, 0,1", ["2", "0", "1"]),
         ("GPU-8b5e-f1,MIG-GPU-8b5e/1/0", ["GPU-8b5e-f1", "MIG-GPU-8b5e/1/0"]),
     ],
@@ -51,16 +49,15 @@ def test_gpus_are_read_in_order(monkeypatch, text, names):
     assert gpus.shared() == bool(names)
 
 
-@pytest.mark.parametrize("text", ["0,0", "all", "0;1", "0,", "-1", "0.5"])
+@pytest.mark.parametrize("text", ["0,0", "all", "0;1", "0,", "-1"])
 def test_what_names_no_gpus_is_refused(monkeypatch, text):
     monkeypatch.setenv(gpus.GPUS, text)
-    with pytest.raises(DevicesError, match="GPUS: expected devices with commas between, each once, such as 0,1,2,3"):
-        gpus.visible_gpus()
-    with pytest.raises(EngineError, match="GPUS: expected devices"), engine.open(params.load_model("tiny-lrm-s")):
+    message = "GPUS: expected devices with commas between, each once, such as 0,1,2,3"
+    with pytest.raises(EngineError, match=message), engine.open(params.load_model("tiny-lrm-s")):
         pass
 
 
-@pytest.mark.parametrize("text", ["0", "two", "-1"])
+@pytest.mark.parametrize("text", ["0", "two"])
 def test_a_number_of_runs_that_is_none_is_refused(monkeypatch, text):
     assert gpus.concurrent_runs() == 1
     monkeypatch.setenv(gpus.CONCURRENT_RUNS, text)
@@ -93,10 +90,11 @@ def test_what_does_not_fit_is_refused():
         gpus.copies(needing(tensor_parallel_size=4), 2)
     with pytest.raises(DevicesError, match="data_parallel_size: 3 copies of 2 need 6 GPUs, there are 4"):
         gpus.copies(needing(tensor_parallel_size=2, data_parallel_size=3), 4)
-    with pytest.raises(DevicesError, match="tensor_parallel_size: should be a count, got '2'"):
-        gpus.gpus_per_copy(needing(tensor_parallel_size="2"))
-    assert gpus.groups(["0", "1", "5", "7"], 2) == ["0,1", "5,7"]
-    assert gpus.groups(["0", "1", "2"], 2) == ["0,1"]
+    for size in (0, "2", True):
+        with pytest.raises(DevicesError, match=f"tensor_parallel_size: should be a count, got {size!r}"):
+            gpus.gpus_per_copy(needing(tensor_parallel_size=size))
+        with pytest.raises(DevicesError, match=f"data_parallel_size: should be a count, got {size!r}"):
+            gpus.copies(needing(data_parallel_size=size), 4)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from lib.markup import tokens
 from lib.markup.prompts import opening, prompt_ids
 from lib.params.settings import Model
 from lib.updates import solving, writing
-from tests.fakes.server import FAULTS, NAME, Fake, balancing, generated, serving
+from tests.fakes.server import FAULTS, NAME, Fake, generated, serving
 
 KEY = "sk-loopback-0123456789abcdef"
 
@@ -226,13 +226,11 @@ def test_two_requests_with_one_key_and_a_prompt_without_room_are_refused():
     ("options", "expected"),
     [
         ({"concurency": 3}, "options.concurency: no option of a server (did you mean concurrency?), expected url, "),
-        ({"concurrency": 0}, "options.concurrency: cannot be 0"),
-        ({"concurrency": True}, "options.concurrency: cannot be True"),
-        ({"retries": -1}, "options.retries: cannot be -1"),
-        ({"timeout": 0}, "options.timeout: cannot be 0"),
-        ({"url": "localhost:8000/v1"}, "options.url: expected one such as http://localhost:8000/v1"),
-        ({"url": "http://"}, "options.url: expected one such as http://localhost:8000/v1"),
-        ({"dtype": "float32"}, "options.dtype: no option of a server, expected url, "),
+        ({"concurrency": 0}, "options.concurrency: should be greater than or equal to 1, got 0"),
+        ({"concurrency": True}, "options.concurrency: should be a valid integer, got true"),
+        ({"retries": -1}, "options.retries: should be greater than or equal to 0, got -1"),
+        ({"timeout": 0}, "options.timeout: should be greater than 0, got 0"),
+        ({"url": "http://"}, "options.url: expected one such as http://localhost:8000/v1, got http://"),
     ],
 )
 def test_options_that_cannot_be_are_named(options, expected):
@@ -281,24 +279,6 @@ def test_a_thinking_budget_goes_as_vllm_counts_it_and_a_server_that_ignores_it_i
         over = len(generated(begun, longest))
         with pytest.raises(EngineError, match=rf"^x: {over} tokens of thinking, expected at most {over - 1}: "):
             list(ready.generate([Request("x", begun, longest, None, over - 1)]))
-
-
-def test_behind_a_balancer_a_server_that_dies_loses_and_repeats_nothing():
-    requests = asked(120)
-    with contextlib.ExitStack() as stack:
-        one, other = stack.enter_context(serving()), stack.enter_context(serving())
-        balancer = stack.enter_context(balancing(*(f"127.0.0.1:{fake.server_address[1]}" for fake in (one, other))))
-        ready = stack.enter_context(engine.open(model(balancer.url, {"concurrency": 8, "retries": 60})))
-        done = []
-        for answer in ready.generate(requests):
-            done.append(answer)
-            if len(done) == 30:
-                other.shutdown()
-                other.socket.close()  # nobody listens there any more
-    assert sorted(answer.key for answer in done) == sorted(request.key for request in requests)
-    wanted = {request.key: generated(request.prompt_ids, request.seed) for request in requests}
-    assert {answer.key: answer.token_ids for answer in done} == wanted
-    assert len(other.bodies) < len(one.bodies) and len(balancer.asked) > len(requests) + 1  # some were asked again
 
 
 def test_two_hundred_updates_are_written_through_a_server_that_fails(tiny, outputs):

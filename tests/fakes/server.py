@@ -1,9 +1,7 @@
-"""A FAKE completions server on loopback that fails on demand, and a balancer of HTTP before several."""
+"""A FAKE completions server on loopback that fails on demand."""
 
 import contextlib
 import hashlib
-import http.client
-import itertools
 import json
 import socket
 import threading
@@ -12,7 +10,21 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 NAME = "fake/model"
-FAULTS = ("500", "503", "429", "late", "cut", "reset", "garbage", "html", "other prompt", "short", "aborted", "error")
+FAULTS = (
+    "500",
+    "502",
+    "503",
+    "429",
+    "late",
+    "cut",
+    "reset",
+    "garbage",
+    "html",
+    "other prompt",
+    "short",
+    "aborted",
+    "error",
+)
 
 
 def generated(prompt: list[int], seed: int) -> list[int]:
@@ -80,6 +92,8 @@ class Answering(BaseHTTPRequestHandler):
         if fault in ("400", "401"):
             said = f"no good:\n {self.headers['Authorization']} " * 2
             return self.reply(int(fault), {"error": {"message": said, "code": int(fault)}})
+        if fault == "502":  # of a balancer whose server has died
+            return self.send(502, b"<html>Bad Gateway</html>", None)
         if fault == "html":
             return self.send(200, b"<html>back soon</html>", None)
         if fault == "error":
@@ -129,50 +143,3 @@ def serving(**arguments) -> Iterator[Fake]:
         fake.shutdown()
         fake.server_close()
         thread.join()
-
-
-class Balancing(BaseHTTPRequestHandler):
-    """Pass a request on to the next server, as `least_conn` or `round robin` would; 502 where that one is not there."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def do_GET(self):
-        self.pass_on(b"")
-
-    def do_POST(self):
-        self.pass_on(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def pass_on(self, body):
-        address = next(self.server.turns)
-        with self.server.lock:
-            self.server.asked.append(address)
-        try:
-            connection = http.client.HTTPConnection(address)
-            connection.request(self.command, self.path, body, dict(self.headers))
-            found = connection.getresponse()
-            status, content = found.status, found.read()
-        except OSError:
-            status, content = 502, b"<html>Bad Gateway</html>"
-        finally:
-            connection.close()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-@contextlib.contextmanager
-def balancing(*servers: str) -> Iterator[ThreadingHTTPServer]:
-    """A small balancer of HTTP before servers, given by host and port."""
-    balancer = ThreadingHTTPServer(("127.0.0.1", 0), Balancing)
-    balancer.turns, balancer.asked, balancer.lock = itertools.cycle(servers), [], threading.Lock()
-    balancer.url = f"http://127.0.0.1:{balancer.server_address[1]}/v1"
-    threading.Thread(target=balancer.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield balancer
-    finally:
-        balancer.shutdown()
-        balancer.server_close()

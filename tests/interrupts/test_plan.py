@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lib import engine, interrupts, params, problems, updates
+from lib import engine, params, problems, updates
 from lib.interrupts import plan
 from lib.markup import tokens
 from lib.params.settings import Interrupt
@@ -132,9 +132,9 @@ def test_the_limit_of_the_second_pass_is_full_or_what_is_left(study, traces, new
     left = dataclasses.replace(study, second_pass="remaining")
     for job in plan.jobs(study, traces, news, load("end_thinking", "restart", "budget"), asked):
         cut = plan.splice(job, model)
-        passed = 0 if job.names[0] == "budget" else interrupts.kept(job.trace["token_ids"], job.at, model)
         assert plan.limit(study, job, cut, model) is None
-        assert plan.limit(left, job, cut, model) == model.max_tokens - passed
+        assert plan.limit(left, job, cut, model) == model.max_tokens - cut.passed_tokens
+        assert (cut.passed_tokens > 0) == (job.names[0] != "budget")
 
 
 def test_a_restart_is_one_request_whatever_the_position(study, traces, news, asked, model):

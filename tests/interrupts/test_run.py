@@ -119,12 +119,6 @@ def test_every_prompt_is_exact_to_the_id(after, traces, chosen, study, tiny_lrm,
     assert len(seen) == len(chosen) * len(study.positions)
 
 
-def test_updates_cut_revised_traces_and_the_rest_original_ones(after, chosen):
-    for interrupt in chosen:
-        cut = after.loc[after["interrupt"] == interrupt.name, "trace_id"].str.split("~").str[1]
-        assert set(cut) == {"revised" if interrupt.needs_update else "original"}
-
-
 def test_every_request_has_its_own_seed(traces, after):
     seeds = [*traces["seed"], *after["seed"]]
     assert len(set(seeds)) == len(seeds)
@@ -136,11 +130,6 @@ def test_after_a_hard_interrupt_there_is_no_new_reasoning(after):
     hard = after[after["interrupt"].isin(["end_thinking", "force_answer"])]
     assert (hard["reasoning_tokens"] == 0).all() and hard["ended"].all()
     assert (hard["answer_start"] == 0).all()
-
-
-def test_later_cuts_find_earlier_ones_in_the_cache(after, recorder):
-    cached = after["seed"].map(lambda seed: recorder.given[seed].cached_tokens).groupby(after["position"]).mean()
-    assert cached[0.9] > cached[0.1] > 0
 
 
 def test_a_run_repeats(tiny_lrm, study, asked, revised, traces, after, chosen):
@@ -209,13 +198,6 @@ def test_every_control_runs_at_every_kind_of_position(controls, traces):
     assert all(units == ["sentence", "share", "tokens"] for units in made.values())
     per_interrupt = controls.groupby("interrupt").size()
     assert (per_interrupt == 3 * 2 * PROBLEMS).all()
-
-
-def test_a_restart_is_asked_once_and_resuming_inserts_nothing(controls):
-    rows = controls[controls["interrupt"] == "restart"]
-    assert rows.groupby("trace_id")[["seed", "answer"]].nunique().eq(1).all(axis=None)
-    assert (rows["kept_tokens"] == 0).all()
-    assert (controls.loc[controls["interrupt"] == "resume", "inserted_ids"].map(len) == 0).all()
 
 
 def test_a_chain_cuts_what_followed_its_first_step(controls, tiny_lrm, recorder):

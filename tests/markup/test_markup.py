@@ -12,7 +12,6 @@ from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from lib import markup, params
 from lib.markup import prompts, tokens
-from lib.params.settings import FAMILIES
 from tests.fakes import tokenizers
 
 KINDS = ["qwen3", "deepseek_r1", "nemotron", "gpt_oss", "mistral", "plain"]
@@ -68,12 +67,10 @@ def generated(thought: str, answer: str, model: params.Model) -> list[int]:
 # (what was generated, whether a thought was open before it, reasoning, answer, ended)
 SPLITS = [
     ("<think>\nStart.\n</think>\n\nTwo.<|im_end|>", False, "\nStart.\n", "\n\nTwo.", True),
-    ("<think>\nStart.\n</think>\n\nTwo.", False, "\nStart.\n", "\n\nTwo.", True),
     ("<think>\nStart.", False, "\nStart.", "", False),
     ("<think>\nStart.<|im_end|>", False, "\nStart.", "", False),
     ("<think></think>\n\nTwo.<|im_end|>", False, "", "\n\nTwo.", True),
     ("<think>\nStart.</think>", False, "\nStart.", "", True),
-    ("<think>\nStart.</think><|im_end|>", False, "\nStart.", "", True),
     ("<think>a</think>b</think>c<|im_end|>", False, "a", "b</think>c", True),
     ("<think>a<think>b</think>c<|im_end|>", False, "a<think>b", "c", True),
     ("<think>a</think>b<think>c</think>d<|im_end|>", False, "a", "b<think>c</think>d", True),
@@ -85,11 +82,8 @@ SPLITS = [
     ("\n<think>said again", True, "said again", "", False),
     ("</think>\n\nTwo.<|im_end|>", True, "", "\n\nTwo.", True),
     ("goes on", True, "goes on", "", False),
-    ("opened by the prompt</think>Two.", False, "opened by the prompt", "Two.", True),
     ("a</think>b<|im_end|><|endoftext|>", None, "a", "b", True),
     ("", False, "", "", False),
-    ("", True, "", "", False),
-    ("", None, "", "", False),
 ]
 
 
@@ -139,7 +133,6 @@ TOOL = "<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrai
     [
         (f"{HARMONY}a{FINAL}b<|return|>", False, "a", "b", True),
         (f"a{FINAL}b<|return|>", True, "a", "b", True),
-        (f"a{FINAL}b<|return|>", None, "a", "b", True),
         ("<|channel|>final<|message|>b<|return|>", False, "", "b", True),
         (f"{HARMONY}a{AGAIN}b{FINAL}c<|return|>", False, f"a{AGAIN}b", "c", True),
         (f"{HARMONY}a{AGAIN}b", False, f"a{AGAIN}b", "", False),
@@ -153,7 +146,6 @@ TOOL = "<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrai
         (f"<|channel|>analysis to=python code<|message|>1<|call|>{AGAIN}a{FINAL}b", False, "a", "b", True),
         ("<|start|>user<|message|>not the model's", False, "", "", False),
         ("goes on", True, "goes on", "", False),
-        ("goes on", None, "goes on", "", False),
         (f"{HARMONY}said again{FINAL}b", True, "said again", "b", True),
         (f"goes on{AGAIN}and on{FINAL}b", True, f"goes on{AGAIN}and on", "b", True),
         ("", False, "", "", False),
@@ -291,6 +283,7 @@ def test_spans_and_marks_cover_all_that_was_generated(family, kind):
         whole = marks.think + marks.think_end + marks.header + tokens.tokenizer(ready).eos_token
         assert whole.startswith(text)
     assert text == whole
+    assert not any(markup.opens(some, ready) for some in (ids, [], tokens.encode("Start.", ready)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -332,16 +325,6 @@ def test_a_cut_falls_into_no_header_of_harmony(family):
     texts = {tokens.decode(ids[start : markup.whole_characters(ids, k, oss)], oss) for k in range(start, stop + 1)}
     assert {"one", f"one{AGAIN}", f"one{AGAIN}two"} <= texts
     assert not [text for text in texts if "<|" in text and AGAIN not in text]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_whether_a_thought_is_open(family, kind):
-    ready = family(kind)
-    ids = generated("Start.", "Two.", ready)
-    stop = markup.split(ids, ready).reasoning[1]
-    assert markup.opens(ids[:stop], ready)
-    assert not markup.opens(ids, ready) and not markup.opens([], ready)
-    assert not markup.opens(tokens.encode("Start.", ready), ready)
 
 
 # text into ids
@@ -467,37 +450,12 @@ def test_a_problem_is_put_into_the_words_of_the_model(model):
         assert "user\nCode: Add.\nGo.<|im_end|>" in tokens.decode(bare, model)
 
 
-# (kind, what a turn of the user looks like, whether it leaves a thought open)
-TURNS = [
-    ("qwen3", "</think>\n\n<|im_end|>\n<|im_start|>user\nStop.<|im_end|>\n<|im_start|>assistant\n", False),
-    (
-        "deepseek_r1",
-        "</think>\n\n<｜end▁of▁sentence｜><｜User｜>Stop.<｜Assistant｜><think>\n",
-        True,
-    ),
-    ("nemotron", "</think>\n<|im_end|>\n<|im_start|>user\nStop.<|im_end|>\n<|im_start|>assistant\n<think>\n", True),
-    ("gpt_oss", "<|end|><|start|>user<|message|>Stop.<|end|><|start|>assistant", False),
-    ("mistral", "[/THINK]</s>[INST]Stop.[/INST][THINK]", True),
-    ("plain", "</think>\n\n\nuser: Stop.\nassistant:", False),
-]
-
-
-@pytest.mark.parametrize(("kind", "text", "open_after"), TURNS)
-def test_a_turn_of_the_user(family, kind, text, open_after):
-    ready = family(kind)
-    turn = prompts.user_turn("Stop.", ready)
-    assert tokens.decode(turn, ready) == text
-    assert turn == tokens.marks(text, ready)
-    before = prompts.prompt_ids("How many?", ready)
-    assert prompts.opened(before + turn, ready) == open_after
-
-
 def test_a_thought_is_reopened_where_we_opened_it(family):
-    for kind, text, _ in TURNS:
-        ready = dataclasses.replace(family(kind), opens_thinking=True)
-        ids = prompts.user_turn("Stop.", ready)
-        mark = prompts.family(ready).think
-        assert tokens.decode(ids, ready) == (text if mark in text.rpartition("Stop.")[2] else text + mark)
+    for kind in KINDS:
+        ready, mark = family(kind), prompts.family(family(kind)).think
+        bare, marked = (dataclasses.replace(ready, opens_thinking=ours) for ours in (False, True))
+        text, ours = (tokens.decode(prompts.user_turn("Stop.", one), ready) for one in (bare, marked))
+        assert ours == (text if mark in text.rpartition("Stop.")[2] else text + mark)
 
 
 def test_a_prompt_without_its_thought(family):
@@ -582,18 +540,6 @@ def test_a_boundary_is_the_last_one_before_the_cut(model):
 # families, and defects seen elsewhere (by what they did wrong)
 
 
-def test_mistral_is_resumed_inside_its_thought(family):
-    """Not behind a closing mark, with control tokens and not their spelling, and split by marks that are kept."""
-    magistral = family("mistral")
-    ((think,), (think_end,)) = (prompts.opening(magistral), prompts.closing(magistral))
-    prompt = prompts.prompt_ids("How many?", magistral)
-    assert prompt[-1] == think and think_end not in prompt
-    ids = [*tokens.encode("Start.", magistral), think_end, *tokens.encode("Two.", magistral)]
-    assert tokens.decode(ids, magistral) == "Start.[/THINK]Two."
-    assert spans(ids, magistral, prompts.opened(prompt, magistral)) == ("Start.", "Two.", True)
-    assert think_end not in tokens.encode("[/THINK]", magistral)
-
-
 def test_a_distillate_reads_as_its_own_tokenizer_file_says(family):
     """The class that is named beside the file would build other rules, and lose every space."""
     ready = family("deepseek_r1")
@@ -622,39 +568,28 @@ def test_a_thought_is_opened_once(family):
             assert prompts.opened(prompt, ready) == bool(count)
 
 
-def test_a_family_is_never_guessed_from_a_path(tmp_path):
-    for folder, kind in [("Magistral-Small-2509", "qwen3"), ("gptoss-20b", "nemotron"), ("Qwen3", "gpt_oss")]:
-        ready = tokenizers.model(kind, tmp_path / folder)
-        assert prompts.family(ready) is FAMILIES[kind]
-        assert spans(generated("a", "b", ready), ready) == ("a", prompts.family(ready).gap + "b", True)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("parrot", "no markup for parrot, expected one of"),
+        ("vllm:parrot", "vllm:parrot: vLLM has no such reasoning parser, expected one of .*, qwen3"),
+        ("vllm:olmo3", "vllm:olmo3: this parser does not fit the model's tokenizer: .*"),
+        ("vllm:openai_gptoss", "vllm:openai_gptoss: this parser names no marks, expected one with reasoning_start_str"),
+    ],
+)
+def test_a_family_without_marks_is_named(model, name, message):
+    with pytest.raises(ValueError, match=rf"params/models/tiny-lrm-s.yaml: family: {message}") as caught:
+        markup.split([1, 2], dataclasses.replace(model, family=name))
+    assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_family_is_named(model):
-    with pytest.raises(
-        ValueError, match=r"params/models/tiny-lrm-s.yaml: family: no markup for parrot, expected one of"
-    ):
-        markup.split([1, 2], dataclasses.replace(model, family="parrot"))
-
-
-def test_any_reasoning_parser_of_vllm_gives_its_marks(family, model):
+def test_any_reasoning_parser_of_vllm_gives_its_marks(family):
     seed = family("seed")
     ids = tokens.marks("<seed:think>a</seed:think>b<seed:eos>", seed)
     assert spans(ids, seed) == ("a", "b", True)
     assert tokens.decode(prompts.user_turn("Stop.", seed), seed) == (
         "</seed:think>\n\n<seed:eos><seed:bos>user\nStop.<seed:eos><seed:bos>assistant\n"
     )
-    for name, message in [
-        ("parrot", "vLLM has no such reasoning parser, expected one of .*, qwen3"),
-        ("minimax_m3", "this parser does not fit the model's tokenizer: .*"),
-        ("olmo3", "this parser does not fit the model's tokenizer: .*"),
-        ("openai_gptoss", "this parser names no marks, expected one with reasoning_start_str"),
-    ]:
-        strange = dataclasses.replace(model, family=f"vllm:{name}")
-        with pytest.raises(
-            ValueError, match=rf"params/models/tiny-lrm-s.yaml: family: vllm:{name}: {message}"
-        ) as caught:
-            markup.split([1, 2], strange)
-        assert "\n" not in str(caught.value)
 
 
 def test_a_tokenizer_that_ends_in_several_ways(family, tmp_path):
@@ -666,16 +601,9 @@ def test_a_tokenizer_that_ends_in_several_ways(family, tmp_path):
     assert spans(ids, ready) == ("a", "b", True)
 
 
-def test_a_model_without_a_template_is_named(tmp_path):
-    tok = tokenizers._byte_level(["<s>"], [])
-    PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"params/models/plain.yaml: path: .* has no chat template"):
-        prompts.prompt_ids("x", made_plain(tmp_path))
-
-
-def test_a_slow_tokenizer_is_named(tmp_path):
-    ByT5Tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(
-        ValueError, match=r"params/models/plain.yaml: path: ByT5Tokenizer is no fast tokenizer, expected"
-    ):
-        prompts.prompt_ids("x", made_plain(tmp_path))
+def test_a_tokenizer_without_a_template_and_a_slow_one_are_named(tmp_path):
+    bare = PreTrainedTokenizerFast(tokenizer_object=tokenizers._byte_level(["<s>"], []))
+    for tok, message in ((bare, ".* has no chat template"), (ByT5Tokenizer(), "ByT5Tokenizer is no fast tokenizer")):
+        tok.save_pretrained(folder := tmp_path / type(tok).__name__)
+        with pytest.raises(ValueError, match=rf"params/models/plain.yaml: path: {message}"):
+            prompts.prompt_ids("x", made_plain(folder))

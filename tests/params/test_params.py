@@ -41,16 +41,15 @@ def spoil(file, **changes) -> None:
 )
 def test_every_file_opens_with_a_comment_and_loads(file):
     assert file.read_text().startswith("# ")
-    loaders = {"studies": params.load_study, "interrupts": params.load_interrupt, "augment": params.load_prompt}
+    loaders = {"studies": params.load_study, "models": params.load_model, "interrupts": params.load_interrupt}
+    loaders["prompts"] = params.load_prompt
     if load := loaders.get(file.parent.name):
         assert load(file.stem).name == file.stem
 
 
-@pytest.mark.parametrize("name", ["tiny-lrm-s", "tiny-lrm-m"])
-def test_shipped_models_load(name):
-    model = params.load_model(name)
-    assert model.is_local and model.location == str(paths.ROOT / "models" / "tiny_lrm" / name)
-    assert model.options["enforce_eager"] is True and model.options["block_size"] == 32
+def test_a_shipped_model_is_local():
+    model = params.load_model("tiny-lrm-s")
+    assert model.is_local and model.location == str(paths.ROOT / "models" / "tiny_lrm" / "tiny-lrm-s")
 
 
 def test_each_threshold_says_where_it_comes_from():
@@ -115,23 +114,13 @@ def test_a_day_may_stand_with_or_without_quotes(folder, window):
 # bad input: override of the tiny study, what the error must say
 BAD_OVERRIDES = [
     ({"positions": [0.1, 1.5]}, ["positions[1]", "less than or equal to 1", "1.5"]),
-    ({"positions": [-0.1]}, ["positions[0]", "greater than or equal to 0", "-0.1"]),
     ({"positions": [0.1, 0.1]}, ["positions", "each value once", "0.1"]),
     ({"positions": [float("nan")]}, ["positions[0]", "finite"]),
     ({"positions": [True]}, ["positions[0]", "number", "true"]),
     ({"positions": ["1e-1"]}, ["positions[0]", "number", '"1e-1"', "YAML reads 1e-1 as a string"]),
-    ({"positions": 0.5}, ["positions", "a list", "0.5"]),
     ({"positions": []}, ["positions", "at least one value"]),
     ({"problems": True}, ["problems", "integer", "true"]),
-    ({"problems": 0}, ["problems", "greater than or equal to 1", "0"]),
-    ({"samples": 1.5}, ["samples", "integer", "1.5"]),
     ({"seed": "42"}, ["seed", "integer", '"42"']),
-    ({"title": 3}, ["title", "string", "3"]),
-    ({"models": ["tiny-lrm-s", "tiny-lrm-s"]}, ["models", "each value once", "tiny-lrm-s"]),
-    (
-        {"models": ["tiny-lrm-x"]},
-        ["models[0]", "no file params/models/tiny-lrm-x.yaml", "tiny-lrm-m, ", "tiny-lrm-s"],
-    ),
     (
         {"interrupts": ["spedup"]},
         ["interrupts[0]", "no file params/interrupts/spedup.yaml", "did you mean speed_up?"],
@@ -154,32 +143,23 @@ def test_bad_overrides_are_an_error(override, parts):
 GOOD_STUDY = "title: T\nmodels: [tiny-lrm-s]\nsources: [tiny]\ninterrupts: [speed_up]\npositions: [0.5]\n"
 BAD_STUDIES = [
     (GOOD_STUDY.replace("0.5", "1e-1"), ["positions[0]", '"1e-1"', "write numbers plainly"]),
-    (GOOD_STUDY.replace("0.5", "1.0e+1"), ["positions[0]", "less than or equal to 1", "10.0"]),
     (GOOD_STUDY.replace("[0.5]", "0.5"), ["positions", "a list", "0.5"]),
     (GOOD_STUDY.replace("title: T\n", ""), ["title", "missing"]),
     (GOOD_STUDY.replace("title: T", "title: no"), ["title", "string", "false"]),
     (GOOD_STUDY + "seeds: 42\n", ["seeds", "unknown key", "did you mean seed?", "expected title, models"]),
     (GOOD_STUDY + "name: other\n", ["name", "unknown key"]),
-    (GOOD_STUDY + "42: seed\n", ["42", "unknown key"]),
     (GOOD_STUDY + "seed: 1\nseed: 2\n", ["line 7", "key seed stands twice"]),
     (GOOD_STUDY.replace("[0.5]", "[0.5"), ["not sound YAML", "line 6"]),
-    (GOOD_STUDY + "\tseed: 1\n", ["not sound YAML", "line 6"]),
     ("", ["key: value", "null"]),
     ("- title\n", ["key: value", '["title"]']),
-    (GOOD_STUDY.replace("speed_up", "sped_up"), ["interrupts[0]", "did you mean speed_up?"]),
     (GOOD_STUDY + "judge: tiny-lrm\n", ["judge: no file params/models/tiny-lrm.yaml", "did you mean tiny-lrm-s?"]),
-    (GOOD_STUDY + "judge: [tiny-lrm-s]\n", ["judge", "string"]),
     (GOOD_STUDY + "writer: x\n", ["writer: no file params/models/x.yaml", "expected one of"]),
     (GOOD_STUDY + "solver: x\n", ["solver: no file params/models/x.yaml", "expected one of"]),
     (GOOD_STUDY + "rubrics: [panic]\n", ["rubrics", "dictionary"]),
     (GOOD_STUDY + "rubrics: {panik: all}\n", ["rubrics.panik: no file params/rubrics/panik.yaml", "mean panic?"]),
     (GOOD_STUDY + "rubrics: {panic: every}\n", ["rubrics.panic: should be all, or a list of criteria", '"every"']),
     (GOOD_STUDY + "rubrics: {panic: []}\n", ["rubrics.panic: should be all, or a list of criteria in [ ], got []"]),
-    (GOOD_STUDY + "rubrics: {panic: [1]}\n", ["rubrics.panic: should be all, or a list of criteria", "got [1]"]),
-    (GOOD_STUDY + "rubrics: {panic: null}\n", ["rubrics.panic: should be all", "null"]),
     (GOOD_STUDY + "rubrics: {panic: [goes_on, goes_on]}\n", ["rubrics.panic", "each value once", "goes_on"]),
-    (GOOD_STUDY + "judged: 0\n", ["judged", "greater than or equal to 1", "0"]),
-    (GOOD_STUDY + "draws: 1.5\n", ["draws", "integer", "1.5"]),
     (GOOD_STUDY + "window: [2024-10-01, soon]\n", ["window[1]: should be a day", '"soon"']),
     (GOOD_STUDY + "window: [2024-10-01, 2024-09-01]\n", ["window: should hold the first day, then the last"]),
     (GOOD_STUDY + "seed: x\nsamples: 0\n", ["seed: ", "samples: "]),  # several faults in one line
@@ -235,15 +215,12 @@ def test_a_misspelt_name_is_an_error(load, kind, name, guess):
 # changes to an interrupt file, what the error must say
 BAD_INTERRUPTS = [
     ("speed_up", {"kind": "softly"}, ["kind", "'hard', 'soft', 'update' or 'control'", '"softly"']),
-    ("speed_up", {"role": "system"}, ["role", "'assistant' or 'user'", '"system"']),
     ("speed_up", {"closes_thinking": "no"}, ["closes_thinking", "boolean", '"no"']),
-    ("speed_up", {"closes_thinking": 0}, ["closes_thinking", "boolean", "0"]),
     ("speed_up", {"closes_thinking": True}, ["closes_thinking", "true for kind hard"]),
     ("end_thinking", {"closes_thinking": False}, ["closes_thinking", "true for kind hard"]),
     ("speed_up", {"text": "hurry: {update}"}, ["text", "should not hold {update}", "kind is soft"]),
     ("update", {"text": "no news"}, ["text", "should hold {update} exactly once"]),
     ("update", {"text": "{update}{update}"}, ["text", "should hold {update} at most once"]),
-    ("update", {"update": "wrong"}, ["update", "'necessary', 'false' or 'noop'", '"wrong"']),
     ("speed_up", {"action": "restart", "role": "user"}, ["action: restart splices nothing"]),
     ("speed_up", {"step_positions": [0.5]}, ["step_positions: should stand beside steps"]),
     ("speed_up", {"text": None, "steps": ["update"]}, ["steps: should name two interrupts or more"]),
@@ -257,10 +234,7 @@ BAD_INTERRUPTS = [
     ("speed_up", {"text": None, "steps": ["noop", "restart"], "step_positions": ["9t"]}, ["steps[1]: restart"]),
     ("speed_up", {"prompt_file": "params/x.json"}, ["text: stands beside prompt_file"]),
     ("speed_up", {"text": None, "prompt_file": "params/x.json"}, ["prompt_file: params/x.json: No such file"]),
-    ("update", {"text": 5}, ["text", "string", "5"]),
     ("speed_up", {"prefill_math": "\\boxed{"}, ["prefill", "only where the thinking is closed"]),
-    ("speed_up", {"kind": None}, ["kind", "missing"]),
-    ("speed_up", {"texts": "x"}, ["texts", "unknown key", "did you mean text?"]),
 ]
 
 
@@ -316,7 +290,7 @@ def test_positions_may_count_tokens_or_go_back_to_an_end():
     assert list(params.load_study("tiny", positions=",".join(map(str, positions))).positions) == positions
 
 
-@pytest.mark.parametrize("position", ["512", "1.5t", "-3t", "1.2s", "0.3x", 1.5, -0.1, "t", "early"])
+@pytest.mark.parametrize("position", ["512", "1.5t", "-3t", "1.2s", "0.3x", -0.1, "early"])
 def test_a_position_that_is_none_is_an_error(position):
     assert "positions" in error(params.load_study, "tiny", positions=[position])
 
@@ -324,20 +298,12 @@ def test_a_position_that_is_none_is_an_error(position):
 # changes to a model file, what the error must say
 BAD_MODELS = [
     ({"temperature": "6e-1"}, ["temperature", "number", '"6e-1"', "write numbers plainly"]),
-    ({"temperature": -1}, ["temperature", "greater than or equal to 0"]),
-    ({"top_p": 1.2}, ["top_p", "less than or equal to 1"]),
-    ({"top_k": 20.5}, ["top_k", "integer"]),
-    ({"max_tokens": True}, ["max_tokens", "integer", "true"]),
-    ({"path": 7}, ["path", "string", "7"]),
     ({"engine": "sglang"}, ["engine", "'vllm', 'ray', 'server' or 'replay'", '"sglang"']),
     ({"options": [1]}, ["options", "[1]"]),
     ({"family": "qwen"}, ["family: no markup for qwen (did you mean qwen3?)", "gpt_oss", "vllm:<parser>"]),
     ({"family": "vllm:"}, ["family"]),
-    ({"max_lenght": 5}, ["max_lenght", "unknown key"]),
     ({"planted": {"leak": 0.4}}, ["planted: no failure mode leak, expected leakage, panic, self_doubt"]),
     ({"planted": {"leakage": 1.4}}, ["planted.leakage: should be less than or equal to 1, got 1.4"]),
-    ({"planted": {"panic": "often"}}, ["planted.panic", "number", '"often"']),
-    ({"planted": ["panic"]}, ["planted", '["panic"]']),
 ]
 
 
@@ -371,13 +337,8 @@ def test_a_model_folder_that_is_not_there_is_an_error(folder, path):
 # what is changed in the file of thresholds, what the error must say
 BAD_THRESHOLDS = [
     ("leakage_length: 2.0", "leakage_length: 0.5", "leakage_length: .*greater than or equal to 1"),
-    ("leakage_length: 2.0", "leakage_length: long", "leakage_length: .*number"),
     ("leakage_sums: 2\n", "", "leakage_sums: missing"),
     ("leakage_sums: 2\n", "leakage_sum: 2\n", r"leakage_sum: unknown key \(did you .*\), expected leakage_length, .*"),
-    ("panic_tokens: 1", "panic_tokens: -1", "panic_tokens: .*greater than or equal to 0"),
-    ("panic_share: 0.01", "panic_share: 1e-2", "panic_share: .*write numbers plainly"),
-    ("panic_share: 0.01", "panic_share: [0.01", "line .*not sound YAML"),
-    ("panic_tokens: 1", "panic_tokens: 1\npanic_tokens: 2", "line .*key panic_tokens stands twice"),
 ]
 
 
@@ -387,5 +348,3 @@ def test_bad_thresholds_are_an_error(folder, old, new, message):
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
     assert re.match(rf"params/failure_modes\.yaml: {message}", error(params.load_thresholds))
-    file.unlink()
-    assert re.match(r"no file params/failure_modes\.yaml, expected", error(params.load_thresholds))

@@ -14,7 +14,8 @@ import pytest
 
 from lib import paths, sandbox
 from lib.confined import landlock, seccomp
-from lib.sandbox import Box, Limits, SandboxError, box as walls
+from lib.sandbox import Box, Limits, SandboxError
+from lib.sandbox import box as walls
 from tests.sandbox import hostile_programs
 
 STRONGEST, WEAKEST = ("namespaces", "landlock", "seccomp"), ("landlock", "seccomp")
