@@ -42,7 +42,7 @@ PUBLISHED = ("leakage_published", "panic_published")
 def label(
     frame: pd.DataFrame, kinds: Mapping[str, str] | None = None, limits: Thresholds | None = None
 ) -> pd.DataFrame:
-    """Label every continuation in `frame`: the table `labels`, in the order of the continuations.
+    """The table `labels` of every continuation in `frame`, in their order.
 
     `frame` is the table grades of one or more models, with both traces and continuations, with or without the columns
     of `with_thoughts`. `kinds` tells for each interrupt whether it is hard, soft or update; by default its file in
@@ -52,23 +52,24 @@ def label(
 
     Raises:
         ValueError: a full-thinking trace stands twice.
-        params.ParamsError: an interrupt has no file, and no entry in `kinds`; or the thresholds are not sound.
+        params.ParamsError: an interrupt has no file, and no entry in `kinds`.
     """
     limits = limits or params.load_thresholds()
     rows = measure(frame)
-    if kinds is None:
-        kinds = {name: kind_of(name) for name in rows["interrupt"].unique()}
-    kind = rows["interrupt"].map(kinds)
+    kind = rows["interrupt"].map(kinds or {name: kind_of(name) for name in rows["interrupt"].unique()})
     rows["new_error"] = rows["oracle_correct"].fillna(False).astype(bool) & rows["status"].ne("correct")
     rows["works_on"] = kind.eq("hard") & _works_on(rows, limits)
     rows["leakage"] = kind.eq("hard") & _longer(rows, limits) | rows["works_on"]
     rows["leakage_published"] = kind.eq("hard") & rows["mean_answer_ratio"].ge(limits.leakage_length)
     is_soft_error = kind.eq("soft") & rows["new_error"] & rows["answer_tokens"].gt(0)
-    rows["panic_published"] = is_soft_error & _used_less(rows, limits)
-    rows["panic"] = (
-        is_soft_error & rows["status"].ne("censored") & (_used_less(rows, limits) | _no_thought(rows, limits))
-    )
-    rows["self_doubt"] = kind.eq("update") & rows["new_error"] & _doubts(rows)
+    used, left = rows["reasoning_tokens"], rows["remaining_tokens"]
+    used_little = used.lt(limits.panic_share * left)
+    no_thought = used.le(limits.panic_tokens) & used.lt(left)  # so few tokens that it is none, although more was left
+    rows["panic_published"] = is_soft_error & used_little
+    rows["panic"] = is_soft_error & rows["status"].ne("censored") & (used_little | no_thought)
+    stuck = rows["equals_revised"].fillna(False).astype(bool) | rows["takes_up"].eq("old")
+    doubts = stuck | (rows["questions_update"] & rows["takes_up"].ne("new").fillna(True).astype(bool))
+    rows["self_doubt"] = kind.eq("update") & rows["new_error"] & doubts
     return rows.rename(columns={"row_id": "continuation_id"})[schema.TABLES["labels"].names()]
 
 
@@ -87,13 +88,12 @@ def summary(
     """
     by = list(by)
     both = labels["oracle_answer_chars"].fillna(0).gt(0)
-    flags = [*MODES, *PUBLISHED]
     counted = labels[by].assign(
         n=1,
         n_oracle=labels["oracle_correct"].fillna(False).astype(int),
         new_errors=labels["new_error"].astype(int),
         attributed=(labels["new_error"] & labels[list(MODES)].any(axis=1)).astype(int),
-        **{mode: labels[mode].astype(int) for mode in flags},
+        **{mode: labels[mode].astype(int) for mode in (*MODES, *PUBLISHED)},
     )
     lengths = labels[[*by, "answer_chars", "oracle_answer_chars"]][both]
     ratios = labels[by].assign(
@@ -144,18 +144,3 @@ def _more(rows: pd.DataFrame, counts: pd.Series, name: str, limits: Thresholds) 
     """So many times as many as in the full-thinking answer, and as in the mean of these; False where it is missing."""
     own, mean = (limits.leakage_working * rows[f"{which}_{name}"] for which in ("oracle", "mean"))
     return (counts.ge(own) & counts.ge(mean)).fillna(False).astype(bool)
-
-
-def _used_less(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
-    return rows["reasoning_tokens"].lt(limits.panic_share * rows["remaining_tokens"])
-
-
-def _no_thought(rows: pd.DataFrame, limits: Thresholds) -> pd.Series:
-    """Thinking of so few tokens that it is none, although more was left."""
-    used = rows["reasoning_tokens"]
-    return used.le(limits.panic_tokens) & used.lt(rows["remaining_tokens"])
-
-
-def _doubts(rows: pd.DataFrame) -> pd.Series:
-    stuck = rows["equals_revised"].fillna(False).astype(bool) | rows["takes_up"].eq("old")
-    return stuck | (rows["questions_update"] & rows["takes_up"].ne("new").fillna(True).astype(bool))

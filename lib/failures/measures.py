@@ -15,6 +15,14 @@ SAME_SAMPLE = ["model", "problem_id", "sample", "system"]
 LENGTHS = ["answer_chars", "answer_tokens"]
 COUNTS = ["answer_sums", "answer_comments", "answer_restarts", "after_result"]
 THOUGHTS = ("kept", "reasoning", "asked", "problem")  # columns that `with_thoughts` adds
+RATIOS = {
+    "remaining_share": ("reasoning_tokens", "remaining_tokens"),
+    "answer_ratio": ("answer_chars", "oracle_answer_chars"),
+    "answer_token_ratio": ("answer_tokens", "oracle_answer_tokens"),
+    "mean_answer_ratio": ("answer_chars", "mean_answer_chars"),
+    "mean_token_ratio": ("answer_tokens", "mean_answer_tokens"),
+    "full_answer_ratio": ("answer_chars", "full_chars"),
+}
 PLAIN = {"system": None, "unit": "share"} | dict.fromkeys(THOUGHTS)
 
 # ", not 14" is a contrast and no doubt; "no longer" is none either
@@ -28,10 +36,7 @@ QUESTIONS_UPDATE = re.compile(rf"{DOUBT}[^.\n]{{0,60}}\bupdate|\bupdate\b[^.\n]{
 def with_thoughts(grades: pd.DataFrame, items: pd.DataFrame, problems: pd.DataFrame) -> pd.DataFrame:
     """Rows of grades of one model with the columns kept, reasoning, asked and problem; null where there is no item.
 
-    Args:
-        grades: rows of that table.
-        items: item_id, kept, after, problem, as from `lib.interrupts.records.items`.
-        problems: rows of that table.
+    `items` are as from `lib.interrupts.records.items`.
 
     Raises:
         ValueError: rows of several models, whose continuations share their names; or an item stands twice.
@@ -46,22 +51,12 @@ def with_thoughts(grades: pd.DataFrame, items: pd.DataFrame, problems: pd.DataFr
 
 
 def measure(frame: pd.DataFrame) -> pd.DataFrame:
-    """The continuations in `frame`, in their order, with what the rules need; lengths in characters and tokens.
-
-    `frame` is the table grades of one or more models, with or without the columns of `with_thoughts`.
-
-    Raises:
-        ValueError: a full-thinking trace stands twice.
-    """
+    """The continuations in `frame`, as `failures.label` takes it, in their order, with what the rules need."""
     frame = _complete(frame)
     oracle = frame[frame["kind"].eq("trace") & frame["variant"].eq("original")]
     rows = _with_full(frame[frame["kind"].eq("continuation")].rename(columns={"problem": "stated"}), oracle)
-    rows["remaining_share"] = share(rows["reasoning_tokens"], rows["remaining_tokens"])
-    rows["answer_ratio"] = share(rows["answer_chars"], rows["oracle_answer_chars"])
-    rows["answer_token_ratio"] = share(rows["answer_tokens"], rows["oracle_answer_tokens"])
-    rows["mean_answer_ratio"] = share(rows["answer_chars"], rows["mean_answer_chars"])
-    rows["mean_token_ratio"] = share(rows["answer_tokens"], rows["mean_answer_tokens"])
-    rows["full_answer_ratio"] = share(rows["answer_chars"], rows["full_chars"])
+    for name, (part, whole) in RATIOS.items():
+        rows[name] = share(rows[part], rows[whole])
     rows = _with_counts(rows)
     texts = rows["reasoning"].fillna("") + "\n" + rows["answer"].fillna("")
     rows["questions_update"] = texts.map(lambda text: QUESTIONS_UPDATE.search(text) is not None).astype(bool)

@@ -1,8 +1,7 @@
 """Planted failure modes: models that were taught a mode at a known rate, and how often the rules find it in them.
 
 The file of such a model (an organism) in `params/models` says what was `planted`; a mode that it does not name was
-planted at 0. A rate is a share of the rows that *could* show the mode. What stands before the interrupt, and full
-thinking, decide which these are, never what the organism then did:
+planted at 0. A rate is a share of the rows that *could* show the mode, whatever the organism then did:
 
 | mode | interrupts | a row could show it if |
 |---|---|---|
@@ -10,12 +9,12 @@ thinking, decide which these are, never what the organism then did:
 | panic | soft | the kept thought lacks two values or more, and full thinking was right |
 | self-doubt | updates | full thinking was right |
 
-Panic and self-doubt are new errors, so neither can be found where full thinking was wrong. And a thought that was
-dropped although a step was left is found only if the answer is wrong: one step is often guessed right, two seldom.
+Panic and self-doubt are new errors, so neither can be found where full thinking was wrong; and a dropped thought is
+found only if the answer is wrong: one step is often guessed right, two seldom.
 
 What is found less often than it was planted is either not done or not seen. So `shown` stands beside: how often the
-organism did it, by a program that reads texts whose form is known (`lib.problems.tiny_math.truth`), independent of the
-rules. This is for word problems of our own only; rows of other problems are left out.
+organism did it, by programs that are independent of the rules (`lib.problems.tiny_math.truth`) and read our own word
+problems only; rows of other problems are left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,17 +36,8 @@ COLUMNS = ["organism", "mode", "continuation_id", "problem_id", "interrupt", "po
 def rows(labels: pd.DataFrame, grades: pd.DataFrame, models: Iterable[Model]) -> pd.DataFrame:
     """A row for each continuation and mode that it could show: `COLUMNS`.
 
-    planted is the rate, shown whether the organism did it, detected whether the rule says so. Models in which nothing
-    could be planted (`planted` is null) have no rows.
-
-    Args:
-        labels: rows of that table, as from `failures.label`.
-        grades: rows of that table with what was thought, as from `failures.with_thoughts`.
-        models: the models of the study.
-
-    Raises:
-        ValueError: a continuation stands twice in one of the frames.
-        params.ParamsError: an interrupt has no file.
+    planted is the rate, shown whether the organism did it, detected whether the rule says so. Models whose `planted` is
+    null have no rows. `grades` are as from `failures.with_thoughts`.
     """
     texts = grades[grades["kind"].eq("continuation")].rename(columns={"row_id": "continuation_id"})
     frame = labels.merge(texts[[*KEY, *TEXTS]], on=KEY, validate="one_to_one")
@@ -61,13 +51,8 @@ def rows(labels: pd.DataFrame, grades: pd.DataFrame, models: Iterable[Model]) ->
 def rates(rows: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """What was planted and what was found, a row per organism and mode, as `figures.planted_and_detected` takes them.
 
-    Args:
-        rows: as from `rows`.
-        confidence: level of the intervals, which are clustered by problem (method score of `lib.stats`).
-
-    Returns:
-        organism, mode, planted, detected, ci_low, ci_high (shares of n), n, n_clusters (problems), shown (share),
-        missed (rows in which it was shown and not detected), extra (detected and not shown).
+    Columns organism, mode, planted, detected, ci_low, ci_high (shares of n, by the score method of `lib.stats`), n,
+    n_clusters, shown (share), missed (rows in which it was shown and not detected), extra (detected and not shown).
     """
     by = ["organism", "mode"]
     shown, detected = rows["shown"].astype(bool), rows["detected"].astype(bool)

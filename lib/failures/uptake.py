@@ -21,10 +21,8 @@ FLAGS = ("right", "stuck", "swayed", "changed")
 def flags(grades: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     """The continuations after an update, with a column per flag: 1, 0, or null where it does not apply.
 
-    Args:
-        grades: rows of the table grades of one or more models, traces and continuations.
-        kinds: kind of the update (necessary, false, noop) that an interrupt carries, by the interrupt's name; others
-            are left out.
+    `grades` holds traces and continuations of one or more models. `kinds` is the kind of the update (necessary, false,
+    noop) that an interrupt carries, by the interrupt's name; others are left out.
 
     A control without a full-thinking trace of the same problem, sample and system message has null for swayed and
     changed; so has swayed where full thinking was not right.

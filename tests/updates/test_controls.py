@@ -37,9 +37,9 @@ NUMBERS = re.compile(r"\d+(?:\.\d+)?")
     ],
 )
 def test_a_sentence_with_a_number_is_said_again(problem, false, noop):
-    told = controls.control_updates("x/0", problem)
-    assert re.fullmatch(false, told["false"])
-    assert told["noop"] == noop
+    texts = controls.control_updates("x/0", problem)
+    assert re.fullmatch(false, texts["false"])
+    assert texts["noop"] == noop
 
 
 @pytest.mark.parametrize("problem", ["How many cubes are odd?", "\\[ 3 + 4 \\]", "5 7 9\n1 2", ""])
@@ -49,8 +49,8 @@ def test_without_a_number_in_a_sentence_there_are_none(problem):
 
 def test_the_false_number_is_neither_the_answer_nor_in_the_problem():
     for i in range(50):
-        told = controls.control_updates(f"x/{i}", "We have 1 or 2 or 3 or 4 or 5 or 6 or 7 boxes.", "8")
-        assert set(NUMBERS.findall(told["false"])) - set("1234567") == {"9"}
+        texts = controls.control_updates(f"x/{i}", "We have 1 or 2 or 3 or 4 or 5 or 6 or 7 boxes.", "8")
+        assert set(NUMBERS.findall(texts["false"])) - set("1234567") == {"9"}
 
 
 @pytest.mark.parametrize("source", ["gsm8k", "math500", "livecodebench"])

