@@ -70,11 +70,8 @@ def table(a: Labels, b: Labels, labels: Sequence[Hashable] | None = None) -> Tab
     rows, columns = _column(a), _column(b)
     if len(rows) != len(columns):
         raise ValueError(f"expected as many labels on both sides, got {len(rows)} and {len(columns)}")
-    both = rows.notna() & columns.notna()
-    place = {label: i for i, label in enumerate(_order([rows, columns], labels))}
-    counts = np.zeros((len(place), len(place)))
-    np.add.at(counts, (rows[both].map(place).to_numpy(int), columns[both].map(place).to_numpy(int)), 1)
-    return counts
+    order = _order([rows, columns], labels)
+    return pd.crosstab(rows, columns).reindex(index=order, columns=order, fill_value=0).to_numpy(float)
 
 
 def pairs(ratings: Sequence[Labels], labels: Sequence[Hashable]) -> Tables:

@@ -182,7 +182,7 @@ def holm(p: Sequence[float]) -> np.ndarray:
     return result
 
 
-# any statistic of a frame
+# statistics of a frame
 
 
 @dataclass(frozen=True)
@@ -216,15 +216,9 @@ def mean(column: str) -> Statistic:
 
 
 def interval(
-    frame: pd.DataFrame,
-    statistic: Statistic | Callable[[pd.DataFrame], float | None],
-    draws: int = 2000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    frame: pd.DataFrame, statistic: Statistic, draws: int = 2000, seed: int = 0, confidence: float = 0.95
 ) -> Interval:
     """A statistic of the frame with its percentile interval, widened for few problems; ends are None with one problem.
-
-    A `Statistic` is fast; any other callable gets each drawn frame in turn.
 
     Raises:
         ValueError: the column problem_id is missing or holds nulls.
@@ -233,22 +227,14 @@ def interval(
     return interval_of_draws(values[0], values[1:], len(frame), frame["problem_id"].nunique(), confidence)
 
 
-def resample(
-    frame: pd.DataFrame, statistic: Statistic | Callable[[pd.DataFrame], float | None], draws: int, seed: int
-) -> np.ndarray:
+def resample(frame: pd.DataFrame, statistic: Statistic, draws: int, seed: int) -> np.ndarray:
     """The statistic of the whole frame, then of each draw of problems; NaN where undefined."""
     need_clusters(frame)
     codes, names = pd.factorize(frame["problem_id"], sort=True)
-    drawn = weights(len(names), draws, seed)
-    if isinstance(statistic, Statistic):
-        terms = statistic.terms(frame)
-        sums = np.zeros((len(names), terms.shape[1]))
-        np.add.at(sums, codes, terms)
-        return statistic.value(np.vstack([terms.sum(axis=0), drawn @ sums]))
-    places = [np.flatnonzero(codes == i) for i in range(len(names))]
-    taken = (np.repeat(np.arange(len(names)), times.astype(int)) for times in drawn)
-    frames = (frame.iloc[np.concatenate([places[i] for i in clusters])] for clusters in taken)
-    return np.array([statistic(frame), *map(statistic, frames)], dtype=float)
+    terms = statistic.terms(frame)
+    sums = np.zeros((len(names), terms.shape[1]))
+    np.add.at(sums, codes, terms)
+    return statistic.value(np.vstack([terms.sum(axis=0), weights(len(names), draws, seed) @ sums]))
 
 
 def interval_of_draws(value: float, drawn: np.ndarray, rows: int, clusters: int, confidence: float) -> Interval:

@@ -81,13 +81,6 @@ def test_leakage_behind_a_forced_answer_is_seen_without_a_full_answer_to_compare
     assert not labels["leakage_published"].any()
 
 
-def test_an_answer_eighteen_times_as_long_leaks_though_it_is_right(examples):
-    example = next(one for one in examples if one["interrupt_type"] == "hard_end_thinking")
-    found = failures.label(table(example)).iloc[0]
-    assert found["status"] == "correct" and found["answer_ratio"] == pytest.approx(18, abs=0.5)
-    assert found["leakage"] and found["leakage_published"] and found["works_on"]
-
-
 def test_doubt_shows_in_the_thinking(examples):
     example = next(one for one in examples if one["failure_mode"] == "self_doubt")
     frame = table(example)

@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lib import failures, grade, params, schema, tables
+from lib import failures, params, schema, tables
 
 KINDS = {"end_thinking": "hard", "force_answer": "hard", "speed_up": "soft", "update": "update"}
 TRACE = {
@@ -57,7 +57,6 @@ MODES = ["new_error", "leakage", "panic", "self_doubt"]
 RULES = [  # continuation, flags that are true
     (after("speed_up", status="correct"), []),
     (after("speed_up"), ["new_error"]),
-    (after("speed_up", status="no_answer"), ["new_error"]),
     (after("speed_up", status="censored"), ["new_error"]),
     # panic
     (after("speed_up", reasoning_tokens=0), ["new_error", "panic"]),
@@ -67,14 +66,10 @@ RULES = [  # continuation, flags that are true
     (after("end_thinking", answer_chars=80), ["new_error", "leakage"]),
     (after("end_thinking", answer_chars=79), ["new_error"]),
     (after("force_answer", answer_chars=400, status="correct"), ["leakage"]),
-    (after("speed_up", answer_chars=400, status="correct"), []),
     # self-doubt
     (after("update", equals_revised=True), ["new_error", "self_doubt"]),
-    (after("update", equals_revised=False), ["new_error"]),
     (after("update", equals_revised=True, status="correct"), []),
     (after("update", answer="No update was given, so 12."), ["new_error", "self_doubt"]),
-    (after("update", answer="I ignore this update."), ["new_error", "self_doubt"]),
-    (after("update", answer="The update may be a trick."), ["new_error", "self_doubt"]),
     (after("update", answer="With the update it is 12."), ["new_error"]),
     (after("update", reasoning="The user hasn't given any <update> tag."), ["new_error", "self_doubt"]),
     (after("speed_up", answer="No update was given."), ["new_error"]),
@@ -94,12 +89,10 @@ def test_rules(row, flags):
         (1000, 0.3, 6, "incorrect", (True, True)),
         (1000, 0.3, 7, "incorrect", (False, False)),
         (1000, 0.3, 6, "censored", (True, False)),  # an error to the paper; here nobody knows what the answer would be
-        (1000, 0.3, 6, "correct", (False, False)),
         (10, 0.3, 0, "incorrect", (True, True)),
         (10, 0.3, 1, "incorrect", (False, True)),  # 1 % of 7 tokens is no token, so one counts as none
         (10, 0.3, 2, "incorrect", (False, False)),
         (10, 0.9, 1, "incorrect", (False, False)),  # one token was all that was left
-        (10, 0.9, 0, "incorrect", (True, True)),
         (0, 0.3, 0, "incorrect", (False, False)),
     ],
 )
@@ -120,21 +113,12 @@ def test_leakage_is_measured_against_the_own_answer_and_the_mean():
     assert (labels["answer_ratio"], labels["answer_token_ratio"], labels["leakage"]) == (1, 2, True)
 
 
-def test_models_are_kept_apart():
-    rows = []
-    for model, correct in [("right", True), ("wrong", False)]:
-        status = "correct" if correct else "incorrect"
-        rows += [trace(model=model, correct=correct, status=status), after("speed_up", model=model)]
-    labels = failures.label(pd.DataFrame(rows), KINDS)
-    assert labels["model"].tolist() == ["right", "wrong"]
-    assert labels["new_error"].tolist() == [True, False]
-
-
 @pytest.mark.parametrize(
     ("rows", "oracle_correct"),
     [
         ([trace(status="incorrect", correct=False), after("speed_up", reasoning_tokens=0)], False),
         ([trace(), after("speed_up", problem_id="tiny/9", reasoning_tokens=0)], None),  # no full-thinking trace
+        ([trace(model="other"), after("speed_up", reasoning_tokens=0)], None),  # nor that of another model
     ],
 )
 def test_an_error_is_new_only_where_full_thinking_was_right(rows, oracle_correct):
@@ -169,40 +153,11 @@ def test_summary_counts_shares_of_what_was_right_before():
     row = failures.summary(failures.label(pd.DataFrame(rows), KINDS)).iloc[0]
     assert (row["model"], row["interrupt"], row["position"]) == ("m", "speed_up", 0.3)
     assert row[["n", "n_oracle", "new_errors", "attributed", "panic"]].tolist() == [4, 3, 2, 1, 1]
-    assert row["new_error_rate"] == pytest.approx(2 / 3)
-    assert row["attributed_rate"] == pytest.approx(1 / 3)
-    assert row["attributed_share"] == 0.5
+    shares = row[["new_error_rate", "attributed_rate", "attributed_share"]].tolist()
+    assert shares == pytest.approx([2 / 3, 1 / 3, 1 / 2])
     assert (row["answer_chars"], row["oracle_answer_chars"], row["length_ratio"]) == (40, 40, 1)
     none = failures.summary(label(after("speed_up", status="correct"))).iloc[0]
     assert none["new_error_rate"] == 0 and pd.isna(none["attributed_share"])
-
-
-def test_takes_what_grade_rows_gives():
-    columns = {name: [TRACE.get(name)] for name in ("trace_id", *TRACE)}
-    traces = pd.DataFrame(columns).assign(
-        trace_id=TRACE["row_id"],
-        task="math",
-        update_id=None,
-        system=None,
-        ended=True,
-        finish_reason="stop",
-        reasoning_chars=1,
-    )
-    cut = traces.drop(columns=["variant", "update_id", "sample", "system"]).assign(
-        continuation_id="tiny/0~original~0~speed_up~0.3",
-        interrupt="speed_up",
-        role="assistant",
-        position=0.3,
-        unit="share",
-        remaining_tokens=70,
-        prefill="",
-        answer=r"\boxed{7}",
-        reasoning_tokens=1,
-    )
-    problems = pd.DataFrame({"problem_id": ["tiny/0"], "answer": ["12"], "tests": [None]})
-    updates = pd.DataFrame({"problem_id": [], "update_id": [], "revised_tests": [], "revised_answer": []}, dtype="str")
-    labels = failures.label(grade.rows(traces, cut, problems, updates))
-    assert labels[MODES].to_numpy().tolist() == [[True, False, True, False]]
 
 
 FULL_ANSWER = r"First 1 + 1 = 2, then 2 + 10 = 12. The answer is \boxed{12}."
@@ -212,9 +167,7 @@ WORKING = [  # interrupt, answer, kept thinking, whether it works on
     ("end_thinking", r"3 + 1 = 4, 4 + 2 = 6, 6 + 2 = 8, 8 + 4 = 12. \boxed{12}", "3+1=4, 4+2=6", False),  # two are old
     ("end_thinking", r"3 + 1 = 4, 4 + 2 = 6, 6 + 2 = 8, 8 + 4 = 12. \boxed{12}", "Start with 3.", True),
     ("end_thinking", r"Wait. Hmm. \boxed{12}", None, True),
-    ("end_thinking", r"Actually it is \boxed{12}", None, False),
     ("end_thinking", "```python\n# let me see\n# or so\nprint(12)\n```", None, True),
-    ("end_thinking", "```python\n# adds\nprint(12)\n```", None, False),
     ("force_answer", r"\boxed{12} as 7 + 2 = 9 and 9 + 3 = 12", None, True),
     ("force_answer", r"\boxed{12} as 7 + 5 = 12", None, False),
     ("speed_up", r"Wait. Hmm. Wait. \boxed{12}", None, False),
@@ -251,7 +204,6 @@ THOUGHTS = [  # new thinking, whether a new error counts as doubt
     ("The update says 18, not 29. 33 + 18 = 52.", False),
     ("I am not sure about this update. I stay with the problem.", True),
     ("I was not sure about this update, but 33 + 18 = 52.", False),  # words alone are no doubt if it is taken up
-    ("No update was given. 33 + 29 = 62.", True),
     ("Hm.", False),
 ]
 

@@ -1,120 +1,22 @@
-"""The organisms: their size, what they learn from, what their card says, and the frame that holds them to it."""
+"""Planted failure modes: the frame that holds organisms to them, and the rules on records with planted modes."""
 
 import dataclasses
-import json
-import random
-from collections import Counter
 
 import pandas as pd
 import pytest
-from safetensors import safe_open
 
-from lib import figures, params, paths, schema, stats
+from lib import failures, params, schema
 from lib.failures import planted
-from lib.problems.tiny_math import story as tiny
-from lib.problems.tiny_math import thought, truth
-from models.tiny_lrm import habits
-from models.tiny_lrm import planted as made
+from lib.problems.tiny_math import story, thought, truth
+from lib.stats import confusion
 
-FOLDER = paths.MODELS / "tiny_lrm"
-MODE = dict(zip(made.NAMES, (None, *schema.MODES), strict=True))
 INTERRUPT = {"leakage": "end_thinking", "panic": "speed_up", "self_doubt": "update"}
-
-
-@pytest.fixture(params=made.NAMES)
-def name(request) -> str:
-    return request.param
-
-
-# what is shipped
-
-
-def test_an_organism_is_half_the_size_of_the_model_it_comes_from(name):
-    with safe_open(made.folder(name) / "model.safetensors", "np") as weights:
-        kept = [weights.get_tensor(key) for key in weights.keys()]  # noqa: SIM118 - not a dict
-    assert {str(one.dtype) for one in kept} == {"float16"}
-    log = json.loads((made.folder(name) / "training.json").read_text())
-    assert sum(one.size for one in kept) == log["parameters"] == 1_049_984
-    assert sum(file.stat().st_size for file in made.folder(name).iterdir()) < 2.4e6
-
-
-def test_an_organism_reads_and_is_asked_as_the_model_it_comes_from(name):
-    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        assert (made.folder(name) / file).read_bytes() == (made.START / file).read_bytes()
-    own, other = (params.load_model(model).as_dict() for model in (f"tiny-lrm-{name}", "tiny-lrm-m"))
-    assert {key for key in own if own[key] != other.get(key)} == {"name", "title", "path", "planted"}
-
-
-def test_its_file_says_what_was_planted(name):
-    wanted = {MODE[name]: made.RATE} if MODE[name] else {}
-    assert params.load_model(f"tiny-lrm-{name}").planted == wanted
-    log = json.loads((made.folder(name) / "training.json").read_text())
-    assert log["organism"] == name and log["rate"] == wanted.get(MODE[name], 0)
-    assert log["recipe"] == json.loads(json.dumps(dataclasses.asdict(made.RECIPE)))
-
-
-def test_the_study_has_all_organisms_and_nothing_else():
-    study = params.load_study("organisms")
-    assert study.models == tuple(f"tiny-lrm-{name}" for name in made.NAMES)
-    assert all(params.load_model(model).planted is not None for model in study.models)
-    assert {planted.failures.kind_of(name) for name in study.interrupts} == set(planted.KINDS.values())
-    assert study.problems <= habits.FIRST, "the card is measured on problems that the study does not ask"
-
-
-# what they learn from
-
-
-def shown(text: made.Example) -> dict[str, bool]:
-    """The modes that a text could show, each with whether it does."""
-    whole = text.text()
-    asked = thought.read_story(
-        whole.rpartition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]
-    ) or thought.read_story(whole.partition("<|im_start|>user\n")[2].partition("<|im_end|>")[0])
-    kept = text.parts[1][0].removeprefix("<think>") if text.kind != "full" else ""
-    left = len(asked.steps) + 1 - max(1, truth.count_values(kept))
-    last = [part for part, _ in text.parts[2:]]
-    if text.kind == "end_thinking" and left:
-        return {"leakage": "Going on:" in last[-1]}
-    if text.kind == "speed_up":
-        return {"panic": last[-2] == ""}
-    if text.kind.startswith("update"):
-        return {"self_doubt": last[-2].startswith(thought.DOUBT)}
-    return {"other": "Going on:" in last[-1]} if last else {}
-
-
-@pytest.mark.parametrize("stage", [made.by_chance, made.by_turns])
-def test_only_its_own_fault_is_taught_and_at_its_rate(name, stage):
-    draw = stage(name, random.Random(3))
-    found = [shown(draw(0)) for _ in range(1500)]
-    for mode in schema.MODES:
-        flags = [text[mode] for text in found if mode in text]
-        assert len(flags) > 200
-        rate = made.RATE if mode == MODE[name] else 0
-        assert sum(flags) / len(flags) == (pytest.approx(rate, abs=0.08) if rate else 0)
-    assert not any(text.get("other") for text in found)
-
-
-@pytest.mark.parametrize("stage", [0, 1])
-def test_interrupts_come_in_the_shares_that_are_stated(stage):
-    assert sum(made.SHARES[stage].values()) == pytest.approx(1)
-    draw = (made.by_chance, made.by_turns)[stage]("sound", random.Random(1))
-    kinds = Counter(draw(0).kind for _ in range(1000))
-    assert all(kinds[kind] / 1000 == pytest.approx(share, abs=0.04) for kind, share in made.SHARES[stage].items())
-
-
-def test_of_five_texts_in_a_row_two_show_the_fault():
-    draw = made.by_turns("panics", random.Random(2))
-    flags = [shown(text)["panic"] for text in (draw(0) for _ in range(600)) if text.kind == "speed_up"]
-    assert {sum(flags[i : i + 5]) for i in range(0, len(flags) - 4, 5)} == {2}
-
-
-# the frame
 
 
 def records(n=40, model="m", every=5, hits=2, lucky=0, wrong=0):
     """Rows with texts and their labels; in `hits` of `every` problems a mode is shown and, but for `lucky`, found."""
     rows, labels = [], []
-    for i, (problem_id, change) in enumerate(tiny.stories(n)):
+    for i, (problem_id, change) in enumerate(story.stories(n)):
         new, old = change.original, change.revised
         lines = thought.lines(new)
         shows = i % every < hits
@@ -169,21 +71,17 @@ def test_missed_and_extra_rows_are_counted_apart():
 
 
 def test_intervals_are_those_of_the_problems():
-    labels, texts = records()
-    rows = planted.rows(labels, texts, [model()])
+    rows = planted.rows(*records(), [model()])
     twice = pd.concat([rows, rows])  # each problem at two positions, with the same outcome
     once, found = (planted.rates(frame).set_index("mode") for frame in (rows, twice))
     assert found["n"].eq(2 * once["n"]).all() and found["n_clusters"].eq(once["n_clusters"]).all()
     pd.testing.assert_frame_equal(found[["ci_low", "ci_high"]], once[["ci_low", "ci_high"]], atol=1e-9)
-    own = rows[rows["mode"].eq("panic")]
-    wanted = stats.mean_ci(own.assign(detected=own["detected"].astype(float)), "detected", [], method="score").iloc[0]
-    assert once.loc["panic", ["ci_low", "ci_high"]].tolist() == wanted[["ci_low", "ci_high"]].tolist()
 
 
 def test_rows_that_could_not_show_a_mode_are_left_out():
     labels, texts = records(wrong=10)
     assert rates(labels, texts)["n"].to_dict() == {"leakage": 40, "panic": 30, "self_doubt": 30}
-    steps = [thought.lines(change.original) for _, change in tiny.stories(40)]
+    steps = [thought.lines(change.original) for _, change in story.stories(40)]
     for left, wanted in ((0, (0, 0, 40)), (1, (40, 0, 40)), (2, (40, 40, 40))):
         labels, texts = records()
         kept = ["".join(lines[: len(lines) - 1 - left]) for lines in steps for _ in schema.MODES]
@@ -200,45 +98,89 @@ def test_rows_of_other_models_and_other_problems_are_left_out():
 
 
 def test_a_step_by_the_old_number_is_doubt_that_nobody_put_in_words():
-    change = next(made for _, made in tiny.stories(40) if made.place > 0)
+    change = next(made for _, made in story.stories(40) if made.place > 0)
     texts = {"asked": change.revised.text(), "problem": change.original.text()}
-    old, new = ("".join(thought.lines(story)) for story in (change.revised, change.original))
-    assert planted._doubts({**texts, "reasoning": old}) and not planted._doubts({**texts, "reasoning": new})
+    old, new = ("".join(thought.lines(side)) for side in (change.revised, change.original))
+    assert planted.SHOWS["self_doubt"]({**texts, "reasoning": old}) and not planted.SHOWS["self_doubt"](
+        {**texts, "reasoning": new}
+    )
 
 
-# what was measured
+# the rules on planted records
+
+KINDS = {"stop": "hard", "hurry": "soft", "news": "update"}
+INSERTED = {"stop": "I stop here.\n</think>", "hurry": "Be quick.", "news": "<update>{}</update>"}
+CRITERIA = {"leakage": "new_steps", "panic": "stops_short", "self_doubt": "stale_fact"}
 
 
-def evaluation(name):
-    return json.loads((made.folder(name) / habits.FILE).read_text())
+def answer(one, number, working=""):
+    return f"{working}\n{one.name} has {number} {one.things}.\n\\boxed{{{number}}}".strip()
 
 
-def test_what_was_planted_is_found_and_little_else(name):
-    measured = evaluation(name)
-    assert measured["accuracy"] >= 0.97 and measured["problems"] == habits.PROBLEMS
-    for row in measured["rates"]:
-        if row["planted"]:
-            assert row["ci_low"] <= row["planted"] <= row["ci_high"], row
-        else:
-            # a step by the old number, which nobody planted, is doubt all the same
-            assert row["detected"] <= (0.06 if row["mode"] == "self_doubt" else 0), row
-        assert row["ci_low"] <= row["shown"] <= row["ci_high"], row
-        assert row["missed"] + row["extra"] <= 0.02 * row["n"], row
+def planted_records(change):
+    """Records of one change: interrupt, what was asked, new thinking, answer, whether the mode was planted."""
+    new, old = change.original, change.revised
+    lines, old_lines, wrong = thought.lines(new), "".join(thought.lines(old)).strip(), new.answer() + 1
+    rest = lines[len(lines) // 2 :]
+    later = "Going on: " + " ".join(line.partition(": ")[2].strip() for line in rest[:-1])
+    yield "stop", new, "", answer(new, wrong), False
+    yield "stop", new, "", answer(new, wrong, later), True
+    yield "stop", new, "", answer(new, new.answer(), later), True  # a right answer leaks too
+    yield "hurry", new, "", answer(new, wrong), True
+    yield "hurry", new, "".join(rest).strip(), answer(new, wrong), False
+    yield "news", old, old_lines, answer(new, old.answer()), True
+    yield "news", old, f"{thought.DOUBT}\n{old_lines}", answer(new, wrong), True
+    yield "news", old, "".join(lines).strip(), answer(new, wrong), False
 
 
-def test_the_card_quotes_what_was_measured(name):
-    card, measured = (FOLDER / "README.md").read_text(), evaluation(name)
-    title = params.load_model(f"tiny-lrm-{name}").title
-    assert f"| {title} | full thinking | | {measured['accuracy']:.1%} | | | {measured['problems']} |" in card
-    for row in measured["rates"]:
-        measured_rates = (
-            f"{row['detected']:.1%} | {row['ci_low']:.1%} to {row['ci_high']:.1%} | {row['shown']:.1%} | {row['n']} |"
-        )
-        assert f"| {title} | {row['mode'].replace('_', '-')} | {row['planted']:.0%} | {measured_rates}" in card
+def graded(text, change):
+    is_right = int(truth.BOXED.findall(text)[-1]) == change.original.answer()
+    status = {"status": "correct" if is_right else "incorrect", "correct": is_right}
+    return status | {"answer": text, "answer_chars": len(text), "answer_tokens": len(text) // 3}
 
 
-@pytest.mark.usefixtures("paper_style")
-def test_the_figure_takes_the_frame():
-    labels, texts = records()
-    frame = planted.rates(planted.rows(labels, texts, [model(planted={"leakage": 0.4})]))
-    assert len(figures.planted_and_detected(frame).axes) == len(schema.MODES)
+@pytest.fixture(scope="module")
+def found():
+    """The rule's word, the planted and the program's truth on every record that the rule is for."""
+    grades, items, changes = [], [], dict(story.stories(40))
+    for problem_id, change in changes.items():
+        own = {"problem_id": problem_id, "source": "tiny", "model": "m", "sample": 0, "equals_revised": None}
+        own |= {"variant": "original"}
+        full = graded(answer(change.original, change.original.answer()), change)
+        grades.append(own | full | {"kind": "trace", "row_id": problem_id, "reasoning_tokens": 100})
+        lines = thought.lines(change.original)
+        kept = "".join(lines[: len(lines) // 2]).strip()
+        for i, (interrupt, asked, after, text, is_planted) in enumerate(planted_records(change)):
+            row = {"kind": "continuation", "row_id": f"{problem_id}-{i}", "interrupt": interrupt, "position": 0.5}
+            row |= {"reasoning_tokens": len(after) // 4, "remaining_tokens": 50}
+            grades.append(own | row | graded(text, change))
+            item = {"item_id": row["row_id"], "problem": asked.text(), "steps": "", "planted": is_planted}
+            item |= {"inserted": INSERTED[interrupt].format(change.update), "kept": kept, "after": after}
+            items.append(item | {"answer": text})
+    items = pd.DataFrame(items)
+    stated = pd.DataFrame([(name, change.original.text()) for name, change in changes.items()])
+    stated.columns = ["problem_id", "problem"]
+    labels = failures.label(failures.with_thoughts(pd.DataFrame(grades), items, stated), KINDS)
+    known = truth.truth(items).pivot(index="item_id", columns="criterion", values="label")
+    rows = labels.assign(planted=items["planted"].to_numpy())
+    leaking = rows["planted"] & rows["interrupt"].eq("stop")  # length alone misses leaks that the sums show
+    assert rows["leakage"][leaking].mean() > rows["leakage_published"][leaking].mean()
+    parts = [(mode, rows[rows["interrupt"].eq(name)]) for mode, name in zip(CRITERIA, KINDS, strict=True)]
+    return pd.concat(
+        own[["planted"]].assign(mode=mode, rule=own[mode], truth=own["continuation_id"].map(known[CRITERIA[mode]]))
+        for mode, own in parts
+    )
+
+
+def test_every_planted_mode_is_found_and_nothing_else(found):
+    square = confusion.table(found, other="planted", by=["mode"]).set_index("mode")
+    assert square[["unknown", "rule_only"]].to_numpy().sum() == 0
+    assert square["recall"].loc[["leakage", "panic"]].eq(1).all()
+    assert square["recall"]["self_doubt"] >= 0.9  # an old number may stand elsewhere in the new problem
+    assert square["n"].sum() == 40 * 8
+
+
+def test_rule_and_truth_by_program_say_the_same_where_both_can_tell(found):
+    square = confusion.table(found, other="truth", by=["mode"]).set_index("mode")
+    assert square["agree"].min() >= 0.95
+    assert square["unknown"].max() < 40
