@@ -101,10 +101,11 @@ def write_summary(frame: pd.DataFrame, slug: str, study: str) -> None:
 
 
 def read_summary(slug: str, study: str) -> pd.DataFrame:
-    """A small table that `write_summary` stored; a TableError where there is none."""
+    """A small table that `write_summary` stored, its empty texts as ""; a TableError where there is none."""
     path = paths.summary(study) / f"{slug}.csv"
     try:
-        return pd.read_csv(path)
+        frame = pd.read_csv(path, dtype={"why": str})  # a column of reasons may be empty as a whole
+        return frame.fillna(dict.fromkeys(frame.select_dtypes("str"), ""))
     except FileNotFoundError as error:
         raise TableError(f"{paths.show(path)}: no such file, expected a summary of study {study}") from error
 

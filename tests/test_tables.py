@@ -225,3 +225,13 @@ def test_a_summary_is_csv_with_six_digits(outputs):
     tables.write_summary(frame, "accuracy", "tiny")
     text = (paths.summary("tiny") / "accuracy.csv").read_text()
     assert text == "model,mean,n\ns,0.333333,200\nm,1,200\n"
+
+
+def test_a_summary_is_read_with_empty_texts_and_null_numbers(outputs):
+    frame = pd.DataFrame({"standing": ["reported", None], "why": [None, None], "kappa": [None, 0.5]})
+    tables.write_summary(frame, "judge", "tiny")
+    rows = tables.read_summary("judge", "tiny")
+    assert rows["standing"].tolist() == ["reported", ""] and rows["why"].tolist() == ["", ""]
+    assert rows["kappa"].isna().tolist() == [True, False]
+    with pytest.raises(tables.TableError, match="none.csv: no such file"):
+        tables.read_summary("none", "tiny")
