@@ -223,7 +223,7 @@ pull push:
 	@$(PY) -m lib.pipeline.sync $@ --study $(STUDY)$(if $(FORCE), --force)
 
 plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
-	@$(PY) -m lib.pipeline.forecast --study $(STUDY) --models '$(call commas,$(MODELS))' \
+	@$(PY) -m lib.pipeline.status --plan --study $(STUDY) --models '$(call commas,$(MODELS))' \
 	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))'
 
 status: $(STAMP)  ## Tell what of STUDY is planned, running, done or failed (WATCH=1: again and again)
