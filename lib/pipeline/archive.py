@@ -17,11 +17,10 @@ from lib import params, paths, tables
 from lib.params.settings import Study
 from lib.pipeline import leaks, provenance, remote
 from lib.pipeline.remote import RemoteError
-from lib.pipeline.unpack import FORMAT, MANIFEST, RESULTS, checksum
+from lib.pipeline.unpack import FORMAT, MANIFEST, checksum, is_result
 
-DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell: the time of packing is nobody's business
+DAY = (1980, 1, 1, 0, 0, 0)  # the first of a zip file: the time of packing is left out
 LEVEL = 6
-UNFINISHED = (".failed.ipynb", ".partial.ipynb")
 
 
 class ArchiveError(ValueError):
@@ -57,10 +56,11 @@ def pack(study: str, to: Path) -> dict[str, Path]:
 def members(study: str) -> dict[str, Path]:
     """The files of a study's archive by the names of its members, in their order; raises as `pack`."""
     settings, folder = params.load_study(study), paths.outputs() / study
-    models = {*settings.models, *_models(folder)}
+    measured = {file.parent.name for file in folder.glob("tables/*/continuations.parquet")}
+    models = {*settings.models, *measured}
     files = {f"params/{file.relative_to(paths.PARAMS).as_posix()}": file for file in _parameters(settings, models)}
-    for file in _results(folder):
-        files[f"outputs/{study}/{file.relative_to(folder).as_posix()}"] = file
+    results = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    files |= {f"outputs/{study}/{name}": file for name, file in results.items() if is_result(name)}
     needed = ["problems", "updates", *(f"{model}/{name}" for model in models for name in ("traces", "continuations"))]
     for name in sorted(needed):
         if f"outputs/{study}/tables/{name}.parquet" not in files:
@@ -99,20 +99,6 @@ def _inside(interrupt: str, wording: str) -> Path:
     return paths.PARAMS / file.relative_to(paths.PARAMS.resolve())
 
 
-def _models(folder: Path) -> set[str]:
-    """The models that a study has tables of, whether or not it names them now."""
-    return {file.parent.name for file in folder.glob("tables/*/continuations.parquet")}
-
-
-def _results(folder: Path) -> Iterator[Path]:
-    for kind, endings in RESULTS.items():
-        for file in (folder / kind).rglob("*"):
-            hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-            if file.is_file() and file.suffix in endings and not hidden and not file.name.endswith(UNFINISHED):
-                yield file
-    yield from folder.glob("provenance.json")
-
-
 def _put(packed: zipfile.ZipFile, name: str, data: bytes) -> None:
     """Add a member with nothing of the day or the machine about it."""
     entry = zipfile.ZipInfo(name, DAY)
@@ -132,16 +118,16 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             name, urls = Path(args.to).name, [url for url in (args.to, args.put) if paths.is_url(url)]
             for url in urls:
-                remote.split(url)  # what is wrong with it is told before the packing
+                remote.split(url)  # an unsound one is an error before the packing
             file = Path(folder, name) if paths.is_url(args.to) else Path(args.to)
             files = pack(args.study, file)
             for url in urls:
                 remote.send(file, url)
-            summary = f"{len(files)} files, {file.stat().st_size / 2**20:.1f} MiB", checksum(file.read_bytes())
+            data = file.read_bytes()
     except known as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-    print(f"{name}: {summary[0]}{''.join(f', put to {url}' for url in urls)}")
-    print(f"sha256 {summary[1]}")
+    print(f"{name}: {len(files)} files, {len(data) / 2**20:.1f} MiB{''.join(f', put to {url}' for url in urls)}")
+    print(f"sha256 {checksum(data)}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,16 +43,19 @@ def execute(name: str, study: str, model: str | None = None, **overrides: str) -
         model: handed to a notebook that runs once per model.
         overrides: further parameters of the notebook; empty ones are left out.
 
-    Returns:
-        Where the executed notebook lies.
-
     Raises:
         NotebookError: a cell failed, or the kernel died.
     """
     given = {key: value for key, value in {"study": study, "model": model, **overrides}.items() if value}
     target = paths.notebooks(study, model) / f"{name}.ipynb"
-    with provenance.step(name, study, model, **overrides), _running(target):
-        return _run(name, target, given)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    holder = target.with_name(f".{name}.running")  # which `lib.pipeline.status` reads
+    with provenance.step(name, study, model, **overrides):
+        holder.write_text(machine.process())
+        try:
+            return _run(name, target, given)
+        finally:
+            holder.unlink(missing_ok=True)
 
 
 def store(name: str) -> Path:
@@ -66,21 +67,8 @@ def store(name: str) -> Path:
     return _run(name, paths.NOTEBOOKS / f"{name}.ipynb", {})
 
 
-@contextmanager
-def _running(target: Path) -> Iterator[None]:
-    """Name the process that makes an executed notebook in a file beside it, which `lib.pipeline.status` reads."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    holder = target.with_name(f".{target.stem}.running")
-    holder.write_text(machine.process())
-    try:
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-
-
 def _run(name: str, target: Path, given: dict[str, str]) -> Path:
     """Run a notebook; put it in place of `target` when every cell has run."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial, failed = (target.with_suffix(f".{state}.ipynb") for state in ("partial", "failed"))
     try:
         _papermill(name, partial, given)
@@ -91,7 +79,9 @@ def _run(name: str, target: Path, given: dict[str, str]) -> Path:
             raise
         where = "/".join(given[key] for key in ("study", "model") if key in given)
         raise NotebookError(f"{name} ({where or 'its own parameters'}): {_cause(error)}") from error
-    _clean_file(partial)
+    import nbformat  # takes seconds to import, as papermill does, and a report needs neither
+
+    nbformat.write(clean(nbformat.read(partial, as_version=4)), partial)
     os.replace(partial, target)
     failed.unlink(missing_ok=True)
     return target
@@ -120,12 +110,6 @@ def report(study: str) -> str:
     table["full thinking"] = [full[model, source] for source, model, _ in table.index]
     shown = (100 * table).round(1).to_string()
     return f"Accuracy in %, by position of the interrupt\n\n{shown}\n\nFigures: {_relative(paths.figures(study))}"
-
-
-def _clean_file(file: Path) -> None:
-    import nbformat  # takes seconds to import, as papermill does, and a report needs neither
-
-    nbformat.write(clean(nbformat.read(file, as_version=4)), file)
 
 
 def _papermill(name: str, target: Path, given: dict[str, str]) -> None:

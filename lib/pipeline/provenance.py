@@ -40,14 +40,8 @@ class ProvenanceError(RuntimeError):
 def of(study: str, model: str | None = None, **overrides: str) -> pd.Series:
     """What two equal runs have in common, as texts by name: no time, no machine, no commit.
 
-    Args:
-        study: by name.
-        model: by name; None leaves out what is known of a model.
-        overrides: as `params.load_study` takes them.
-
-    Returns:
-        study, parameters (digest of all that is resolved), seed; of a model its path, revision, engine, threads and
-        files: a digest of their names and contents, null for a model that is on the hub or a server.
+    study, parameters (digest of all that is resolved, with `overrides`), seed; of a model its path, revision, engine,
+    threads and files: a digest of their names and contents, null for a model that is on the hub or a server.
 
     Raises:
         ParamsError: a study or model without a sound file.
@@ -119,9 +113,8 @@ def code() -> dict[str, Any]:
 def step(name: str, study: str, model: str | None = None, **overrides: str) -> Iterator[None]:
     """Record what makes a step and how long it took, once the block has ended well.
 
-    The code is looked at before the block, so that a commit made meanwhile is not taken for it. Of a study or model
-    without a sound file the reason is recorded in place of its parameters. A file that cannot be written is a warning
-    on stderr: the step is done all the same.
+    The code is looked at before the block, so that a commit made meanwhile is not taken for it. A file that cannot be
+    written is a warning on stderr: the step is done all the same.
     """
     begun, before = _now(), code()
     yield
@@ -171,34 +164,33 @@ def merge(study: str, entries: list[dict[str, Any]]) -> None:
             known = []  # a file that cannot be read is no reason to lose this step too
         latest = {_key(entry): entry for entry in sorted([*known, *entries], key=lambda entry: entry["ended"])}
         with tables.atomic_write(location(study)) as file:
-            text = json.dumps(
-                {"steps": [latest[key] for key in sorted(latest)]}, indent=1, sort_keys=True, ensure_ascii=False
-            )
-            file.write(f"{text}\n".encode())
+            content = {"steps": [latest[key] for key in sorted(latest)]}
+            file.write(f"{json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)}\n".encode())
 
 
 def report(study: str) -> str:
     """The steps of a study as a table for a terminal; one line that says so where none is recorded."""
-    rows = []
-    for entry in steps(study):
-        own, where = entry.get("code", {}), entry.get("machine", {})
-        seconds = pd.Timestamp(entry["ended"]) - pd.Timestamp(entry["started"])
-        state = {True: "", False: " and changes", None: " (no git)"}[own.get("clean")]
-        gpus = "".join(f", {gpu}" for gpu in where.get("gpus", []))
-        rows.append(
-            {
-                "step": entry["step"],
-                "model": entry["model"] or "",
-                "started": entry["started"],
-                "seconds": round(seconds.total_seconds()),
-                "parameters": entry["made_from"].get("parameters", "unknown"),
-                "code": f"{(own.get('commit') or own.get('version', 'unknown'))[:12]}{state}",
-                "machine": f"{where.get('processor')}, {where.get('cores')} cores, {where.get('memory_gib')} GiB{gpus}",
-            }
-        )
+    rows = list(map(row, steps(study)))
     if not rows:
         return f"{paths.show(location(study))}: nothing was kept about the steps of {study}"
     return "How it was made\n\n" + pd.DataFrame(rows).to_string(index=False)
+
+
+def row(entry: dict[str, Any]) -> dict[str, Any]:
+    """The record of a step as readers see it: step, model, started, seconds, parameters, code, machine."""
+    own, where = entry.get("code", {}), entry.get("machine", {})
+    seconds = pd.Timestamp(entry["ended"]) - pd.Timestamp(entry["started"])
+    state = {True: "", False: " and changes", None: " (no git)"}[own.get("clean")]
+    gpus = "".join(f", {gpu}" for gpu in where.get("gpus", []))
+    return {
+        "step": entry["step"],
+        "model": entry["model"] or "",
+        "started": entry["started"],
+        "seconds": round(seconds.total_seconds()),
+        "parameters": entry.get("made_from", {}).get("parameters", "unknown"),
+        "code": f"{(own.get('commit') or own.get('version') or 'unknown')[:12]}{state}",
+        "machine": f"{where.get('processor')}, {where.get('cores')} cores, {where.get('memory_gib')} GiB{gpus}",
+    }
 
 
 def _key(entry: dict[str, Any]) -> tuple[str, str]:
@@ -206,9 +198,8 @@ def _key(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _made_from(study: str, model: str | None, overrides: dict[str, str]) -> dict[str, Any]:
-    given = {name: overrides[name] for name in OF_STUDY if overrides.get(name)}
     try:
-        shared = of(study, model, **given).to_dict()
+        shared = of(study, model, **{name: overrides[name] for name in OF_STUDY if overrides.get(name)}).to_dict()
         own = params.load_model(model) if model else None
     except (params.ParamsError, OSError) as error:
         return {"made_from": {"unknown": str(error)}, "model_files": {}, "model_commit": None}

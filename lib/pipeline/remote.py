@@ -8,10 +8,9 @@ moment is tried again by the packages themselves: s3fs and botocore five times e
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from lib import paths, progress_bar, tables
 from lib.pipeline import leaks
@@ -34,7 +33,16 @@ class Store:
         self.url = paths.check_url(url)
         kind = self.url.split("://", 1)[0]
         with self._errors():
-            self._fs, root = _open(self.url, kind)
+            import fsspec  # with s3fs behind it, it takes a second to import
+
+            try:
+                self._fs, root = fsspec.url_to_fs(self.url, use_listings_cache=False)  # others write there too
+            except ImportError as error:
+                extra = f", which comes with the extra `{EXTRAS[kind]}` of this project" if kind in EXTRAS else ""
+                raise RemoteError(f"{url}: a package is missing{extra} ({_redact(str(error))})") from error
+            except ValueError as error:
+                known = "expected a kind of store that fsspec knows, such as s3://"
+                raise RemoteError(f"{url}: {known} ({error})") from error
         self._root, self._atomic = root.rstrip("/"), kind in ATOMIC
 
     def names(self, folder: str = "") -> set[str]:
@@ -53,20 +61,10 @@ class Store:
         with self._errors(name), self._target(name) as target:
             self._fs.pipe_file(target, data)
 
-    def put(self, file: Path, name: str, moved: Callable[[int], object]) -> None:
-        """Upload a file, whole or not at all; `moved` is called with bytes as they go."""
-        from fsspec.callbacks import Callback
-
-        sent = 0
-
-        def show(size: int, value: int) -> None:
-            nonlocal sent
-            moved(value - sent)
-            sent = value
-
+    def put(self, file: Path, name: str) -> None:
+        """Upload a file, whole or not at all."""
         with self._errors(name), self._target(name) as target:
-            self._fs.put_file(str(file), target, callback=Callback(hooks={"show": show}))
-        show(0, file.stat().st_size)  # not every kind of store calls back on the way
+            self._fs.put_file(str(file), target)
 
     def chunks(self, name: str, limit: int) -> Iterator[bytes]:
         """The content of a file piece by piece; a small one, of at most `limit` bytes, comes by one request."""
@@ -136,20 +134,7 @@ def fetch(url: str, to: Path, largest: int) -> None:
 def send(file: Path, url: str) -> None:
     """Upload a file to a URL, whole or not at all; raises as `split`."""
     store, name = split(url)
-    with progress_bar.bar(file.stat().st_size, "B", f"to {url}") as bar:
-        store.put(file, name, bar.update)
-
-
-def _open(url: str, kind: str) -> tuple[Any, str]:
-    import fsspec  # with s3fs behind it, it takes a second to import
-
-    try:
-        return fsspec.url_to_fs(url, use_listings_cache=False)  # others write there too
-    except ImportError as error:
-        extra = f", which comes with the extra `{EXTRAS[kind]}` of this project" if kind in EXTRAS else ""
-        raise RemoteError(f"{url}: a package is missing{extra} ({_redact(str(error))})") from error
-    except ValueError as error:
-        raise RemoteError(f"{url}: expected a kind of store that fsspec knows, such as s3:// ({error})") from error
+    store.put(file, name)
 
 
 def _reason(error: Exception) -> str:

@@ -6,9 +6,9 @@ machine that is lost loses a minute of what its models wrote.
 
 A store holds the files of a study under their own names, and one manifest with the size, digest and time of each that
 is whole. A push takes what it overwrites out of the manifest, sends the files, and enters them again: what a killed
-push leaves is in no manifest, and counts for nothing. A copy remembers the digests that both sides last had in common.
-What one side has changed since then moves to the other; what both have is a conflict, which is named and touched on
-neither side unless forced. Nothing is ever removed from a store.
+push leaves counts for nothing. A copy remembers the digests that both sides last had in common. What one side has
+changed since then moves to the other; what both have is a conflict, which is named and touched on neither side unless
+forced. Nothing is ever removed from a store.
 
 Times. Make asks whether a table is newer than the code it is made by, and a fresh checkout makes all code new. So the
 manifest says which sources (lib/, notebooks/, params/, models/, by content) a file is newer than. Where these are the
@@ -19,33 +19,31 @@ becomes older than all of them, and make runs its step again. The completions ar
 import argparse
 import dataclasses
 import hashlib
-import json
 import os
-import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from lib import params, paths, progress_bar, tables
-from lib.pipeline import leaks, provenance
+from lib.pipeline import leaks, provenance, unpack
 from lib.pipeline.remote import RemoteError, Store
-from lib.pipeline.unpack import PLAIN, RESULTS
+from lib.pipeline.unpack import PROVENANCE
 
 OWN = ".midthought"  # folder of what only this module reads, in the store and in the working copy
-MANIFEST, FORMAT = f"{OWN}/manifest.json", "midthought store 2"
-PARTS, PROVENANCE = "parts/", "provenance.json"
+MANIFEST = f"{OWN}/manifest.json"
+PARTS = "parts/"
 LAST = {f"tables/.{what}" for what in ("interrupts", "positions", "models")}  # what the Makefile was asked for last
-UNFINISHED = (".failed.ipynb", ".partial.ipynb")
 SECONDS = 60.0  # between two pushes of new parts
 AT_ONCE = 8  # files on their way
-SHOWN = 5  # names of conflicts
 
 
 class SyncError(RuntimeError):
@@ -55,43 +53,53 @@ class SyncError(RuntimeError):
 FAILURES = (SyncError, RemoteError, provenance.ProvenanceError, tables.TableError, OSError)
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True))
 class Version:
     """The content of a file, and its place in time."""
 
-    bytes: int
-    sha256: str
-    mtime_ns: int
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    mtime_ns: int = Field(ge=0, lt=2**62)
     sources: str | None = None  # digest of the sources that it is newer than, None where that is not known
 
-    def __post_init__(self) -> None:
-        sizes = isinstance(self.bytes, int) and isinstance(self.mtime_ns, int) and 0 <= self.mtime_ns < 2**62
-        if not sizes or not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
-            raise ValueError("a file without bytes, mtime_ns and sha256")
+
+class Manifest(BaseModel):
+    """The files of a store that are whole."""
+
+    format: Literal["midthought store 2"] = "midthought store 2"
+    files: dict[str, Version]
 
 
-@dataclass
+class State(BaseModel):
+    """What a working copy remembers of a store."""
+
+    url: str
+    agreed: dict[str, str] = {}  # digests of the files that both sides last had in common
+    known: dict[str, Version] = {}  # so that a file here is not read twice
+
+
+@dataclasses.dataclass
 class Plan:
     """What has to move for both sides to be equal, by names."""
 
-    equal: list[str] = field(default_factory=list)
-    up: list[str] = field(default_factory=list)
-    down: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)  # removed here, still in the store
-    conflicts: list[str] = field(default_factory=list)  # changed on both sides since they were equal
+    equal: list[str] = dataclasses.field(default_factory=list)
+    up: list[str] = dataclasses.field(default_factory=list)
+    down: list[str] = dataclasses.field(default_factory=list)
+    removed: list[str] = dataclasses.field(default_factory=list)  # removed here, still in the store
+    conflicts: list[str] = dataclasses.field(default_factory=list)  # changed on both sides since they were equal
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Moved:
     """What a push or a pull did: the files that moved, their size, the plan, and what would have leaked."""
 
     names: list[str]
     bytes: int
     plan: Plan
-    leaks: list[str] = field(default_factory=list)
+    leaks: list[str] = dataclasses.field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Sources:
     """All that notebooks are made from besides tables: a digest, and when the first and last of it was changed (ns)."""
 
@@ -114,7 +122,7 @@ def push(study: str, below: str = "", force: bool = False) -> Moved:
     """
     with _open(study) as copy:
         theirs, ours = copy.manifest(), copy.versions(below)
-        plan = compare(ours, theirs, copy.agreed, ours)
+        plan = compare(ours, theirs, copy.state.agreed)
         if PROVENANCE in plan.up and PROVENANCE in theirs:  # steps of several machines stand side by side
             other = provenance.parse(copy.store.read(PROVENANCE), f"{copy.store.url}/{PROVENANCE}")
             provenance.merge(study, other)
@@ -145,7 +153,7 @@ def pull(study: str, force: bool = False, again: bool = True) -> Moved:
     """
     with _open(study) as copy:
         theirs, ours = copy.manifest(), copy.versions()
-        plan = compare(ours, theirs, copy.agreed)
+        plan = compare(ours, theirs, copy.state.agreed)
         chosen = plan.down + (plan.conflicts if force else []) + (plan.removed if again else [])
         for name in plan.conflicts if force else ():
             aside = copy.folder / OWN / "replaced" / name
@@ -156,23 +164,15 @@ def pull(study: str, force: bool = False, again: bool = True) -> Moved:
         for name in set(times) - set(chosen):
             if copy.unchanged(name, ours[name]):
                 os.utime(copy.folder / name, ns=(times[name], times[name]))
-                copy.known[name] = dataclasses.replace(theirs[name], mtime_ns=times[name])
+                copy.state.known[name] = dataclasses.replace(theirs[name], mtime_ns=times[name])
         copy.save({name: theirs[name].sha256 for name in [*plan.equal, *chosen]})
         return Moved(chosen, sum(theirs[name].bytes for name in chosen), plan)
 
 
-def status(study: str) -> Moved:
-    """What would move; nothing does. Raises as `push`."""
-    with _open(study) as copy:
-        return Moved([], 0, compare(copy.versions(), copy.manifest(), copy.agreed))
-
-
-def compare(
-    ours: dict[str, Version], theirs: dict[str, Version], agreed: dict[str, str], names: Iterable[str] | None = None
-) -> Plan:
-    """A three-way comparison by digests, of all names or of some; `agreed` holds those of the last common state."""
+def compare(ours: dict[str, Version], theirs: dict[str, Version], agreed: dict[str, str]) -> Plan:
+    """A three-way comparison by digests; `agreed` holds those of the last common state."""
     plan = Plan()
-    for name in sorted(names if names is not None else ours.keys() | theirs.keys()):
+    for name in sorted(ours.keys() | theirs.keys()):
         here, there = (side[name].sha256 if name in side else None for side in (ours, theirs))
         before = agreed.get(name)
         if here == there:
@@ -189,12 +189,8 @@ def compare(
 
 
 def is_result(name: str) -> bool:
-    """Whether a file of a study, named from its folder on, belongs into the store: data, finished, not hidden."""
-    kind, *others = name.split("/")
-    if name == PROVENANCE or name in LAST:
-        return True
-    plain = bool(others) and all(PLAIN.fullmatch(part) for part in others)
-    return plain and Path(name).suffix in RESULTS.get(kind, ()) and not name.endswith(UNFINISHED)
+    """Whether a file of a study, named from its folder on, belongs into the store."""
+    return name in LAST or unpack.is_result(name)
 
 
 def sources() -> Sources:
@@ -225,34 +221,30 @@ class Copy:
     """The working copy of a study beside its store: what is in both, and what they last had in common."""
 
     def __init__(self, folder: Path, store: Store):
-        self.folder, self.store, self.sources = folder, store, sources()
-        self.agreed: dict[str, str] = {}  # digests of the last common state
-        self.known: dict[str, Version] = {}  # so that a file is not read twice
+        self.folder, self.store, self.sources, self.state = folder, store, sources(), State(url=store.url)
         try:
-            state = json.loads((folder / OWN / "state.json").read_bytes())
-            self.known = {name: Version(**values) for name, values in state["known"].items()}
-            self.agreed = state["agreed"] if state["url"] == store.url else {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            before = State.model_validate_json((folder / OWN / "state.json").read_bytes())
+            self.state.known = before.known
+            self.state.agreed = before.agreed if before.url == store.url else {}
+        except (OSError, ValidationError):
             pass  # the worst of that is a conflict
 
     def save(self, equal: dict[str, str]) -> None:
         """Remember the digests of files that both sides now have."""
-        self.agreed |= equal
-        known = {name: dataclasses.asdict(version) for name, version in self.known.items()}
-        state = {"url": self.store.url, "agreed": self.agreed, "known": known}
+        self.state.agreed |= equal
         with tables.atomic_write(self.folder / OWN / "state.json") as file:
-            file.write(json.dumps(state, sort_keys=True).encode())
+            file.write(self.state.model_dump_json().encode())
 
     def versions(self, below: str = "") -> dict[str, Version]:
         """The results in the copy as they are now; `below` narrows it to names that begin so."""
-        found = {}
+        versions = {}
         for file in sorted(self.folder.rglob("*")):
             name = file.relative_to(self.folder).as_posix()
             if not (is_result(name) and name.startswith(below) and file.is_file()) or file.is_symlink():
                 continue
             try:
                 with file.open("rb") as opened:
-                    now, version = os.fstat(opened.fileno()), self.known.get(name)
+                    now, version = os.fstat(opened.fileno()), self.state.known.get(name)
                     if not version or (version.bytes, version.mtime_ns) != (now.st_size, now.st_mtime_ns):
                         digest = hashlib.file_digest(opened, "sha256").hexdigest()
                         version = Version(now.st_size, digest, now.st_mtime_ns)
@@ -260,8 +252,8 @@ class Copy:
                 continue  # removed meanwhile, as parts are when they are merged into one
             if version.mtime_ns >= self.sources.newest:
                 version = dataclasses.replace(version, sources=self.sources.digest)
-            found[name] = self.known[name] = version
-        return found
+            versions[name] = self.state.known[name] = version
+        return versions
 
     def unchanged(self, name: str, since: Version) -> bool:
         """Whether a file has not been written since a look at it."""
@@ -276,30 +268,27 @@ class Copy:
         if MANIFEST not in self.store.names(OWN):
             return {}
         try:
-            content = json.loads(self.store.read(MANIFEST))
-            if content["format"] != FORMAT:
-                raise ValueError(f"format {content['format']!r}")
-            versions = {name: Version(**values) for name, values in content["files"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            where = f"{self.store.url}/{MANIFEST}"
-            raise SyncError(f"{where}: not readable ({error}), expected a manifest of {FORMAT!r}") from error
-        return {name: version for name, version in versions.items() if is_result(name)}
+            files = Manifest.model_validate_json(self.store.read(MANIFEST)).files
+        except ValidationError as error:
+            where, first = f"{self.store.url}/{MANIFEST}", error.errors()[0]
+            fault = " ".join([*map(str, first["loc"]), first["msg"]])
+            raise SyncError(f"{where}: not readable ({fault}), expected a manifest of a study") from error
+        return {name: version for name, version in files.items() if is_result(name)}
 
     def write_manifest(self, versions: dict[str, Version]) -> None:
         """Replace the manifest in the store."""
-        files = {name: dataclasses.asdict(version) for name, version in versions.items()}
-        text = json.dumps({"format": FORMAT, "files": files}, indent=0, sort_keys=True)
-        self.store.write(MANIFEST, text.encode())
+        self.store.write(MANIFEST, Manifest(files=dict(sorted(versions.items()))).model_dump_json(indent=1).encode())
 
     def send(self, versions: dict[str, Version]) -> list[str]:
         """Upload files; the names of those that are whole in the store and have not changed here meanwhile."""
 
         def put(name: str) -> None:
             try:
-                self.store.put(self.folder / name, name, bar.update)
+                self.store.put(self.folder / name, name)
             except (RemoteError, FileNotFoundError):
                 if (self.folder / name).exists():
                     raise  # else it was removed meanwhile
+            bar.update(versions[name].bytes)
 
         with progress_bar.bar(sum(v.bytes for v in versions.values()), "B", f"to {self.store.url}") as bar:
             _side_by_side(put, versions)
@@ -324,7 +313,7 @@ class Copy:
 
         with progress_bar.bar(sum(v.bytes for v in versions.values()), "B", f"from {self.store.url}") as bar:
             _side_by_side(get, versions)
-        self.known |= versions
+        self.state.known |= versions
 
 
 def _side_by_side(work: Callable[[str], None], names: Iterable[str]) -> None:
@@ -398,36 +387,27 @@ def _summary(study: str, moved: Moved, how: str) -> str:
 
 def _left_alone(study: str, moved: Moved) -> list[str]:
     """A line for each file that should have moved and did not, and what can be done about conflicts."""
-    place = f"{paths.store()}/{study}"
     lines = [f"{fault}; it was not put there" for fault in moved.leaks]
     conflicts = [name for name in moved.plan.conflicts if name not in moved.names]
-    lines += [
-        f"{place}/{name}: changed here and in the store since both were equal; neither was touched"
-        for name in conflicts[:SHOWN]
-    ]
-    if len(conflicts) > SHOWN:
-        lines.append(f"… and {len(conflicts) - SHOWN} files more")
+    for name in conflicts:
+        place = f"{paths.store()}/{study}/{name}"
+        lines.append(f"{place}: changed here and in the store since both were equal; neither was touched")
     if conflicts:
-        lines.append(
-            f"`make push FORCE=1 STUDY={study}` keeps what is here, `make pull FORCE=1 STUDY={study}` the store's"
-        )
+        keep = [f"`make {what} FORCE=1 STUDY={study}`" for what in ("push", "pull")]
+        lines.append(f"{keep[0]} keeps what is here, {keep[1]} the store's")
     return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["pull", "push", "status"])
+    parser.add_argument("what", choices=["pull", "push"])
     parser.add_argument("--study", default="tiny")
     parser.add_argument("--force", action="store_true", help="this side wins where both have changed")
     parser.add_argument("--new", action="store_true", help="pull, but not what was removed here")
     args = parser.parse_args()
     try:
         params.load_study(args.study)
-        if args.what == "status":
-            moved = status(args.study)
-            counts = [f"{len(names)} {kind}" for kind, names in dataclasses.asdict(moved.plan).items() if names]
-            print(f"{paths.store()}/{args.study}: {', '.join(counts) or 'nothing here or there'}")
-        elif args.what == "push":
+        if args.what == "push":
             moved = push(args.study, force=args.force)
             print(_summary(args.study, moved, "put there"))
         else:

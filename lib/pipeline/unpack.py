@@ -1,4 +1,4 @@
-"""A sealed archive: whether it holds what its manifest says, and unpacking it without trust in who packed it.
+"""Unpacking an archive of a study without trust in who packed it: whether it holds what its manifest says.
 
 Checksums tell damage. They do not tell who made an archive: for that its own SHA-256 must come another way.
 """
@@ -15,8 +15,10 @@ from typing import Any
 
 FORMAT = "midthought archive 1"
 MANIFEST = "manifest.json"
+PROVENANCE = "provenance.json"
+UNFINISHED = (".failed.ipynb", ".partial.ipynb")
 LARGEST_MANIFEST = 64 * 2**20  # bytes
-RESULTS = {  # kinds of files that an archive holds, by the folder of the study's outputs
+RESULTS = {  # kinds of files that are results, by the folder of the study's outputs
     "tables": {".parquet", ".json"},
     "parts": {".parquet"},
     "summary": {".csv"},
@@ -31,8 +33,16 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError,
 PLAIN = re.compile(r"[\w][\w.+-]*")  # a name that is one part of a path, and not hidden
 
 
-class SealedError(ValueError):
+class UnpackError(ValueError):
     """An archive that cannot be trusted; its text is one line per fault."""
+
+
+def is_result(name: str) -> bool:
+    """Whether a file of a study, named from its folder on, belongs into an archive: data, finished, not hidden."""
+    kind, *others = name.split("/")
+    plain = bool(others) and all(PLAIN.fullmatch(part) for part in others)
+    is_finished = Path(name).suffix in RESULTS.get(kind, ()) and not name.endswith(UNFINISHED)
+    return name == PROVENANCE or (plain and is_finished)
 
 
 def checksum(data: bytes) -> str:
@@ -43,14 +53,13 @@ def checksum(data: bytes) -> str:
 def unpack(archive: Path, folder: Path | None = None) -> dict[str, Any]:
     """Check an archive, every member of it, and unpack it into an empty folder if one is given.
 
-    Nothing is written before all is checked, and nothing outside the folder, whatever a member is called. A member is
-    read only as far as the manifest says that it goes.
+    Nothing is written before all is checked, and nothing outside the folder, whatever a member is called.
 
     Returns:
         The manifest: format, study, code, members (bytes and sha256 by name), provenance.
 
     Raises:
-        SealedError: not a zip file, cut short, or without a sound manifest; members that are missing, altered,
+        UnpackError: not a zip file, cut short, or without a sound manifest; members that are missing, altered,
             unlisted, named twice, links, locked by a password, or that would lie outside. A line for each.
     """
     try:
@@ -60,32 +69,32 @@ def unpack(archive: Path, folder: Path | None = None) -> dict[str, Any]:
             if not faults:
                 faults = [fault for name in manifest["members"] if (fault := _altered(packed, manifest, name))]
             if faults:
-                raise SealedError("\n".join(f"{archive.name}: {_printable(fault)}" for fault in faults))
+                raise UnpackError("\n".join(f"{archive.name}: {_printable(fault)}" for fault in faults))
             for name in manifest["members"] if folder else ():
                 _write(folder / name, _read(packed, manifest, name))
-    except SealedError:
+    except UnpackError:
         raise
     except DAMAGED as error:
-        raise SealedError(f"{archive.name}: no zip file, or cut short ({_printable(str(error))})") from None
+        raise UnpackError(f"{archive.name}: no zip file, or cut short ({_printable(str(error))})") from None
     except OSError as error:
-        raise SealedError(f"{archive.name}: {error.strerror or error}") from None
+        raise UnpackError(f"{archive.name}: {error.strerror or error}") from None
     return manifest
 
 
 def _manifest(packed: zipfile.ZipFile, file: str) -> dict[str, Any]:
     listed = [entry for entry in packed.infolist() if entry.filename == MANIFEST]
     if len(listed) != 1:
-        raise SealedError(f"{file}: {MANIFEST}: found {len(listed)} times, expected once; not an archive of a study")
+        raise UnpackError(f"{file}: {MANIFEST}: found {len(listed)} times, expected once; not an archive of a study")
     try:
         with packed.open(listed[0]) as opened:
             manifest = json.loads(opened.read(LARGEST_MANIFEST))
         members = manifest["members"].items()
-        sound = all(isinstance(told["bytes"], int) and isinstance(told["sha256"], str) for _, told in members)
+        sound = all(isinstance(own["bytes"], int) and isinstance(own["sha256"], str) for _, own in members)
     except (*DAMAGED, KeyError, TypeError, AttributeError) as error:
         reason = _printable(str(error))[:80] or type(error).__name__
-        raise SealedError(f"{file}: {MANIFEST}: not readable ({reason}), expected JSON with members") from None
+        raise UnpackError(f"{file}: {MANIFEST}: not readable ({reason}), expected JSON with members") from None
     if not sound or manifest.get("format") != FORMAT or not PLAIN.fullmatch(str(manifest.get("study", ""))):
-        raise SealedError(f"{file}: {MANIFEST}: not readable, expected format {FORMAT!r}, a study and its members")
+        raise UnpackError(f"{file}: {MANIFEST}: not readable, expected format {FORMAT!r}, a study and its members")
     return manifest
 
 
@@ -93,19 +102,19 @@ def _strange(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
     """Members that no archive of ours has."""
     entries = packed.infolist()
     names = [entry.filename for entry in entries]
-    told = [f"{name}: would lie outside the study, expected params/ or outputs/" for name in names if _outside(name)]
-    told += [f"{name}: listed in the manifest, but would lie outside" for name in manifest["members"] if _outside(name)]
-    told += [f"{name}: not a kind of file that an archive holds" for name in names if Path(name).suffix not in ENDINGS]
-    told += [f"{name}: stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    odd = [f"{name}: would lie outside the study, expected params/ or outputs/" for name in names if _outside(name)]
+    odd += [f"{name}: listed in the manifest, but would lie outside" for name in manifest["members"] if _outside(name)]
+    odd += [f"{name}: not a kind of file that an archive holds" for name in names if Path(name).suffix not in ENDINGS]
+    odd += [f"{name}: stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
     for entry in entries:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.is_dir():
-            told.append(f"{entry.filename}: a link or folder, expected a file")
+            odd.append(f"{entry.filename}: a link or folder, expected a file")
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            told.append(f"{entry.filename}: locked by a password, or packed in a way that this does not read")
+            odd.append(f"{entry.filename}: locked by a password, or packed in a way that this does not read")
     folded = [name.casefold() for name in set(names)]
-    told += [f"{name}: differs from another only in capitals" for name in {n for n in folded if folded.count(n) > 1}]
-    return told
+    odd += [f"{name}: differs from another only in capitals" for name in {n for n in folded if folded.count(n) > 1}]
+    return odd
 
 
 def _outside(name: str) -> bool:
@@ -123,14 +132,14 @@ def _absent(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
 
 
 def _altered(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> str | None:
-    told = manifest["members"][name]
+    listed = manifest["members"][name]
     try:
         data = _read(packed, manifest, name)
     except DAMAGED as error:
         return f"{name}: altered or cut short ({error or type(error).__name__})"
-    if len(data) != told["bytes"]:
-        return f"{name}: altered, not the {told['bytes']} bytes that the manifest tells"
-    return None if checksum(data) == told["sha256"] else f"{name}: altered, its SHA-256 is not the manifest's"
+    if len(data) != listed["bytes"]:
+        return f"{name}: altered, not the {listed['bytes']} bytes that the manifest tells"
+    return None if checksum(data) == listed["sha256"] else f"{name}: altered, its SHA-256 is not the manifest's"
 
 
 def _read(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> bytes:

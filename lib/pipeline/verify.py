@@ -1,40 +1,52 @@
 """Verify a study's results: `python -m lib.pipeline.verify --study tiny`, or `--archive tiny.zip` on any machine.
 
-An archive may be in an object store: `--archive s3://bucket/tiny.zip`.
+An archive may be in an object store: `--archive s3://bucket/tiny.zip`; each of its members is checked first.
 
-Everything after 04 is derived again from the stored traces and continuations, and compared with what is stored; of an
-archive every member is checked against its checksum first.
+The notebooks from 05 on run as this repository has them, on a copy of it in a folder of its own and without an engine;
+parameters, traces, continuations and the judge's replies are those of the study. What they make is compared with what
+is stored.
 """
 
 import argparse
+import os
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from lib import params, paths, tables
-from lib.pipeline import compare, provenance, rederive, remote, unpack
+from lib.pipeline import compare, provenance, remote, unpack
 from lib.pipeline.compare import Difference
-from lib.pipeline.rederive import RederiveError
 from lib.pipeline.remote import RemoteError
-from lib.pipeline.unpack import SealedError
+from lib.pipeline.unpack import PLAIN, UnpackError
 
 LARGEST = 64 * 2**30  # bytes of an archive that is fetched; less where the disk has less
+FIRST = "05"  # number of the first notebook that computes from stored tables alone
+ALWAYS = ("05_grade", "06_failure_modes")
+INPUTS = ("problems", "updates", "traces", "continuations")
+RECORDED = "recorded"  # folder of the judge's replies
+OWN = {"lib", "notebooks", "params", "outputs", RECORDED}  # folders of the bench, where no model may be put
+
+
+class RederiveError(RuntimeError):
+    """Results that could not be derived again; its text is one line."""
 
 
 def study(name: str) -> tuple[list[str], list[Difference]]:
     """Derive 05 and 06 of a study again and compare; its outputs are read only.
 
-    Returns:
-        The names of the files that were compared, and how they differ.
+    Returns the names of the files that were compared, and how they differ.
 
     Raises:
         ParamsError: no such study, or an unsound one.
-        RederiveError: as `rederive.rederive`.
+        RederiveError: as `rederive`.
     """
     params.load_study(name)
     with tempfile.TemporaryDirectory() as bench:
@@ -44,20 +56,20 @@ def study(name: str) -> tuple[list[str], list[Difference]]:
 def archive(file: Path, again: bool = True) -> tuple[list[str], list[Difference]]:
     """Check an archive and derive 05 and 06 again from it, with its own parameters and this repository's code.
 
-    Args:
-        file: the archive.
-        again: whether to derive; without it only checksums and names are checked.
-
-    Returns:
-        The names of the files that were compared, and how they differ; none without `again`.
+    Without `again` only checksums and names are checked. What the archive is goes to stdout. Returns as `study`.
 
     Raises:
-        SealedError: as `sealed.unpack`, and where the study in it allows programs outside the sandbox.
-        RederiveError: as `rederive.rederive`.
+        UnpackError: as `unpack.unpack`, and where the study in it allows programs outside the sandbox.
+        RederiveError: as `rederive`.
     """
     with tempfile.TemporaryDirectory() as folder:
         bench, unpacked = Path(folder, "bench"), Path(folder, "unpacked")
         manifest = unpack.unpack(file, unpacked if again else None)
+        print(f"{file.name}: {len(manifest['members'])} files as the manifest of study {manifest['study']} has them")
+        theirs = manifest.get("code") or {}
+        if theirs.get("code") != provenance.code()["code"]:
+            other = f"version {theirs.get('version')}, commit {theirs.get('commit') or 'not known'}"
+            print(f"{file.name}: packed with other code: {other}", flush=True)
         if not again:
             return [], []
         _expect_safe(file.name, unpacked, manifest["study"])
@@ -65,17 +77,9 @@ def archive(file: Path, again: bool = True) -> tuple[list[str], list[Difference]
         return _compared(manifest["study"], unpacked / "outputs" / manifest["study"], unpacked / "params", bench)
 
 
-def told_of_code(manifest: dict) -> str | None:
-    """One line if an archive was packed by other code than this, else nothing."""
-    theirs, ours = manifest.get("code") or {}, provenance.code()
-    if theirs.get("code") == ours["code"]:
-        return None
-    return f"packed with other code: version {theirs.get('version')}, commit {theirs.get('commit') or 'not known'}"
-
-
 def _compared(name: str, results: Path, parameters: Path, bench: Path) -> tuple[list[str], list[Difference]]:
-    fresh = rederive.rederive(name, results, parameters, bench)
-    names = rederive.made(results, fresh)
+    fresh = rederive(name, results, parameters, bench)
+    names = made(results, fresh)
     return names, compare.between(results, fresh, names)
 
 
@@ -85,9 +89,145 @@ def _expect_safe(file: str, unpacked: Path, name: str) -> None:
     try:
         values = yaml.safe_load((unpacked / where).read_bytes())
     except (OSError, yaml.YAMLError):
-        raise SealedError(f"{file}: {where}: missing or no YAML, expected the study's own file") from None
+        raise UnpackError(f"{file}: {where}: missing or no YAML, expected the study's own file") from None
     if not isinstance(values, dict) or values.get("allow_unsafe", False) is not False:
-        raise SealedError(f"{file}: {where}: allow_unsafe: expected false, as programs of others run in the sandbox")
+        raise UnpackError(f"{file}: {where}: allow_unsafe: expected false, as programs of others run in the sandbox")
+
+
+# deriving again
+
+
+def rederive(study: str, results: Path, parameters: Path, bench: Path) -> Path:
+    """Run the notebooks from 05 on over stored tables.
+
+    Args:
+        study: by name.
+        results: the folder of the study's outputs; nothing is written there.
+        parameters: a folder as `params/` is.
+        bench: an empty folder to work in.
+
+    Returns:
+        The folder of the results derived again, laid out as `results`; links in it are what they were derived from.
+
+    Raises:
+        RederiveError: a table or a reply of the judge is missing, or a notebook did not run to its end.
+    """
+    models = sorted(file.parent.name for file in results.glob("tables/*/continuations.parquet"))
+    if not models:
+        raise RederiveError(f"{study}: no table of continuations, expected one of each model")
+    for folder in (paths.ROOT / "lib", paths.NOTEBOOKS):  # compiled modules too: faster
+        shutil.copytree(folder, bench / folder.name, ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(parameters, bench / "params")
+    settings, reported = _settings(bench, study), _reported(results)
+    named = list(map(str, settings.get("models") or []))
+    for model in {*models, *named, *reported}:
+        _stand_in(bench, model)
+    fresh = bench / "outputs" / study
+    for name in INPUTS:
+        for file in [*results.glob(f"tables/{name}.*"), *results.glob(f"tables/*/{name}.*")]:
+            _link(fresh / file.relative_to(results), file)
+    if judge := settings.get("judge"):
+        _replay(bench, str(judge), results)
+    only = [f"--models={','.join(reported)}"] if reported and reported != named else []
+    for notebook, is_per_model in _steps(results):
+        for model in models if is_per_model else [None]:
+            _run(bench, notebook, study, model, [] if is_per_model else only)
+    return fresh
+
+
+def made(results: Path, fresh: Path) -> list[str]:
+    """Names of the tables, their parameters and summaries that were derived, or are stored and should have been."""
+    derived = {"grades", "labels", "judgements"} | {
+        file.stem for file in fresh.glob("tables/**/*.parquet") if not file.is_symlink()
+    }
+    names = set()
+    for folder in (results, fresh):
+        stored = [*folder.glob("tables/**/*.parquet"), *folder.glob("tables/**/*.json")]
+        files = [*(file for file in stored if file.stem in derived), *folder.glob("summary/*.csv")]
+        names |= {file.relative_to(folder).as_posix() for file in files}
+    return sorted(names)
+
+
+def _steps(results: Path) -> Iterator[tuple[str, bool]]:
+    """The notebooks to run, and whether once for each model: 05, 06, and later ones that the study has run."""
+    for file in sorted(paths.NOTEBOOKS.glob("0[0-9]_*.ipynb")):
+        ran = [*results.glob(f"notebooks/{file.name}"), *results.glob(f"notebooks/*/{file.name}")]
+        if file.stem >= FIRST and (file.stem in ALWAYS or ran):
+            yield file.stem, bool(re.search(r'"model: ', file.read_text()))
+
+
+def _settings(bench: Path, study: str) -> dict:
+    file = bench / "params" / "studies" / f"{study}.yaml"
+    try:
+        values = yaml.safe_load(file.read_bytes())
+    except (OSError, yaml.YAMLError) as error:
+        raise RederiveError(f"params/studies/{study}.yaml: not readable ({str(error).splitlines()[0]})") from None
+    return values if isinstance(values, dict) else {}
+
+
+def _reported(results: Path) -> list[str]:
+    """The models that 06 was run for, by its summary; none if it was not."""
+    try:
+        return pd.read_csv(results / "summary" / "accuracy.csv", dtype=str)["model"].unique().tolist()
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def _stand_in(bench: Path, model: str) -> None:
+    """Have a local model's folder where the bench's parameters look for it; an empty one where it is not here.
+
+    Nothing from 05 on reads it but a judge's own, and a replay of another judge finds nothing.
+    """
+    values = yaml.safe_load(_model_file(bench, model).read_bytes())
+    path = Path(str(values.get("path", "")) if isinstance(values, dict) else "")
+    here, there = paths.ROOT / path, bench / path
+    if path.is_absolute() or ".." in path.parts or not path.parts or path.parts[0] in OWN or there.exists():
+        return
+    if here.is_dir():
+        _link(there, here)
+    elif path.parts[0] == "models":
+        there.mkdir(parents=True)
+        (there / "config.json").write_text("{}\n")
+
+
+def _model_file(bench: Path, model: str) -> Path:
+    """The file of a model's parameters; what it is called may come from an archive of others."""
+    file = bench / "params" / "models" / f"{model}.yaml"
+    if not PLAIN.fullmatch(model) or not file.is_file():
+        raise RederiveError(f"params/models/{model}.yaml: missing, though the study names {model} or has its tables")
+    return file
+
+
+def _replay(bench: Path, judge: str, results: Path) -> None:
+    """Put a replay of its replies in place of the judge, the one model that 05 asks, so that none is loaded."""
+    file = _model_file(bench, judge)
+    _stand_in(bench, judge)
+    (bench / RECORDED).mkdir()
+    for part in results.glob(f"parts/judgements-{judge}-*/*.parquet"):
+        _link(bench / RECORDED / f"{part.parent.name}-{part.name}", part)
+    values = yaml.safe_load(file.read_bytes())
+    values |= {"engine": "replay", "options": (values.get("options") or {}) | {"recorded": RECORDED}}
+    file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+
+def _link(place: Path, to: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(to.resolve())
+
+
+def _run(bench: Path, notebook: str, study: str, model: str | None, more: list[str]) -> None:
+    command = [sys.executable, "-m", "lib.pipeline.notebook", notebook, "--study", study, *more]
+    command += ["--model", model] if model else []
+    unset = (paths.OUTPUTS_VARIABLE, "JUPYTER_PATH", "PYTHONDONTWRITEBYTECODE")
+    own = {key: value for key, value in os.environ.items() if key not in unset}
+    own |= {"PYTHONPATH": str(bench), "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
+    done = subprocess.run(command, cwd=bench, env=own, capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise RederiveError(lines[-1].removeprefix("error: ").replace(f"{bench}/", ""))
+
+
+# the command
 
 
 @contextmanager
@@ -102,15 +242,6 @@ def _here(place: str) -> Iterator[Path]:
         yield file
 
 
-def _archived(file: Path, again: bool) -> tuple[list[str], list[Difference]]:
-    """As `archive`; what the archive is is told first."""
-    manifest = unpack.unpack(file)
-    print(f"{file.name}: {len(manifest['members'])} files as the manifest of study {manifest['study']} has them")
-    if other := told_of_code(manifest):
-        print(f"{file.name}: {other}")
-    return archive(file) if again else ([], [])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     which = parser.add_mutually_exclusive_group(required=True)
@@ -120,16 +251,16 @@ def main() -> None:
     args = parser.parse_args()
     try:
         if args.study:
-            label, (names, found) = args.study, study(args.study)
+            label, (names, differences) = args.study, study(args.study)
         else:
             with _here(args.archive) as file:
-                label, (names, found) = file.name, _archived(file, again=not args.checksums)
-    except (SealedError, RederiveError, RemoteError, params.ParamsError, tables.TableError, OSError) as error:
+                label, (names, differences) = file.name, archive(file, again=not args.checksums)
+    except (UnpackError, RederiveError, RemoteError, params.ParamsError, tables.TableError, OSError) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     if args.archive and args.checksums:
         return
-    print(*found, sep="\n", end="\n" if found else "")
-    differ = len({difference.file for difference in found if difference.counts})
+    print(*differences, sep="\n", end="\n" if differences else "")
+    differ = len({difference.file for difference in differences if difference.counts})
     print(f"{label}: {len(names)} files derived again, {differ or 'none'} of them with other results")
     sys.exit(1 if differ else 0)
 

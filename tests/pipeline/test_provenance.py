@@ -21,10 +21,12 @@ def local(folder) -> Model:
 def test_equal_runs_have_equal_provenance_and_it_tells_no_time_and_no_machine():
     first, second = (provenance.of("tiny", "tiny-lrm-s") for _ in range(2))
     pd.testing.assert_series_equal(first, second)
-    assert first["study"] == "tiny" and first["seed"] == "42" and first["engine"] == "vllm"
-    assert first["path"] == "models/tiny_lrm/tiny-lrm-s"
+    names = ["study", "seed", "engine", "path"]
+    assert first[names].tolist() == ["tiny", "42", "vllm", "models/tiny_lrm/tiny-lrm-s"]
     told = " ".join(map(str, first))
     assert str(paths.ROOT) not in told and str(machine.describe()["processor"]) not in told
+    of_hub = provenance.of("paper", "qwen3-8b")
+    assert of_hub["files"] is None and of_hub["path"] == "Qwen/Qwen3-8B"
 
 
 @pytest.mark.parametrize("changed", [{"positions": "0.5"}, {"interrupts": "speed_up"}, {"models": "tiny-lrm-s"}])
@@ -62,20 +64,17 @@ def test_of_a_large_file_size_and_both_ends_count(tmp_path, monkeypatch):
     assert len(seen) == 4 and all(found.startswith("ends:") for found in seen)
 
 
-def test_a_model_of_the_hub_has_no_files():
-    told = provenance.of("paper", "qwen3-8b")
-    assert told["files"] is None and told["path"] == "Qwen/Qwen3-8B"
-
-
 def test_a_step_is_kept_when_it_has_ended_well(outputs):
     with pytest.raises(ZeroDivisionError), provenance.step("05_grade", "tiny", "tiny-lrm-s"):
         raise ZeroDivisionError
     assert provenance.steps("tiny") == []
+    assert provenance.report("tiny").endswith("nothing was kept about the steps of tiny")
     for _ in range(2):  # the second takes the place of the first
         with provenance.step("05_grade", "tiny", "tiny-lrm-s", positions=""):
             pass
     with provenance.step("06_failure_modes", "tiny", models="tiny-lrm-s"):
         pass
+    assert "05_grade" in provenance.report("tiny")
     first, second = provenance.steps("tiny")
     assert (first["step"], first["model"]) == ("05_grade", "tiny-lrm-s")
     assert first["made_from"] == provenance.of("tiny", "tiny-lrm-s").to_dict()
@@ -104,13 +103,6 @@ def test_a_step_of_an_unknown_model_is_kept_with_the_reason(outputs):
     assert "unknown" in provenance.report("tiny")
 
 
-def test_the_report_has_a_row_for_each_step_and_says_where_there_is_none(outputs):
-    assert provenance.report("tiny").endswith("nothing was kept about the steps of tiny")
-    with provenance.step("01_load", "tiny"):
-        pass
-    assert "01_load" in provenance.report("tiny")
-
-
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"steps": 1}', '{"steps": [1]}', '{"steps": [{}]}'])
 def test_a_file_that_cannot_be_read_is_told_in_a_line_and_written_anew_by_the_next_step(outputs, text):
     provenance.location("tiny").parent.mkdir(parents=True)
@@ -129,26 +121,18 @@ def test_a_step_is_done_even_if_nothing_can_be_kept_about_it(outputs, capsys):
     assert capsys.readouterr().err.startswith("warning: ")
 
 
-def test_code_without_a_repository_is_told_by_its_version_and_digest(tmp_path, monkeypatch):
-    before = provenance.code()
-    monkeypatch.setattr(machine, "run_command", lambda *command: None)  # as where git is not installed
+@pytest.mark.parametrize(("status", "clean"), [("", True), (" M lib/interrupts/run.py", False), (None, None)])
+def test_uncommitted_changes_are_told_and_git_may_be_missing(monkeypatch, status, clean):
+    before, is_repository = provenance.code(), (paths.ROOT / ".git").exists()
+    answers = {"rev-parse": "0" * 40, "status": status} if status is not None else {}
+    monkeypatch.setattr(machine, "run_command", lambda _, what, *more: answers.get(what))
     told = provenance.code()
-    assert (told["commit"], told["clean"]) == (None, None)
+    assert told["clean"] is (clean if is_repository else None)
+    assert told["commit"] == ("0" * 40 if answers and is_repository else None)
     assert (told["version"], told["code"]) == (before["version"], before["code"])
 
 
-@pytest.mark.parametrize(("status", "clean"), [("", True), (" M lib/interrupts/run.py", False)])
-def test_uncommitted_changes_are_told(monkeypatch, status, clean):
-    monkeypatch.setattr(machine, "run_command", lambda *command: "0" * 40 if "rev-parse" in command else status)
-    told = provenance.code()
-    assert told["clean"] is (clean if (paths.ROOT / ".git").exists() else None)
-
-
-def test_versions_name_what_is_installed():
-    shown = provenance.versions("pandas", "no-such-package")
+def test_versions_name_what_is_installed_whichever_build_it_is():
+    shown = provenance.versions("pandas", "no-such-package", "vllm")
     assert shown["midthought"] and shown["pandas"].count(".") == 2
-    assert shown["no-such-package"] == "none"
-
-
-def test_the_engine_is_named_whichever_build_it_is():
-    assert provenance.versions("vllm")["vllm"] == "0.32.0"
+    assert (shown["no-such-package"], shown["vllm"]) == ("none", "0.32.0")
