@@ -1,4 +1,4 @@
-"""What a study has to show: models with results, executed notebooks, figures, summaries; nothing is computed here."""
+"""Files of a study that its report shows: executed notebooks, figures, summaries."""
 
 import struct
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ class Book:
 
 @dataclass(frozen=True)
 class Figure:
-    """A saved figure: its slug, its model (None: it shows several), its name in words, what it shows, its pixels."""
+    """A saved figure."""
 
     slug: str
-    model: str | None
-    words: str
+    model: str | None  # None: it shows several
+    words: str  # its name in words
     caption: str
-    width: int
+    width: int  # pixels
     height: int
 
 
@@ -63,11 +63,7 @@ def models(study: Study, accuracy: pd.DataFrame) -> list[str]:
 
 
 def books(study: str, models: Sequence[str]) -> list[Book]:
-    """The executed notebooks in the order they run, model by model.
-
-    Raises:
-        SiteError: one is not there, told with the command that makes it.
-    """
+    """The executed notebooks in the order they run, model by model; raises SiteError where one is missing."""
     placed = [(name, None) for name in ONCE] + [(name, model) for name in PER_MODEL for model in models]
     ordered = sorted(placed, key=lambda one: (one[0] == ONCE[-1], models.index(one[1]) if one[1] else -1, one[0]))
     found = [Book(name, model, paths.notebooks(study, model) / f"{name}.ipynb") for name, model in ordered]
@@ -91,10 +87,8 @@ def titles(models: Sequence[str]) -> dict[str, str]:
 def figures(study: str, titles: dict[str, str]) -> list[Figure]:
     """Figures with a PNG, those of the whole study first; of a model without results none is taken.
 
-    The caption stands beside a figure in `<slug>.txt`; without it the slug is told in words.
-
-    Raises:
-        SiteError: a PNG that is none.
+    The caption stands beside a figure in `<slug>.txt`; without it the slug is shown in words. Raises SiteError where a
+    PNG is none.
     """
     found = []
     known = {*titles, *(file.stem for file in (paths.PARAMS / "models").glob("*.yaml"))}

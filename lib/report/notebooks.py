@@ -32,7 +32,8 @@ def read(file: Path) -> "NotebookNode":
 
 def title(book: "NotebookNode") -> str:
     """Its first heading, or nothing where it has none."""
-    return next((told for kind, told in _headings(book) if kind == 1), "")
+    headings = (heading for cell in book.cells for heading in _headings(cell))
+    return next((text for level, text in headings if level == 1), "")
 
 
 def question(book: "NotebookNode") -> str:
@@ -44,8 +45,8 @@ def question(book: "NotebookNode") -> str:
 def html(book: "NotebookNode") -> str:
     """The notebook as a fragment of HTML, from its first heading on; pictures are within it.
 
-    The same notebook gives the same bytes. Pictures are told by the heading they stand under, for those who do not see
-    them. Outputs in HTML are kept as they are: they come from the project's own notebooks.
+    A picture's alternative text is the heading it stands under. Outputs in HTML are kept as they are: they come from
+    the project's own notebooks.
     """
     made, _ = _exporter().from_notebook_node(_prepared(book))
     return made.strip()
@@ -57,7 +58,7 @@ def _prepared(book: "NotebookNode") -> "NotebookNode":
     copied = nbformat.from_dict(book)
     under = "the notebook"
     for cell in copied.cells:
-        under = next((told for _, told in reversed(_headings_of(cell))), under)
+        under = next((text for _, text in reversed(_headings(cell))), under)
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if "text/html" in data:
@@ -86,15 +87,12 @@ def _aligned(found: re.Match) -> str:
     return ROWS.sub(lambda row: marked(row, "th"), head) + mark + ROWS.sub(lambda row: marked(row, "td"), body)
 
 
-def _headings(book: "NotebookNode") -> list[tuple[int, str]]:
-    return [heading for cell in book.cells for heading in _headings_of(cell)]
-
-
-def _headings_of(cell: Any) -> list[tuple[int, str]]:
+def _headings(cell: Any) -> list[tuple[int, str]]:
+    """Level and text of each heading of a cell."""
     if cell.cell_type != "markdown":
         return []
-    found = re.findall(r"^(#{1,6}) +(.+?) *#*$", cell.source, re.MULTILINE)
-    return [(len(marks), re.sub(r"[*`]", "", told)) for marks, told in found]
+    headings = re.findall(r"^(#{1,6}) +(.+?) *#*$", cell.source, re.MULTILINE)
+    return [(len(marks), re.sub(r"[*`]", "", text)) for marks, text in headings]
 
 
 @cache

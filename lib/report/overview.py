@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import interrupts, params
+from lib import interrupts, paper, params
 from lib.figures.phrases import several, source
 from lib.params.settings import Study
 
@@ -32,11 +32,8 @@ def done(study: Study, titles: dict[str, str]) -> str:
 def sentences(accuracy: pd.DataFrame, titles: dict[str, str], confidence: float) -> list[str]:
     """One sentence for each source and model: full thinking, and the worst and the best cell after an interrupt.
 
-    Args:
-        accuracy: model, source, interrupt (null: full thinking), unit, position, mean, ci_low, ci_high, n, as from
-            `stats.accuracy`.
-        titles: of the models that are shown, by name.
-        confidence: level of the intervals.
+    `accuracy` is as from `stats.accuracy`, a null interrupt for full thinking; `titles` are of the models that are
+    shown, by name.
     """
     lines = []
     for name in dict.fromkeys(accuracy["source"]):
@@ -51,13 +48,8 @@ def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int
     """Means and intervals by position, as a page shows them: `head`, the positions, and `groups`.
 
     A group is a source and a model, with what full thinking has there (`full`) and a row of cells per interrupt. A cell
-    is (mean, interval), both texts; a mean that is undefined is a dash, its interval nothing.
-
-    Args:
-        frame: as for `sentences`; statuses are not needed.
-        titles: of the models that are shown, by name.
-        scale: what values are multiplied by, 100 for percent.
-        digits: after the point.
+    is (mean, interval), both texts; a mean that is undefined is a dash, its interval nothing. `frame` and `titles` are
+    as for `sentences`; values are multiplied by `scale` and have `digits` after the point.
     """
     full = frame[frame["interrupt"].isna()].set_index(["source", "model"])
     cut = frame.dropna(subset="interrupt")
@@ -77,37 +69,20 @@ def table(frame: pd.DataFrame, titles: dict[str, str], scale: float, digits: int
 
 
 def statements(claims: pd.DataFrame) -> list[dict[str, str]]:
-    """The paper's statements, as a page shows them: id, statement, published and here (verdicts), effect, why.
-
-    Args:
-        claims: as from `lib.paper.table`, two rows for each statement.
-    """
-    published = claims[claims["evidence"].eq("published")].set_index("id")["verdict"]
-    own = claims[claims["evidence"].eq("study")].sort_values("id")
-    return [
-        {
-            "id": f"{row['id']}",
-            "statement": row["statement"],
-            "published": published[row["id"]],
-            "here": row["verdict"],
-            "effect": _effect(row),
-            "why": row["why"],
-        }
-        for row in own.to_dict("records")
-    ]
+    """Each statement of the paper with what its figures and the study say, as from `paper.table`."""
+    rows = paper.overview(claims)
+    measures = claims[claims["evidence"].eq("study")].set_index("id")["measure"]
+    rows["effect"] = (measures + ": " + rows["effect"]).where(rows["effect"].ne(""), NONE)
+    return rows.reset_index().to_dict("records")
 
 
 def spliced(study: Study) -> list[dict[str, str]]:
     """What each interrupt of the study is: name, kind, title, and the words that go into the thought."""
-    loaded = [params.load_interrupt(name) for name in study.interrupts]
-    return [
-        {"name": one.name, "kind": one.kind, "title": one.title, "text": one.text.strip() or _without(one)}
-        for one in loaded
-    ]
-
-
-def _without(one: Any) -> str:
-    return f"(one after the other: {several(list(one.steps))})" if one.steps else "(no words)"
+    rows = []
+    for one in map(params.load_interrupt, study.interrupts):
+        instead = f"(one after the other: {several(list(one.steps))})" if one.steps else "(no words)"
+        rows.append({"name": one.name, "kind": one.kind, "title": one.title, "text": one.text.strip() or instead})
+    return rows
 
 
 def _sentence(rows: pd.DataFrame, confidence: float) -> str:
@@ -124,16 +99,9 @@ def _sentence(rows: pd.DataFrame, confidence: float) -> str:
     return "; ".join(parts) + "." if parts else "no row could be graded."
 
 
-def _effect(row: dict[str, Any]) -> str:
-    if pd.isna(row["effect"]):
-        return NONE
-    return f"{row['measure']}: {row['effect']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})"
-
-
 def _at(row: pd.Series) -> str:
-    return (
-        f"{row['mean']:.1%} ({_plain(row['interrupt'])} at {interrupts.format_position(row['position'], row['unit'])})"
-    )
+    place = interrupts.format_position(row["position"], row["unit"])
+    return f"{row['mean']:.1%} ({_plain(row['interrupt'])} at {place})"
 
 
 def _cell(rows: pd.DataFrame, key: tuple, scale: float, digits: int) -> tuple[str, str]:

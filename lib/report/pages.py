@@ -6,8 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lib import params, paths, schema
 from lib.params.settings import Study
 from lib.pipeline import provenance
@@ -27,16 +25,10 @@ PAGES = {  # of the navigation
 
 
 def build(study: str, to: Path | None = None) -> Path:
-    """Make the report of a study out of its executed notebooks, summaries, figures and tables.
+    """Make the report of a study out of its executed notebooks, summaries, figures and tables; returns its folder.
 
-    Equal inputs give equal bytes. A report that was there before is replaced when the new one is complete.
-
-    Args:
-        study: by name.
-        to: folder to make; None: `outputs/<study>/report`.
-
-    Returns:
-        The folder; `index.html` in it is the first page.
+    Equal inputs give equal bytes. A report that was there before is replaced when the new one is complete. Without `to`
+    the folder is `outputs/<study>/report`.
 
     Raises:
         SiteError: a notebook, a summary or a figure is missing or broken; the folder holds something else.
@@ -74,14 +66,29 @@ def _write(study: Study, folder: Path) -> None:
     figures = files.figures(study.name, titles)
     shell = _Shell(study, folder)
     _copy(study.name, [one["book"] for one in listed], figures, folder)
-    shown = _overview(study, titles, accuracy, tokens, figures, listed)
-    shell.write("index.html", "index", **shown, statements=overview.statements(claims))
+    shared = [one for one in figures if one.model is None]
+    shell.write(
+        "index.html",
+        "index",
+        done=overview.done(study, titles),
+        sentences=overview.sentences(accuracy, titles, study.confidence),
+        accuracy=overview.table(accuracy, titles, 100, 1),
+        tokens=overview.table(tokens, titles, 1, 0),
+        spliced=overview.spliced(study),
+        figures=[one for one in shared if not one.slug.startswith(files.PAPER)],
+        paper=[one for one in shared if one.slug.startswith(files.PAPER)],
+        own_figures={titles[name]: [one for one in figures if one.model == name] for name in titles},
+        books=listed,
+        level=f"{study.confidence:.0%}",
+        statements=overview.statements(claims),
+    )
     for i, one in enumerate(listed):
         around = {"before": listed[i - 1] if i else None, "after": listed[i + 1] if i + 1 < len(listed) else None}
         shell.write(one["page"], "book", one["label"], **one, **around, body=notebooks.html(one["read"]))
     traces = explorer.static_page(study, explorer.chosen(study, models), CASES)
     shell.write("traces.html", "traces", PAGES["traces.html"], body=traces)
-    shell.write("tables.html", "tables", PAGES["tables.html"], tables=_glossaries())
+    glossaries = {name: schema.glossary(name).to_dict("records") for name in schema.TABLES}
+    shell.write("tables.html", "tables", PAGES["tables.html"], tables=glossaries)
     shell.write("downloads.html", "downloads", PAGES["downloads.html"], **_downloads(folder, figures))
     shell.write("provenance.html", "provenance", PAGES["provenance.html"], **_provenance(study, models))
 
@@ -114,29 +121,6 @@ def _listed(book: Book) -> dict[str, Any]:
     return listed | {"title": notebooks.title(read) or book.name, "question": notebooks.question(read)}
 
 
-def _overview(
-    study: Study,
-    titles: dict[str, str],
-    accuracy: pd.DataFrame,
-    tokens: pd.DataFrame,
-    figures: list[Figure],
-    listed: list[dict[str, Any]],
-) -> dict[str, Any]:
-    shared = [one for one in figures if one.model is None]
-    return {
-        "done": overview.done(study, titles),
-        "sentences": overview.sentences(accuracy, titles, study.confidence),
-        "accuracy": overview.table(accuracy, titles, 100, 1),
-        "tokens": overview.table(tokens, titles, 1, 0),
-        "spliced": overview.spliced(study),
-        "figures": [one for one in shared if not one.slug.startswith(files.PAPER)],
-        "paper": [one for one in shared if one.slug.startswith(files.PAPER)],
-        "own_figures": {titles[name]: [one for one in figures if one.model == name] for name in titles},
-        "books": listed,
-        "level": f"{study.confidence:.0%}",
-    }
-
-
 def _copy(study: str, listed: list[Book], figures: list[Figure], folder: Path) -> None:
     """What can be downloaded, beside the pages, so that the folder can be moved as a whole."""
     copies = [(book.file, folder / book.page.replace(".html", ".ipynb")) for book in listed]
@@ -148,10 +132,6 @@ def _copy(study: str, listed: list[Book], figures: list[Figure], folder: Path) -
     for source, target in copies:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-
-
-def _glossaries() -> dict[str, list[dict[str, str]]]:
-    return {name: schema.glossary(name).to_dict("records") for name in schema.TABLES}
 
 
 def _downloads(folder: Path, figures: list[Figure]) -> dict[str, Any]:
@@ -170,10 +150,11 @@ def _downloads(folder: Path, figures: list[Figure]) -> dict[str, Any]:
 
 def _provenance(study: Study, models: list[str]) -> dict[str, Any]:
     """Parameters as they are in `params/` now, each model's files, and what was kept of each step."""
+    steps = provenance.steps(study.name)
     return {
         "settings": {key: _yaml(value) for key, value in study.as_dict().items()},
         "models": {name: _model(study, name) for name in models},
-        "steps": [_step(kept) for kept in provenance.steps(study.name)],
+        "steps": [provenance.row(kept) | {"packages": kept.get("packages", {})} for kept in steps],
     }
 
 
@@ -183,23 +164,6 @@ def _model(study: Study, name: str) -> dict[str, str]:
         return {key: _yaml(value) for key, value in provenance.of(study.name, name).items()}
     except params.ParamsError as error:
         return {"unknown": str(error)}
-
-
-def _step(kept: dict[str, Any]) -> dict[str, Any]:
-    code, machine = kept.get("code", {}), kept.get("machine", {})
-    took = pd.Timestamp(kept["ended"]) - pd.Timestamp(kept["started"])
-    state = {True: "", False: " and changes", None: " (no git)"}[code.get("clean")]
-    gpus = [str(gpu) for gpu in machine.get("gpus", [])]
-    return {
-        "step": kept["step"],
-        "model": kept["model"] or "",
-        "started": kept["started"],
-        "took": f"{took.total_seconds():,.0f} s",
-        "parameters": kept.get("made_from", {}).get("parameters", "unknown"),
-        "code": f"{(code.get('commit') or code.get('version') or 'unknown')[:12]}{state}",
-        "machine": ", ".join([str(machine.get("processor")), f"{machine.get('cores')} cores", *gpus]),
-        "packages": kept.get("packages", {}),
-    }
 
 
 def _yaml(value: Any) -> str:

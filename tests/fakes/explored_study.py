@@ -29,73 +29,44 @@ def frame(name, rows):
 
 
 def trace(problem, variant="original", status="correct", thought=THOUGHT, answer="It is 8."):
-    told = {"problem_id": problem, "source": "tiny", "task": "math", "model": MODEL.name, "variant": variant}
-    told |= {"trace_id": f"{problem}~{variant}~0", "sample": 0, "seed": 0, "prompt_ids": [1], "status": status}
+    """A row of traces."""
     whole = ids(f"<think>{thought}</think>{answer}")
-    split = markup.split(whole, MODEL)
-    return told | {
-        "update_id": "0" if variant == "revised" else None,
-        "token_ids": whole,
-        "reasoning_start": split.reasoning[0],
-        "reasoning_tokens": split.reasoning[1] - split.reasoning[0],
-        "reasoning": thought,
-        "answer_start": split.answer[0],
-        "ended": True,
-        "answer_tokens": split.answer[1] - split.answer[0],
-        "reasoning_chars": len(thought),
-        "answer_chars": len(answer),
-        "answer": answer,
-        "finish_reason": "stop",
-    }
+    parts = markup.split(whole, MODEL)
+    own = {"trace_id": f"{problem}~{variant}~0", "problem_id": problem, "source": "tiny", "task": "math"}
+    own |= {"model": MODEL.name, "variant": variant, "update_id": "0" if variant == "revised" else None}
+    own |= {"sample": 0, "seed": 0, "prompt_ids": [1], "token_ids": whole, "status": status}
+    return own | _parts(parts.reasoning, parts.answer, thought, answer)
 
 
 def continuation(origin, interrupt, position, status, inserted="\nHm.\n", new="So 8.\n", answer="It is 8.", **more):
     """A row that keeps as many ids as there are; `new` None: the thinking was closed; `answer` None: it never ended."""
     generated = ids((new or "") + ("" if answer is None else f"{'' if new is None else '</think>'}{answer}"))
-    thinking = ids(new or "")
     start = len(generated) - len(ids(answer)) if answer is not None else len(generated)
     kept = int(position * origin["reasoning_tokens"]) + 1
     kept_text = tokens.decode(origin["token_ids"][origin["reasoning_start"] : kept], MODEL)
-    told = {key: origin[key] for key in ("trace_id", "problem_id", "source", "task", "model", "sample", "variant")}
-    return (
-        told
-        | {
-            "continuation_id": f"{origin['trace_id']}~{interrupt}~{position}",
-            "interrupt": interrupt,
-            "role": "assistant",
-            "position": position,
-            "unit": "share",
-            "kept_tokens": kept,
-            "kept_chars": len(kept_text),
-            "remaining_tokens": origin["reasoning_tokens"] + 1 - kept,
-            "inserted_ids": ids(inserted),
-            "inserted": tokens.decode(ids(inserted), MODEL),
-            "token_ids": generated,
-            "prefill": "",
-            "reasoning_start": 0,
-            "reasoning_tokens": len(thinking),
-            "reasoning": new or "",
-            "answer_start": start,
-            "ended": answer is not None,
-            "answer_tokens": len(generated) - start,
-            "reasoning_chars": len(new or ""),
-            "answer_chars": len(answer or ""),
-            "answer": answer or "",
-            "finish_reason": "stop",
-            "seed": 0,
-            "status": status,
-        }
-        | more
-    )
+    own = {key: origin[key] for key in ("trace_id", "problem_id", "source", "task", "model", "sample", "variant")}
+    own |= {"continuation_id": f"{origin['trace_id']}~{interrupt}~{position}", "interrupt": interrupt}
+    own |= {"role": "assistant", "position": position, "unit": "share", "prefill": "", "seed": 0, "status": status}
+    own |= {"kept_tokens": kept, "kept_chars": len(kept_text)}
+    own |= {"remaining_tokens": origin["reasoning_tokens"] + 1 - kept, "token_ids": generated}
+    own |= {"inserted_ids": ids(inserted), "inserted": tokens.decode(ids(inserted), MODEL)}
+    return own | _parts((0, len(ids(new or ""))), (start, len(generated)), new or "", answer) | more
+
+
+def _parts(reasoning, answer, thought, text):
+    """Columns of the parts of a generated text, by their first and last token."""
+    own = {"reasoning_start": reasoning[0], "reasoning_tokens": reasoning[1] - reasoning[0]}
+    own |= {"answer_start": answer[0], "answer_tokens": answer[1] - answer[0], "ended": text is not None}
+    own |= {"reasoning": thought, "answer": text or "", "finish_reason": "stop"}
+    return own | {"reasoning_chars": len(thought), "answer_chars": len(text or "")}
 
 
 def graded(row, **more):
     is_trace = "continuation_id" not in row
-    told = {"row_id": row["trace_id"] if is_trace else row["continuation_id"]}
-    told |= {"kind": "trace" if is_trace else "continuation", "correct": row["status"] == "correct", "gold": "8"}
-    told |= {"tokens": row["reasoning_tokens"] + row["answer_tokens"]}
-    told |= {"answer": f"{row.get('prefill') or ''}{row['answer']}"}
-    return row | told | more
+    own = {"row_id": row["trace_id"] if is_trace else row["continuation_id"]}
+    own |= {"kind": "trace" if is_trace else "continuation", "correct": row["status"] == "correct", "gold": "8"}
+    own |= {"tokens": row["reasoning_tokens"] + row["answer_tokens"]}
+    return row | own | {"answer": f"{row.get('prefill') or ''}{row['answer']}"} | more
 
 
 def rows(spoil=""):
@@ -127,33 +98,24 @@ def write(spoil="", judgements=(), drop=(), ungraded=(), **grade):
     """Store the tables of the FAKE study where `lib.paths` has its outputs; `grade` goes into every row of grades."""
     traces, made = rows(spoil)
     traces = [row for row in traces if row["trace_id"] not in drop]
-    told = [
-        {"problem_id": name, "source": "tiny", "task": "math", "problem": f"5 and 3? {spoil}"} for name in ("p0", "p1")
-    ]
-    news = [{"problem_id": "p0", "update_id": "0", "kind": "necessary", "revised_problem": f"6 and 3? {spoil}"}]
-    for name, model, content in [
-        ("problems", None, told),
-        ("updates", None, [row | {"update": "It is 5.", "valid": True} for row in news]),
-        ("traces", MODEL.name, traces),
-        ("continuations", MODEL.name, made),
-        (
-            "grades",
-            MODEL.name,
-            [graded(row, **grade) for row in (*traces, *made) if row["trace_id"] not in ungraded or row in made],
-        ),
-    ]:
-        tables.write(frame(name, content), name, "fake", model)
+    problem = {"source": "tiny", "task": "math", "problem": f"5 and 3? {spoil}"}
+    update = {"problem_id": "p0", "update_id": "0", "kind": "necessary", "update": "It is 5.", "valid": True}
+    written = {
+        "problems": [problem | {"problem_id": name} for name in ("p0", "p1")],
+        "updates": [update | {"revised_problem": f"6 and 3? {spoil}"}],
+        "traces": traces,
+        "continuations": made,
+        "grades": [graded(row, **grade) for row in (*traces, *made) if row["trace_id"] not in ungraded or row in made],
+    }
+    written |= {"judgements": judgements} if judgements else {}
+    for name, content in written.items():
+        tables.write(frame(name, content), name, "fake", None if name in ("problems", "updates") else MODEL.name)
     labels = failures.label(tables.read("grades", "fake", MODEL.name))
     tables.write(labels, "labels", "fake", MODEL.name)
-    if judgements:
-        tables.write(frame("judgements", judgements), "judgements", "fake", MODEL.name)
 
 
-def judgement(name="p0~original~0~speed_up~0.5", **told):
-    known = {"continuation_id": name, "rubric": "manners@1.0.0#abc", "criterion": "hasty", "draw": 0, "status": "ok"}
-    known |= {"verdict": "yes", "value": 1.0, "reason": "It says so.", "evidence": "is 8", "view": "answer"}
-    return (
-        known
-        | {"start": 3, "end": 7, "model": MODEL.name, "problem_id": "p0", "judge": "j", "attempts": 1, "why": None}
-        | told
-    )
+def judgement(name="p0~original~0~speed_up~0.5", **more):
+    own = {"continuation_id": name, "rubric": "manners@1.0.0#abc", "criterion": "hasty", "draw": 0, "status": "ok"}
+    own |= {"verdict": "yes", "value": 1.0, "reason": "It says so.", "evidence": "is 8", "view": "answer"}
+    own |= {"start": 3, "end": 7, "model": MODEL.name, "problem_id": "p0", "judge": "j", "attempts": 1, "why": None}
+    return own | more

@@ -4,7 +4,6 @@ No driver and no package is needed. Nothing is asked of any network: every name 
 is kept.
 """
 
-import base64
 import json
 import os
 import select
@@ -24,9 +23,11 @@ QUIET = 0.1  # seconds without an event, after which a page is taken to be compl
 PATIENCE = 60  # seconds for one answer: two cores may be busy with something else
 
 
-def found() -> str | None:
-    """Where Chromium is, None if it is not installed."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+def found() -> str:
+    """Where Chromium is; raises FileNotFoundError where it is not installed."""
+    if program := next(filter(None, map(shutil.which, NAMES)), None):
+        return program
+    raise FileNotFoundError("it is not installed")
 
 
 class Chromium:
@@ -83,9 +84,8 @@ class Chromium:
         self.ask("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
-        while (
-            b"\0" in self.unread or select.select([self.back], [], [], QUIET)[0]
-        ):  # scripts may ask for more at the end
+        # scripts may ask for more at the end
+        while b"\0" in self.unread or select.select([self.back], [], [], QUIET)[0]:
             self.events.append(self._next())
 
     def run(self, code: str) -> Any:
@@ -121,11 +121,6 @@ class Chromium:
         logged = [one["params"]["entry"] for one in self._of("Log.entryAdded")]
         said = [str(one["args"]) for one in said if one["type"] in ("error", "warning", "assert")]
         return thrown + said + [one["text"] for one in logged if one["level"] in ("error", "warning")]
-
-    def picture(self, file: Path, whole: bool = False) -> None:
-        """What the page looks like, as PNG; `whole` shows what lies below the window too."""
-        told = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        file.write_bytes(base64.b64decode(told["data"]))
 
     def _of(self, method: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event.get("method") == method]

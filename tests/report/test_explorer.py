@@ -1,6 +1,5 @@
 """The trace explorer: parts as they were generated, cases that deserve a look, and pages on which text is only text."""
 
-import itertools
 import re
 import unicodedata
 from html.parser import HTMLParser
@@ -13,8 +12,7 @@ from lib.html import is_invisible
 from lib.markup import tokens
 from lib.report import explorer
 from lib.report.explorer import browser, page
-from lib.report.explorer.cases import kinds
-from lib.report.explorer.records import FULL, Case, Piece, Reader, Record, Step
+from lib.report.explorer.records import FULL, Case, Piece, Reader, Record, Step, kinds
 from tests.fakes.explored_study import BOX, MODEL, STUDY, judgement, write
 
 ALLOWED = {"div", "style", "script", "p", "button", "output", "article", "section", "label", "input", "h3", "h4", "b"}
@@ -83,45 +81,56 @@ def step(*pieces, judgements=(), **grade):
 
 
 def test_a_soft_interrupt_has_four_parts_and_the_uninterrupted_run_stands_last(outputs):
-    write()
+    write(judgements=[judgement()])
     first, second, full = record().steps
     assert [one.at for one in (first, second, full)] == ["0.5", "0.9", FULL]
     kept = [dict(parts(one))["kept"] for one in (first, second)]
     assert kept[1].startswith(kept[0]) and kept[0].startswith("Start with 5.") and kept[0] != kept[1]
     assert parts(first)[1:] == [("inserted", "Hm."), ("after", "So 8."), ("answer", "It is 8.")]
     assert parts(full) == [("whole", "Start with 5.\nAdd 3: 5 + 3 = 8."), ("answer", "It is 8.")]
-
-
-def test_tokens_are_counted_as_the_tables_have_them(outputs):
-    write()
     row = (
         tables.read("continuations", "fake", MODEL.name).set_index("continuation_id").loc["p0~original~0~speed_up~0.5"]
     )
     counts = [row["kept_tokens"], len(row["inserted_ids"]), row["reasoning_tokens"], row["answer_tokens"]]
-    assert [piece.tokens for piece in record().steps[0].pieces] == counts and min(counts) > 1
+    assert [piece.tokens for piece in first.pieces] == counts and min(counts) > 1
+    html = [Read(page.step_html(one)) for one in (first, second)]
+    assert [one.marks for one in html] == [["is 8"], []] and "hasty: yes manners@1.0.0" in html[0].text
+    assert "turned wrong" not in html[0].text
 
 
 def test_after_a_hard_interrupt_no_thought_can_come_and_the_opener_is_told_from_what_the_model_wrote(outputs):
     write()
-    told = record("force_answer").steps[0].pieces
-    assert [(piece.kind, piece.text, piece.opener) for piece in told[1:]] == [
+    first = record("force_answer").steps[0]
+    assert [(piece.kind, piece.text, piece.opener) for piece in first.pieces[1:]] == [
         ("inserted", "Stop. \n</think>", 0),
         ("after", None, 0),
         ("answer", f"{BOX}9}}", len(BOX)),
     ]
-    html = page.step_html(record("force_answer").steps[0])
-    assert "none could come" in html and f">{BOX}</u>9}}" in html
+    html = page.step_html(first)
+    assert "none could come" in html and f">{BOX}</u>9}}" in html and first.judgements == ()
 
 
 def test_the_second_of_two_interrupts_comes_after_what_led_to_it(outputs):
-    write()
+    write(equals_revised=True)
     told = record("update_then_end_thinking", "p0~revised~0")
-    kinds_shown = [kind for kind, _ in parts(told.steps[0])]
-    assert kinds_shown == ["kept", "inserted", "kept", "inserted", "after", "answer"]
-    texts = [text for _, text in parts(told.steps[0])]
+    kinds_shown, texts = zip(*parts(told.steps[0]), strict=True)
+    assert kinds_shown == ("kept", "inserted", "kept", "inserted", "after", "answer")
     assert texts[0].startswith("Start with 6.") and texts[1] == "<update>It is 5.</update>"
     assert "So 5 and\n8.".startswith(texts[2]) and texts[2] and texts[3].startswith("Stop.")
     assert told.problem.strip() == "6 and 3?" and told.steps[-1].at == FULL
+    html = page.step_html(told.steps[0])
+    assert "turned wrong" in html and "answers the old problem" in html
+
+
+def test_without_the_original_run_there_is_none_to_show_and_what_is_lost_is_named(outputs):
+    write(drop=["p0~original~0"])
+    told = record("update_then_end_thinking", "p0~revised~0")
+    assert [one.at for one in told.steps] == ["0.5"] and told.steps[0].modes == ()
+    with pytest.raises(tables.TableError, match=r"traces of study fake, .*: no row p0~original~0, expected one"):
+        record()
+    for wrong in (case("speed_up", "p9"), case("noop"), Case("other", "p0~original~0", "speed_up")):
+        with pytest.raises(ValueError, match=f"{wrong.trace_id}.*no such case in study fake"):
+            Reader(STUDY, MODEL.name).record(wrong)
 
 
 def test_a_thought_that_never_ended_has_no_answer(outputs):
@@ -130,32 +139,6 @@ def test_a_thought_that_never_ended_has_no_answer(outputs):
     assert parts(first)[-1] == ("answer", None) and first.grade["status"] == "censored"
     html = page.step_html(first)
     assert "the thinking never ended" in html and "✗ censored" in html
-
-
-def test_without_the_original_run_there_is_none_to_show_and_nothing_turned_wrong(outputs):
-    write(drop=["p0~original~0"])
-    told = record("update_then_end_thinking", "p0~revised~0")
-    assert [one.at for one in told.steps] == ["0.5"] and told.steps[0].modes == ()
-
-
-@pytest.mark.parametrize("wrong", [case("speed_up", "p9"), case("noop"), Case("other", "p0~original~0", "speed_up")])
-def test_a_case_that_is_not_there_is_named(outputs, wrong):
-    write()
-    with pytest.raises(ValueError, match=f"{wrong.trace_id}.*no such case in study fake"):
-        Reader(STUDY, MODEL.name).record(wrong)
-
-
-def test_a_trace_that_is_lost_is_named(outputs):
-    write(drop=["p0~original~0"])
-    with pytest.raises(tables.TableError, match=r"traces of study fake, .*: no row p0~original~0, expected one"):
-        record()
-
-
-def test_failure_modes_stand_beside_the_grade(outputs):
-    write(equals_revised=True)
-    html = page.step_html(record("update_then_end_thinking", "p0~revised~0").steps[0])
-    assert "turned wrong" in html and "answers the old problem" in html
-    assert "turned wrong" not in page.step_html(record().steps[0])
 
 
 # what the grade says, what stands in its line, what does not
@@ -180,15 +163,6 @@ def test_the_grade_tells_what_is_known_and_nothing_else(grade, there, absent):
 # judgements
 
 
-def test_judgements_stand_with_their_step_and_without_a_judge_there_are_none(outputs):
-    write()
-    assert [one.judgements for one in record().steps] == [(), (), ()]
-    write(judgements=[judgement()])
-    html = page.step_html(record().steps[0])
-    assert Read(html).marks == ["is 8"] and "hasty: yes manners@1.0.0" in Read(html).text
-    assert Read(page.step_html(record().steps[1])).marks == []
-
-
 # the view that is quoted, from where to where, the words, and what is marked in kept "a b a", after "b c", answer "9 c"
 @pytest.mark.parametrize(
     ("view", "start", "end", "quote", "marked"),
@@ -211,22 +185,18 @@ def test_a_quote_is_marked_where_it_stands(view, start, end, quote, marked):
     assert Read(page.step_html(step(*pieces, judgements=(told,)))).marks == marked
 
 
+def test_a_quote_that_reaches_into_the_opener_is_marked_after_it_and_a_failed_judgement_does_not_count():
+    told = judgement(view="answer", start=0, end=8, evidence=f"{BOX}9")
+    lost = judgement(status="truncated", verdict=None, reason=None, why="cut off", evidence=None, view=None)
+    html = Read(page.step_html(step(Piece("answer", f"{BOX}9}}", 2, len(BOX)), judgements=(told, lost))))
+    assert html.marks == ["9"]
+    assert "hasty: no verdict (truncated: it does not count)" in html.text and "cut off" in html.text
+
+
 def test_quotes_that_overlap_are_all_named_and_no_character_is_lost():
     html = page.passage("abcdef", [(0, 4, "one"), (2, 6, "two")])
     assert [dict(attrs)["title"] for _, attrs in Read(html).elements] == ["one", "one, two", "two"]
     assert Read(html).marks == ["ab", "cd", "ef"] and Read(html).text == "abcdef"
-
-
-def test_a_quote_that_reaches_into_the_opener_is_marked_after_it():
-    told = judgement(view="answer", start=0, end=8, evidence=f"{BOX}9")
-    html = page.step_html(step(Piece("answer", f"{BOX}9}}", 2, len(BOX)), judgements=(told,)))
-    assert Read(html).marks == ["9"]
-
-
-def test_a_judgement_that_failed_does_not_count():
-    told = judgement(status="truncated", verdict=None, reason=None, why="cut off", evidence=None, view=None)
-    text = Read(page.step_html(step(judgements=(told,)))).text
-    assert "hasty: no verdict (truncated: it does not count)" in text and "cut off" in text
 
 
 # text is only text
@@ -290,14 +260,11 @@ def luminance(colour):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]  # WCAG 2.2, relative luminance
 
 
-@pytest.mark.parametrize("kind", page.KINDS)
 @pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
-def test_borders_are_seen_on_light_and_dark(kind, ground):
-    light, dark = sorted((luminance(page.KINDS[kind][1]), luminance(ground)), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 3  # WCAG 2.2, 1.4.11
-
-
-def test_parts_differ_by_more_than_colour():
+def test_borders_are_seen_on_light_and_dark_and_differ_by_more_than_colour(ground):
+    for _, colour, _ in page.KINDS.values():
+        light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 3  # WCAG 2.2, 1.4.11
     looks = [page.KINDS[kind] for kind in ("kept", "inserted", "after", "answer")]
     assert all(len(set(column)) == 4 for column in zip(*looks, strict=True))
 
@@ -330,20 +297,13 @@ def drawn(monkeypatch, frame, each=2, seed=None):
     return [one.trace_id for one in explorer.chosen(STUDY, each=each, seed=seed)]
 
 
-def test_a_draw_repeats_and_other_seeds_draw_others(monkeypatch):
+def test_a_draw_repeats_whatever_else_there_is_and_other_seeds_draw_others(monkeypatch):
     frame = places(40)
-    assert drawn(monkeypatch, frame) == drawn(monkeypatch, frame)
     names = drawn(monkeypatch, frame)
+    assert drawn(monkeypatch, frame[frame["trace_id"].isin([*names, "t0", "t1"])]) == names
     assert [int(name[1:]) % 2 for name in names] == [1, 1, 0, 0]
     assert len({tuple(drawn(monkeypatch, frame, seed=seed)) for seed in range(5)}) == 5
     assert len(drawn(monkeypatch, frame, each=100)) == 40 and drawn(monkeypatch, frame, each=0) == []
-
-
-def test_a_draw_does_not_depend_on_cases_that_are_not_drawn(monkeypatch):
-    frame = places(40)
-    names = drawn(monkeypatch, frame)
-    fewer = frame[frame["trace_id"].isin([*names, "t0", "t1"])]
-    assert drawn(monkeypatch, fewer) == names
 
 
 def test_what_is_right_by_luck_or_never_is_of_neither_kind():
@@ -453,22 +413,11 @@ def test_moving_the_slider_changes_what_was_kept_and_a_choice_keeps_the_position
     assert at(widget) == ("update", "p0~revised~0", "0.5") and "6 and 3?" in widget.shown.value
 
 
-def test_where_nothing_turned_wrong_there_is_nowhere_to_go(outputs):
-    pytest.importorskip("ipywidgets")
-    write(ungraded=["p0~original~0", "p1~original~0"])
-    widget = browser.Browser(STUDY, [MODEL.name])
-    assert widget.before.disabled and widget.after.disabled and "0 of 8" in widget.count.value
-
-
 def test_browse_reads_no_table_of_a_model_that_is_not_chosen(outputs):
     pytest.importorskip("ipywidgets")
-    write()
+    write(ungraded=["p0~original~0", "p1~original~0"])
     assert explorer.browse(STUDY, [MODEL.name, "tiny-lrm-s"]).children  # the second has no tables
     with pytest.raises(tables.TableError, match="tiny-lrm-s"):
         explorer.browse(STUDY, ["tiny-lrm-s"])
-
-
-def test_every_interrupt_and_position_of_the_study_can_be_shown(widget):
-    for name, place in itertools.product(widget.interrupt.options, ("0.5", FULL)):
-        widget.interrupt.value, widget.position.value = name, place
-        assert_harmless(widget.shown.value)
+    widget = browser.Browser(STUDY, [MODEL.name])  # nothing turned wrong: there is nowhere to go
+    assert widget.before.disabled and widget.after.disabled and "0 of 8" in widget.count.value

@@ -5,8 +5,7 @@ shows all of them as a widget.
 """
 
 from lib.report.explorer.browser import browse
-from lib.report.explorer.cases import chosen
 from lib.report.explorer.page import sample, static_page
-from lib.report.explorer.records import Case
+from lib.report.explorer.records import Case, chosen
 
 __all__ = ["Case", "browse", "chosen", "sample", "static_page"]

@@ -9,23 +9,14 @@ import pandas as pd
 
 from lib.params.settings import Study
 from lib.report.explorer import page
-from lib.report.explorer.cases import settings_of
-from lib.report.explorer.records import FULL, Case, Reader
+from lib.report.explorer.records import FULL, Case, Reader, settings_of
 
 
 def browse(study: Study | str, models: Sequence[str] | None = None) -> Any:
     """A widget that shows one trace at a time; tables are read when their model is first chosen.
 
     The buttons go to the places where an answer is wrong after the interrupt though right with full thinking, by
-    interrupt and then by problem; after the last comes the first.
-
-    Args:
-        study: whose tables are read, or its name.
-        models: which can be chosen; None: all of the study.
-
-    Raises:
-        ParamsError: no such study.
-        TableError: a table of the first model is missing or broken.
+    interrupt and then by problem. Without `models` all of the study can be chosen. Raises ParamsError and TableError.
     """
     own = settings_of(study)
     return Browser(own, list(models) if models is not None else list(own.models)).box

@@ -12,8 +12,7 @@ import pandas as pd
 
 from lib.html import escape
 from lib.params.settings import Study
-from lib.report.explorer.cases import chosen, settings_of
-from lib.report.explorer.records import FULL, Case, Piece, Reader, Record, Step
+from lib.report.explorer.records import FULL, Case, Piece, Reader, Record, Step, chosen, settings_of
 
 MOST = 400_000  # bytes of a page
 LIMITS = (None, 6000, 3000, 1500, 800, 400, 200, 100)  # characters of each part that are shown, tried in turn
@@ -81,15 +80,9 @@ STYLE = (
 
 
 def static_page(study: Study | str, cases: Sequence[Case], most: int = MOST) -> str:
-    """HTML of cases, position by position: one fragment, to be shown in a notebook or put into a `document`.
+    """HTML of cases, position by position: one fragment of at most `most` bytes, which loads nothing from anywhere.
 
-    Nothing is loaded from anywhere. Of long texts as much is shown as fits: start and end of each, with the number of
-    characters left out between.
-
-    Args:
-        study: whose tables are read, or its name.
-        cases: which are shown, in this order, as from `lib.report.explorer.chosen`.
-        most: bytes that the page may have.
+    Of long texts as much is shown as fits: start and end of each, with the number of characters left out between.
 
     Raises:
         ParamsError: no such study.
@@ -121,14 +114,11 @@ def fragment(records: Iterable[Record], most: int | None = None) -> str:
 
 
 def _case(record: Record, most: int | None) -> str:
-    steps = "".join(
-        f'<section class="mt-step" data-at="{escape(one.at)}">{step_html(one, most)}</section>' for one in record.steps
-    )
-    slider = f"<input type='range' min='0' max='{len(record.steps) - 1}' value='0' step='1'>"
-    return (
-        f"<article class='mt-case'>{heading_html(record, most)}"
-        f"<label hidden>Position of the cut{slider}</label>{steps}</article>"
-    )
+    steps = [(escape(one.at), step_html(one, most)) for one in record.steps]
+    sections = "".join(f'<section class="mt-step" data-at="{at}">{html}</section>' for at, html in steps)
+    slider = f"<input type='range' min='0' max='{len(steps) - 1}' value='0' step='1'>"
+    label = f"<label hidden>Position of the cut{slider}</label>"
+    return f"<article class='mt-case'>{heading_html(record, most)}{label}{sections}</article>"
 
 
 def style() -> str:

@@ -1,6 +1,9 @@
-"""Records: what became of one thought at each position of one interrupt, cut into parts and with its grades."""
+"""Records: what became of one thought at each position of one interrupt, cut into parts and with its grades.
 
-from collections.abc import Mapping
+`chosen` draws cases worth a look: for each interrupt some that turned wrong and some that stayed right.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -8,11 +11,13 @@ from typing import Any
 import pandas as pd
 
 from lib import failures, interrupts, params, paths, schema, tables
+from lib.engine import seed_of
 from lib.interrupts import records
 from lib.params.settings import Study
 
 MODES = ("leakage", "panic", "self_doubt")
 CUT = ["continuation_id", "trace_id", "interrupt", "position", "unit"]
+CASE = ["interrupt", "trace_id"]
 FULL = "full thinking"
 
 
@@ -27,17 +32,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a record; `kind` is kept, inserted, after (new thinking) or answer, or whole (an uncut thought).
+    """A part of a record."""
 
-    `text` is None where the record cannot have this part. `tokens` counts its generated or inserted tokens, in
-    kept with the mark that opens the thought. `opener` is the number of characters at its start that were written for
-    the model.
-    """
-
-    kind: str
-    text: str | None
-    tokens: int
-    opener: int = 0
+    kind: str  # kept, inserted, after (new thinking) or answer, or whole (an uncut thought)
+    text: str | None  # None where the record cannot have this part
+    tokens: int  # generated or inserted; in kept with the mark that opens the thought
+    opener: int = 0  # characters at its start that were written for the model
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,7 @@ class Record:
 
 @dataclass
 class Reader:
-    """The tables of one model of a study, each read when it is first needed.
-
-    Everything raises `lib.tables.TableError` where a table is missing or broken.
-    """
+    """The tables of one model of a study, each read when it is first needed; raises TableError where one is broken."""
 
     study: Study
     model: str
@@ -92,24 +89,19 @@ class Reader:
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of the model, or of its study, by its key where that is one column; no judgements without a judge."""
-        if name not in self._read:
-            self._read[name] = self._load(name)
-        return self._read[name]
-
-    def _load(self, name: str) -> pd.DataFrame:
+        if name in self._read:
+            return self._read[name]
         shape, own = schema.TABLES[name], None if name in ("problems", "updates") else self.model
         if name == "judgements" and not (paths.tables(self.study.name, own) / f"{name}.parquet").exists():
-            return pd.DataFrame(columns=shape.names())
-        frame = tables.read(name, self.study.name, own)
+            frame = pd.DataFrame(columns=shape.names())
+        else:
+            frame = tables.read(name, self.study.name, own)
         single = [key for key in shape.key if key != "model"]  # a model's own table
-        return frame.set_index(single[0], drop=False) if len(single) == 1 else frame
+        self._read[name] = frame.set_index(single[0], drop=False) if len(single) == 1 else frame
+        return self._read[name]
 
     def record(self, case: Case) -> Record:
-        """What became of a case.
-
-        Raises:
-            ValueError: the study has no such case; its text names it.
-        """
+        """What became of a case; raises ValueError where the study has no such case."""
         rows = self.places[self.places["trace_id"].eq(case.trace_id) & self.places["interrupt"].eq(case.interrupt)]
         if rows.empty or case.model != self.model:
             raise ValueError(f"{case}: no such case in study {self.study.name}, expected one of model {self.model}")
@@ -159,22 +151,19 @@ class Reader:
         is_same = grades["kind"].eq("trace") & grades["variant"].eq("original")
         for key in failures.SAME_SAMPLE:
             is_same &= grades[key].isna() if pd.isna(own[key]) else grades[key].eq(own[key])
-        return [self._whole(self._row("traces", row_id)) for row_id in grades["row_id"][is_same]]
-
-    def _whole(self, trace: Mapping[str, Any]) -> Step:
-        pieces = (
-            Piece("whole", trace["reasoning"].strip(), trace["reasoning_tokens"]),
-            Piece("answer", trace["answer"].strip() if trace["ended"] else None, trace["answer_tokens"]),
-        )
-        return Step(FULL, pieces, self._row("grades", trace["trace_id"]))
+        steps = []
+        for trace in [self._row("traces", row_id) for row_id in grades["row_id"][is_same]]:
+            thought = Piece("whole", trace["reasoning"].strip(), trace["reasoning_tokens"])
+            answer = Piece("answer", trace["answer"].strip() if trace["ended"] else None, trace["answer_tokens"])
+            steps.append(Step(FULL, (thought, answer), self._row("grades", trace["trace_id"])))
+        return steps
 
     def _row(self, table: str, name: str) -> dict[str, Any]:
         rows = self.table(table)
         if name not in rows.index:
             where = f"study {self.study.name}, model {self.model}"
-            raise tables.TableError(
-                f"{table} of {where}: no row {name}, expected one; run {tables.MADE_BY[table]} again"
-            )
+            made_by = tables.MADE_BY[table]
+            raise tables.TableError(f"{table} of {where}: no row {name}, expected one; run {made_by} again")
         return rows.loc[name].to_dict()
 
 
@@ -182,3 +171,51 @@ def interrupt_title(name: str) -> str:
     """Title of an interrupt; a step between two others has the whole one's, with its place."""
     whole, _, place = name.partition(".")
     return params.load_interrupt(whole).title + (f", step {place}" if place else "")
+
+
+def settings_of(study: Study | str) -> Study:
+    """A study, or the one of this name; raises `lib.params.ParamsError` if there is none."""
+    return params.load_study(study) if isinstance(study, str) else study
+
+
+def chosen(
+    study: Study | str, models: Sequence[str] | None = None, each: int = 1, seed: int | None = None
+) -> list[Case]:
+    """For each interrupt up to `each` cases that turned wrong and `each` that stayed right, as far as there are any.
+
+    A case turned wrong if it is right with full thinking and at some position is not; it stayed right if it is right
+    with full thinking and at every position. The draw of a case does not depend on which others there are.
+
+    Args:
+        study: whose tables are read, or its name.
+        models: from which to draw, together; None takes all of the study.
+        each: most cases of either kind, per interrupt.
+        seed: which ones are drawn; None takes the study's.
+
+    Returns:
+        Cases in the study's order of interrupts, those that turned wrong first.
+
+    Raises:
+        ParamsError: no such study.
+        TableError: a table is missing or broken.
+    """
+    own = settings_of(study)
+    models = list(models) if models is not None else list(own.models)
+    drawn = pd.concat([kinds(Reader(own, model).places).assign(model=model) for model in models], ignore_index=True)
+    seed = own.seed if seed is None else seed
+    names = zip(drawn["model"], drawn["trace_id"], drawn["interrupt"], strict=True)
+    drawn["draw"] = [seed_of(seed, "explorer", *name) for name in names]
+    order = {name: i for i, name in enumerate(dict.fromkeys(drawn["interrupt"]))}
+    drawn = drawn[drawn["kind"].notna()].assign(which=drawn["interrupt"].map(order))
+    drawn = drawn.sort_values(["which", "kind", "draw"], ascending=[True, False, True], kind="stable")
+    taken = drawn.groupby(["which", "kind"]).head(each)
+    return [Case(*row) for row in taken[["model", "trace_id", "interrupt"]].itertuples(index=False)]
+
+
+def kinds(places: pd.DataFrame) -> pd.DataFrame:
+    """One row per case, in the order of `Reader.places`: interrupt, trace_id, kind (turned, stayed or null)."""
+    is_right = places["status"].eq("correct") & places["oracle_correct"].fillna(False).astype(bool)
+    groups = places[CASE].assign(turned=places["new_error"], stayed=is_right).groupby(CASE, sort=False)
+    cases = groups.agg({"turned": "any", "stayed": "all"}).reset_index()
+    kind = pd.Series(None, index=cases.index, dtype=object).mask(cases["stayed"], "stayed")
+    return cases[CASE].assign(kind=kind.mask(cases["turned"], "turned"))
