@@ -20,11 +20,7 @@ from lib.figures.phrases import first_and_last, percent, several
 from lib.figures.style import GREY, KEYS, colour, marker
 
 HATCH = "/////"
-UNCOUNTED = {
-    "no_answer": "have no answer",
-    "censored": "met the limit",
-    "ungradable": "could not be graded",
-}
+UNCOUNTED = {"no_answer": "have no answer", "censored": "met the limit", "ungradable": "could not be graded"}
 
 
 def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
@@ -36,8 +32,8 @@ def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: S
     Raises:
         ValueError: an empty frame, a missing column, or positions of several units.
     """
-    figure, axes = _lines(frame, reference, models, "accuracy")
-    for ax in axes:
+    figure = _lines(frame, reference, models, "accuracy")
+    for ax in figure.axes:
         ax.set_ylim(-0.03, 1.03)
         style.percent(ax.yaxis)
     figure.caption = _accuracy_caption(frame, reference)
@@ -67,8 +63,8 @@ def tokens_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: Seq
     """Tokens generated after the interrupt (reasoning and answer) against its position, an uninterrupted run's mean
     length as a dashed line; frames as for `accuracy_by_position`, in tokens, as from `stats.mean_ci`.
     """
-    figure, axes = _lines(frame, reference, models, "tokens after interrupt")
-    for ax in axes:
+    figure = _lines(frame, reference, models, "tokens after interrupt")
+    for ax in figure.axes:
         ax.set_ylim(bottom=0)
     figure.caption = _tokens_caption(frame, reference)
     return figure
@@ -84,7 +80,8 @@ def _tokens_caption(frame: pd.DataFrame, reference: pd.DataFrame) -> str:
     return (
         "Tokens generated after the interrupt, reasoning and answer; dashed lines are uninterrupted runs. As a share "
         f"of these, on average over models and problems, at {at}: {shares}. "
-    ) + (end or "No late interrupt costs more than a full run.")
+        f"{end or 'No late interrupt costs more than a full run.'}"
+    )
 
 
 def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
@@ -95,9 +92,8 @@ def failure_bars(frame: pd.DataFrame, models: Sequence[str] | None = None) -> Fi
     """
     style.require(frame, [*KEYS, "n_oracle", "new_errors", "attributed", "new_error_rate", "attributed_rate"])
     shown = style.model_places(frame, models)
-    figure, axes = style.panels(frame, "new errors")
-    for (source, interrupt), ax in axes.items():
-        rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
+    figure, panels = style.panels(frame, "new errors")
+    for _, ax, rows in panels:
         for place, (i, model) in enumerate(shown):
             slot = (place - (len(shown) - 1) / 2, len(shown))
             _error_bars(ax, rows[rows["model"].eq(model)], sorted(frame["position"].unique()), i, slot)
@@ -136,8 +132,8 @@ def length_ratio_by_position(frame: pd.DataFrame, models: Sequence[str] | None =
     """
     style.require(frame, [*KEYS, "length_ratio"])
     lines = frame[KEYS].assign(mean=frame["length_ratio"], ci_low=np.nan, ci_high=np.nan)
-    figure, axes = _lines(lines, None, models, "answer length ratio")
-    for ax in axes:
+    figure = _lines(lines, None, models, "answer length ratio")
+    for ax in figure.axes:
         ax.axhline(1, color=GREY, linewidth=0.8, zorder=1)
         _log_axis(ax, lines["mean"])
     figure.caption = _length_caption(frame)
@@ -179,16 +175,13 @@ def _ends(shares: pd.Series) -> list[tuple[str, str]]:
     return [("most", shares.index[0]), ("least", shares.index[-1])][: len(shares)]
 
 
-def _lines(
-    frame: pd.DataFrame, reference: pd.DataFrame | None, models: Sequence[str] | None, label: str
-) -> tuple[Figure, list[Axes]]:
+def _lines(frame: pd.DataFrame, reference: pd.DataFrame | None, models: Sequence[str] | None, label: str) -> Figure:
     """One line per model in each panel, with its interval as a band."""
     style.require(frame, [*KEYS, "mean", "ci_low", "ci_high"])
     shown = style.model_places(frame, models)
-    figure, axes = style.panels(frame, label)
+    figure, panels = style.panels(frame, label)
     full = {} if reference is None else reference.set_index(["model", "source"])["mean"].to_dict()
-    for (source, interrupt), ax in axes.items():
-        rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
+    for source, ax, rows in panels:
         for i, model in shown:
             if (model, source) in full:
                 _full_thinking(ax, full[model, source], i)
@@ -196,7 +189,7 @@ def _lines(
         ax.set_xticks(sorted(frame["position"].unique()))
     handles = [Line2D([], [], color=colour(i), marker=marker(i), label=model) for i, model in shown]
     style.legend(figure, [*handles, *([style.dashed_entry()] if full else [])])
-    return figure, list(axes.values())
+    return figure
 
 
 def _full_thinking(ax: Axes, value: float, i: int) -> None:

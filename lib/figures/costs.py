@@ -119,9 +119,8 @@ def accuracy_by_cost(frame: pd.DataFrame, models: Sequence[str] | None = None) -
     """
     style.require(frame, [*KEYS, "tokens", "accuracy"])
     shown = style.model_places(frame, models)
-    figure, axes = style.panels(frame, "accuracy", axis="tokens generated in all, those kept included")
-    for (source, interrupt), ax in axes.items():
-        rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
+    figure, panels = style.panels(frame, "accuracy", axis="tokens generated in all, those kept included")
+    for source, ax, rows in panels:
         for i, model in shown:
             _line(ax, rows[rows["model"].eq(model)].sort_values("position"), i)
         ax.set_xlim(0, 1.05 * frame.loc[frame["source"].eq(source), "tokens"].max())

@@ -29,12 +29,11 @@ def paired_differences(frame: pd.DataFrame, models: Sequence[str] | None = None)
     style.require(frame, [*KEYS, "difference", "ci_low", "ci_high", "p_holm"])
     shown, positions = style.model_places(frame, models), sorted(frame["position"].unique())
     height = ROOM + max(LEAST, SLOT * len(shown)) * len(positions)
-    figure, axes = style.panels(frame, "position X", axis="change in accuracy, points", height=height)
+    figure, panels = style.panels(frame, "position X", axis="change in accuracy, points", height=height)
     numbers = 100 * frame[["difference", "ci_low", "ci_high"]]
     low, high = min(0.0, numbers.min(axis=None)), max(0.0, numbers.max(axis=None))
     room = 0.06 * (high - low) or 1.0
-    for (source, interrupt), ax in axes.items():
-        rows = frame[frame["interrupt"].eq(interrupt) & frame["source"].eq(source)]
+    for _, ax, rows in panels:
         for place, (i, model) in enumerate(shown):
             own = rows[rows["model"].eq(model)].set_index("position").reindex(positions)
             _forest(ax, own, i, style.dodge(place, len(shown)))
@@ -79,15 +78,15 @@ def areas(summary: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     style.require(frame, ["model"])
     shown, names = style.model_places(frame, models), style.in_order(frame["interrupt"], style.INTERRUPTS)
     height = ROOM + max(LEAST, SLOT * len(shown)) * len(names)
-    figure, axes = style.panels(frame.assign(interrupt="area"), "", axis="area under accuracy", height=height)
-    for (source, _), ax in axes.items():
-        rows = frame[frame["source"].eq(source)]
+    whole = frame.assign(interrupt="area", of=frame["interrupt"])
+    figure, panels = style.panels(whole, "", axis="area under accuracy", height=height)
+    for source, ax, rows in panels:
         for place, (i, model) in enumerate(shown):
-            own = rows[rows["model"].eq(model)].drop_duplicates("interrupt").set_index("interrupt").reindex(names)
+            own = rows[rows["model"].eq(model)].drop_duplicates("of").set_index("of").reindex(names)
             y = np.arange(len(names)) + style.dodge(place, len(shown))
             style.across(ax, own["area"], y, own["area_low"], own["area_high"], **look(i))
             style.dots(ax, own["full"], y, **look(i, filled=False))
-        ax.set_title(phrases.source(source) if len(axes) > 1 else "")
+        ax.set_title(phrases.source(source) if len(panels) > 1 else "")
         ax.set_ylabel("")
         style.slots(ax, [style.title(name) for name in names])
         ax.set_xlim(-0.02, 1.02)

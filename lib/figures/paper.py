@@ -129,10 +129,9 @@ def _others(frame: pd.DataFrame) -> list[str]:
 
 def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]) -> Figure:
     cut = frame[frame["interrupt"].isin(paper.interrupts)].rename(columns={"benchmark": "source"}).assign(unit="share")
-    figure, axes = style.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
+    figure, panels = style.panels(cut, paper.label, sources={name: name for name in BENCHMARKS})
     full = frame[frame["interrupt"].eq(numbers.FULL)].set_index(["model", "benchmark"])["published"]
-    for (benchmark, interrupt), ax in axes.items():
-        rows = cut[cut["interrupt"].eq(interrupt) & cut["source"].eq(benchmark)]
+    for benchmark, ax, rows in panels:
         for i, model in shown:
             _pair(ax, rows[rows["model"].eq(model)].sort_values("position"), i)
             if len(rows) and pd.notna(value := full.get((model, benchmark))):
@@ -140,7 +139,7 @@ def _by_position(paper: Paper, frame: pd.DataFrame, shown: list[tuple[int, str]]
         ax.set_xticks(sorted(cut["position"].unique()))
         if rows.empty:
             ax.text(0.5, 0.4, "no numbers", transform=ax.transAxes, ha="center", color="0.4")
-    for (benchmark, _), ax in axes.items():  # when all is drawn, as the panels of a benchmark share an axis
+    for benchmark, ax, _ in panels:  # when all is drawn, as the panels of a benchmark share an axis
         ax.set_xlim(cut["position"].min() - 0.05, cut["position"].max() + 0.05)
         ax.set_ylim(bottom=0)
         if paper.is_share:

@@ -124,12 +124,12 @@ def panels(
     axis: str | None = None,
     sources: Mapping[str, str] = SOURCES,
     height: float | None = None,
-) -> tuple[Figure, dict[tuple[str, str], Axes]]:
-    """Panels by source and interrupt, those of a source with one y axis, in rows of their own.
+) -> tuple[Figure, list[tuple[str, Axes, pd.DataFrame]]]:
+    """Panels by source and interrupt, those of a source with one y axis, each as (source, axes, rows of `frame`).
 
     The figure is as wide as a column for one or two interrupts and as the page for more. `label` is that of the y
-    axes, `axis` of the x axes (by default the position in its unit), `sources` gives names and order of the rows,
-    `height` of a row is in inches.
+    axes, `axis` of the x axes (by default the position in its unit), `sources` gives names and order of the rows of
+    panels, `height` of one is in inches.
     """
     rows, names = in_order(frame["source"], sources), in_order(frame["interrupt"], INTERRUPTS)
     columns = math.ceil(len(names) / math.ceil(len(names) / MOST_PANELS))
@@ -138,40 +138,40 @@ def panels(
     figure, grid = plt.subplots(
         len(rows) * each, columns, figsize=(width, len(rows) * each * height), sharey="row", squeeze=False
     )
-    axes = {}
+    drawn = []
     for i, source in enumerate(rows):
         block = grid[i * each : (i + 1) * each]
         for ax in block[:, 0]:
             ax.set_ylabel(label if len(rows) == 1 else f"{sources.get(source, source)}\n{label}")
         for ax, name in zip(block.flat, names, strict=False):
             ax.set_title(textwrap.fill(title(name), int((width / columns - 0.2) / CHARACTER)))
-            axes[source, name] = ax
+            drawn.append((source, ax, frame[frame["interrupt"].eq(name) & frame["source"].eq(source)]))
         for ax in block.flat[len(names) :]:
             ax.remove()
     axis = POSITIONS[frame["unit"].iloc[0]] if axis is None else axis
     figure.supxlabel(textwrap.fill(axis, int(width / CHARACTER)), fontsize=mpl.rcParams["axes.labelsize"])
-    return figure, axes
+    return figure, drawn
 
 
 def slots(ax: Axes, labels: Sequence[str]) -> None:
     """A y axis of named slots from top to bottom, with a thin line between them instead of a grid."""
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(False, axis="y")
-    ax.grid(True, axis="x")
-    for edge in range(1, len(labels)):
-        ax.axhline(edge - 0.5, color="0.85", linewidth=0.5, zorder=0)
+    _divide(ax, len(labels))
 
 
 def twin_slots(left: Axes, right: Axes, labels: Sequence[str]) -> None:
     """The same slots in two panels that share their y axis, named on the left."""
     slots(left, labels)
-    for edge in range(1, len(labels)):
-        right.axhline(edge - 0.5, color="0.85", linewidth=0.5, zorder=0)
-    right.grid(False, axis="y")
-    right.grid(True, axis="x")
-    right.tick_params(axis="y", length=0)
+    _divide(right, len(labels))
+
+
+def _divide(ax: Axes, count: int) -> None:
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    ax.grid(True, axis="x")
+    for edge in range(1, count):
+        ax.axhline(edge - 0.5, color="0.85", linewidth=0.5, zorder=0)
 
 
 def percent(axis: Axis) -> None:
@@ -223,12 +223,8 @@ def look(i: int, filled: bool = True, shape: int | None = None) -> dict[str, obj
     """How a marker of the model in place `i` is drawn; `shape` is the place of another marker."""
     face = colour(i) if filled else "white"
     looks = {"marker": marker(i if shape is None else shape), "color": colour(i), "markerfacecolor": face}
-    return looks | {
-        "markeredgecolor": colour(i),
-        "markeredgewidth": 0.9,
-        "markersize": MARKER_SIZE,
-        "linestyle": "none",
-    }
+    looks |= {"markeredgecolor": colour(i), "markeredgewidth": 0.9}
+    return looks | {"markersize": MARKER_SIZE, "linestyle": "none"}
 
 
 def dodge(place: int, count: int, room: float = SLOT_SHARE) -> float:

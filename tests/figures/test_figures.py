@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from lib import figures
-from lib.figures import phrases, style
+from lib.figures import style
 from lib.paper import numbers
 from tests.figures.frames import (
     AGREED,
@@ -78,16 +78,13 @@ def test_panels_stand_in_order_with_an_axis_and_a_reference_for_each_source():
         (RISE.assign(mean=1 - RISE["mean"]), "better after Update (+25.0 points); the later the cut, the worse after"),
         (RISE.assign(censored=[3, 0, 0, 1], no_answer=0), "Of 400 rows 4 met the limit: all count as not right."),
         (RISE.assign(mean=0.5), "It matters little when, after End thinking and Update."),
+        (RISE.assign(mean=NAN), "full thinking (m 90.0 % on word problems)."),
         (RISE.iloc[:1], "End thinking at 0.1. There is one position only."),
     ],
 )
 def test_accuracy_says_what_is_lost_most_and_whether_waiting_helps(frame, caption):
-    assert caption in figures.accuracy_by_position(frame, full_of(frame, 0.9)).caption
-
-
-def test_an_accuracy_that_is_not_known_is_said_to_be_undefined():
-    told = figures.accuracy_by_position(RISE.assign(mean=NAN), full_of(RISE, NAN)).caption
-    assert "nan" not in told.lower() and "undefined" in told
+    told = figures.accuracy_by_position(frame, full_of(frame, 0.9)).caption
+    assert caption in told and "nan" not in told.lower()
 
 
 @pytest.mark.parametrize(
@@ -101,6 +98,9 @@ def test_tokens_are_told_as_shares_of_a_full_run(late, end):
     frame = some(("update", 0.1, 40.0), ("update", 0.9, late))
     told = figures.tokens_by_position(frame, full_of(frame, 20.0)).caption
     assert "at 0.1 and at 0.9: Update 200.0 % and " in told and told.endswith(end)
+    traces = pd.DataFrame({"variant": ["original"] * 3 + ["revised"], "reasoning_tokens": [10, 20, 90, 7]})
+    told = figures.thinking_lengths(traces).caption
+    assert "Original problems: half of 3 thoughts have up to 20 tokens, all up to 90; revised problems: " in told
 
 
 def test_bars_hold_the_attributed_part_below_the_whole():
@@ -136,12 +136,6 @@ def test_the_largest_growth_of_an_answer_is_named(ratios, end):
     assert figures.length_ratio_by_position(frame).caption.endswith(end)
 
 
-def test_lengths_of_thoughts_are_told_per_variant():
-    traces = pd.DataFrame({"variant": ["original"] * 3 + ["revised"], "reasoning_tokens": [10, 20, 90, 7]})
-    told = figures.thinking_lengths(traces).caption
-    assert "Original problems: half of 3 thoughts have up to 20 tokens, all up to 90; revised problems: " in told
-
-
 # overview and costs
 
 
@@ -154,9 +148,6 @@ def test_the_overview_shows_the_first_and_the_last_position_and_the_span():
     assert (marks_of(right, filled=False), marks_of(right, filled=True)) == ([(0.75, 0)], [(0.25, 0)])
     with pytest.raises(ValueError, match="no rows of full thinking"):
         figures.overview(frame, tokens)
-
-
-def test_the_overview_says_what_accuracy_and_tokens_become():
     tokens = RISE.assign(mean=[5.0, 1.0, 25.0, 1.0])
     told = figures.overview(with_full(RISE, 0.9), with_full(tokens, 20.0)).caption
     assert "full thinking gets 90.0 % right" in told
@@ -173,9 +164,6 @@ def test_spending_counts_kept_tokens_and_ends_in_full_thinking():
     frame = figures.spending(pd.DataFrame([trace, cut]))
     assert (frame["tokens"].tolist(), frame["accuracy"].tolist()) == ([22, 30], [0, 1])
     assert frame["position"].isna().tolist() == [False, True]
-
-
-def test_costs_count_cells_that_pay_more_for_less():
     frame = some(("update", 0.1, 0), ("update", 0.5, 0), ("update", 0.9, 0), ("update", NAN, 0))
     told = figures.accuracy_by_cost(frame.assign(tokens=[30, 50, 10, 20], accuracy=[0.5, 0.9, 0.8, 0.8])).caption
     assert "Of 3 cells, 1 pay more than full thinking for less, all after Update; 1 are as right" in told
@@ -281,17 +269,12 @@ def test_our_points_are_filled_and_the_papers_hollow():
     assert "Ours (filled) has 2 of these cells; 2 of our intervals hold" in figure.caption
     assert figure.caption.endswith("off by 5.6 points: Qwen3-8B, GSM8K, Speed up at 0.3.")
     assert figures.shared(paper, PUBLISHED, {"accuracy": ours()}) == 2
-
-
-def test_without_a_study_only_the_papers_points_are_drawn():
-    figure = figures.counterpart(figures.PAPER["paper_panic"], PUBLISHED, {})
+    paper = figures.PAPER["paper_panic"]
+    figure = figures.counterpart(paper, PUBLISHED, {})
     assert "ours" not in legend_of(figure) and len(marks_of(figure.axes[0], filled=False)) == 6
     assert figure.caption.endswith("Our study has none of these cells.")
-
-
-def test_a_figure_of_one_position_takes_ours_from_that_position():
     frame = ours(source="aime2024").assign(mean=[0.2, 0.3, 0.9])
-    figure = figures.counterpart(figures.PAPER["paper_panic"], PUBLISHED, {"new_error_rate": frame})
+    figure = figures.counterpart(paper, PUBLISHED, {"new_error_rate": frame})  # which is of one position
     assert [x for x, _ in marks_of(figure.axes[0], filled=True)] == [0.3]
 
 
@@ -303,11 +286,3 @@ def test_every_published_number_that_stands_in_a_figure_is_in_one_of_ours():
     shown = {name for paper in figures.PAPER.values() for name in paper.interrupts} | {numbers.FULL}
     known = numbers.our_interrupts(stands["interrupt"])
     assert set(known) - shown == {numbers.REVISED}  # of which the paper's figure tells one length
-
-
-@pytest.mark.parametrize(
-    ("items", "text"),
-    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"), (["a, b", "c"], "a, b; and c")],
-)
-def test_lists_are_read_unmistakably(items, text):
-    assert phrases.several(items) == text
