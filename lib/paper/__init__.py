@@ -31,12 +31,11 @@ def table(grades: pd.DataFrame, labels: pd.DataFrame | None = None, draws: int =
 def judge(evidence: Evidence, statements: Sequence[Statement] | None = None) -> pd.DataFrame:
     """One row per statement, by number.
 
-    verdict is holds, does not hold or cannot say; judged_on tells what it was judged on. model, benchmark, measure,
-    effect (shares, or ratios), ci_low, ci_high (95 %) and bound are of the comparison that decides: the one nearest to
-    failing, or nearest to holding where only some are said to meet theirs. p is one-sided, of the verdict (if it cannot
-    be said, of the statement's holding). met of comparisons, in the part of the statement that decides, have an effect
-    on the right side of their bound, surely or not. A verdict is about what is there; why says it in words, with what
-    is missing.
+    verdict is holds, does not hold or cannot say; why says it in words, with what is missing. model, benchmark,
+    measure, effect (shares, or ratios), ci_low, ci_high (95 %) and bound are of the comparison that decides: the one
+    nearest to failing, or nearest to holding where only some are said to meet theirs. p is one-sided, of the verdict
+    (if it cannot be said, of the statement's holding). met of comparisons, in the part of the statement that decides,
+    have an effect on the right side of their bound, surely or not.
     """
     rows = [_row(statement, evidence) for statement in (load() if statements is None else statements)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -44,18 +43,10 @@ def judge(evidence: Evidence, statements: Sequence[Statement] | None = None) -> 
 
 def overview(judged: pd.DataFrame) -> pd.DataFrame:
     """A row per statement, to be read: what the figures say, what the study says, its effect with interval, and why."""
-    wide = judged.set_index(["id", "evidence"]).unstack("evidence")
-    ours = judged[judged["evidence"].eq("study")].set_index("id")
-    return pd.DataFrame(
-        {
-            "statement": ours["statement"],
-            "published": wide["verdict"]["published"],
-            "here": ours["verdict"],
-            "effect": ours.apply(_effect, axis=1),
-            "judged on": ours["judged_on"],
-            "why": ours["why"],
-        }
-    )
+    published, ours = (judged[judged["evidence"].eq(name)].set_index("id") for name in ("published", "study"))
+    shown = ours[["statement"]].assign(published=published["verdict"], here=ours["verdict"])
+    shown["effect"] = ours.apply(_effect, axis=1)
+    return shown.assign(**{"judged on": ours["judged_on"], "why": ours["why"]})
 
 
 def _row(statement: Statement, evidence: Evidence) -> dict:

@@ -32,6 +32,10 @@ class Comparison:
     clusters: int = 0
 
     @property
+    def _drawn(self) -> np.ndarray:
+        return self.effect[1:][np.isfinite(self.effect[1:])]
+
+    @property
     def margin(self) -> float:
         """By how much the bound is met; negative where it is not."""
         return float(self.effect[0] - self.bound) * (1 if self.at_least else -1)
@@ -41,20 +45,18 @@ class Comparison:
         """Standard error; null without draws. Draws without any spread are those of a rate never seen in n problems,
         whose 97.5 % limit is 1 - 0.025^(1/n).
         """
-        drawn = self.effect[1:][np.isfinite(self.effect[1:])]
-        if len(drawn) < 2:
+        if len(self._drawn) < 2:
             return np.nan
-        spread = float(drawn.std(ddof=1))
+        spread = float(self._drawn.std(ddof=1))
         unseen = (1 - LEVEL ** (1 / max(self.clusters, 1))) / NormalDist().inv_cdf(1 - LEVEL)
         return spread if spread > ROUNDING else unseen
 
     @property
     def interval(self) -> tuple[float, float]:
         """The middle 95 % of the draws."""
-        drawn = self.effect[1:][np.isfinite(self.effect[1:])]
-        if len(drawn) < 2:
+        if len(self._drawn) < 2:
             return np.nan, np.nan
-        low, high = np.quantile(drawn, [LEVEL, 1 - LEVEL])
+        low, high = np.quantile(self._drawn, [LEVEL, 1 - LEVEL])
         if high - low > ROUNDING:
             return float(low), float(high)
         half = NormalDist().inv_cdf(1 - LEVEL) * self.error

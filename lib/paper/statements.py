@@ -48,7 +48,7 @@ class Case:
 
     @property
     def bounds(self) -> dict[str, Any]:
-        """The bounds of the statement."""
+        """Of the statement."""
         return self.statement.bounds
 
     def cells(self) -> Iterator[tuple[str, str]]:
@@ -79,20 +79,17 @@ class Case:
         """A part of the statement: those of `comparisons` that there are."""
         return Part([one for one in comparisons if one is not None], every)
 
-    def at_least(self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float) -> Comparison | None:
-        """That an effect is at least a bound; None where a mean in it is missing."""
-        return self._compare(what, cell, effect, bound, True)
-
-    def at_most(self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float) -> Comparison | None:
-        """That an effect is at most a bound; None where a mean in it is missing."""
-        return self._compare(what, cell, effect, bound, False)
-
-    def _compare(
-        self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float, at_least: bool
+    def at_least(
+        self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float, at_least: bool = True
     ) -> Comparison | None:
+        """That an effect is at least a bound; None where a mean in it is missing."""
         if not np.isfinite(effect[0]):
             return None
         return Comparison(what, *cell, effect, bound, at_least, self.evidence.clusters.get(cell[1], 0))
+
+    def at_most(self, what: str, cell: tuple[str, str], effect: np.ndarray, bound: float) -> Comparison | None:
+        """That an effect is at most a bound; None where a mean in it is missing."""
+        return self.at_least(what, cell, effect, bound, at_least=False)
 
 
 def case_of(statement: Statement, evidence: Evidence) -> tuple[Case | None, str]:

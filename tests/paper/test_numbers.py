@@ -17,7 +17,6 @@ VALUES = {
     "standing": {"stands", "superseded", "stale", "variant"},
 }
 PUBLISHED, NAMES = numbers.load(), numbers.names()
-SHOWN = PUBLISHED[PUBLISHED["figure"].ne(TEXT)]
 MAIN = ["Qwen3-8B", "GPT-OSS-20B", "Magistral-S-1.2"]
 
 
@@ -42,15 +41,14 @@ def test_every_value_is_one_of_its_column():
         assert set(PUBLISHED[name]) <= values, name
     assert PUBLISHED[["figure", "metric", "value", "source"]].notna().all(axis=None)
     assert np.isfinite(PUBLISHED["value"]).all() and PUBLISHED["position"].dropna().between(0, 1).all()
-    assert set(NAMES["kind"]) == {"model", "benchmark", "interrupt"}
     assert NAMES[["published", "ours"]].notna().all(axis=None)
-
-
-def test_a_figure_shows_named_cells_once_each():
-    for kind in ("model", "benchmark", "interrupt"):
-        known = {*NAMES.loc[NAMES["kind"].eq(kind), "published"], *((FULL, REVISED) if kind == "interrupt" else ())}
-        assert set(SHOWN[kind]) <= known
-    assert not SHOWN.duplicated(["figure", *numbers.CELL, "metric", "standing"]).any()
+    shown, known = PUBLISHED[PUBLISHED["figure"].ne(TEXT)], NAMES.groupby("kind")["published"].agg(set)
+    assert set(known.index) == {"model", "benchmark", "interrupt"}
+    for kind, names in known.items():
+        assert set(shown[kind]) <= names | ({FULL, REVISED} if kind == "interrupt" else set())
+    assert not shown.duplicated(["figure", *numbers.CELL, "metric", "standing"]).any()
+    stands = numbers.figures(PUBLISHED)
+    assert set(stands["standing"]) == {"stands"} and stands["figure"].ne(TEXT).all()
 
 
 @pytest.mark.parametrize(
@@ -89,26 +87,15 @@ def test_accuracies_are_counts_of_rows():
     assert rows[off > 0.05 + 1e-9].empty
 
 
-def test_failure_counts_agree_with_their_rates():
+def test_failure_counts_agree_with_their_rates_and_bars_with_curves():
     rows = PUBLISHED[PUBLISHED["metric"].isin(["new_errors", "attributed", "n_oracle", "new_error_rate"])]
     rows = rows[rows["standing"].eq("stands")]
     wide = rows.pivot_table(index=["figure", "model", "benchmark"], columns="metric", values="value").dropna()
     assert len(wide) == 11  # the counts of one bar are ambiguous
     assert np.allclose(100 * wide["new_errors"] / wide["n_oracle"], wide["new_error_rate"], atol=0.06)
     assert (wide["attributed"] <= wide["new_errors"]).all()
-
-
-@pytest.mark.parametrize("model", MAIN)
-@pytest.mark.parametrize("benchmark", ["AIME 24/25", "LCB v6"])
-def test_bars_and_curves_show_the_same_length(model, benchmark):
-    bar = value("answer_chars_answered", model, benchmark, "end-thinking", 0.3)
-    assert bar == value("answer_chars", model, benchmark, "end-thinking", 0.3)
-
-
-def test_only_what_stands_in_a_figure_is_counted():
-    assert set(PUBLISHED["standing"]) == VALUES["standing"]
-    assert set(numbers.figures(PUBLISHED)["standing"]) == {"stands"}
-    assert numbers.figures(PUBLISHED)["figure"].ne(TEXT).all()
+    for cell in ((model, benchmark, "end-thinking", 0.3) for model in MAIN for benchmark in ("AIME 24/25", "LCB v6")):
+        assert value("answer_chars_answered", *cell) == value("answer_chars", *cell)
 
 
 # our rows beside them
@@ -125,11 +112,8 @@ def test_a_study_of_the_same_model_stands_beside_the_published_number():
     half = 1.959964 * np.sqrt(0.352 * 0.648 / 500)
     names = ["mean", "n", "published", "published_low", "published_high"]
     assert row[names].values[0] == pytest.approx([0.4, 100, 0.352, 0.352 - half, 0.352 + half])
-
-
-def test_full_thinking_stands_beside_full_thinking():
     row = beside(("gpt-oss-20b", "math500", None, None, np.nan, 0.9, 0.8, 1.0, 10)).query("where == 'both'").iloc[0]
-    assert (row["interrupt"], row["published"]) == ("full thinking", pytest.approx(0.942))
+    assert (row["interrupt"], row["published"]) == (FULL, pytest.approx(0.942))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.5, 0.7), (np.nan, np.nan)])  # null where one of them is
