@@ -233,5 +233,5 @@ def test_a_summary_is_read_with_empty_texts_and_null_numbers(outputs):
     rows = tables.read_summary("judge", "tiny")
     assert rows["standing"].tolist() == ["reported", ""] and rows["why"].tolist() == ["", ""]
     assert rows["kappa"].isna().tolist() == [True, False]
-    with pytest.raises(tables.TableError, match="none.csv: no such file"):
+    with pytest.raises(tables.TableError, match=r"none\.csv: no such file"):
         tables.read_summary("none", "tiny")
