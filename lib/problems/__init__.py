@@ -71,17 +71,15 @@ SUBSET_SEED = 42
 
 
 def load(source: str, data_dir: str | Path | None = None, window: livecodebench.Window | None = None) -> pd.DataFrame:
-    """All problems of a source, in the benchmark's own order, with the columns of the problems table.
+    """The problems table of a source, in the benchmark's own order.
 
     Args:
         source: a benchmark, `tiny`, `tiny-code`, or the path of a file of one's own problems (`lib.problems.jsonl`).
-        data_dir: folder of JSON Lines (relative to the repository) to read a benchmark from; without it the hub is
-            asked, at the pinned revision.
+        data_dir: folder of JSON Lines, relative to the repository; without it the hub is asked, at the pinned revision.
         window: first and last day of the contests of LiveCodeBench; None takes all.
 
     Raises:
-        ProblemError: an unknown source; a hub that cannot be reached; a file that is missing, empty or cut; a
-            row without a field, named by its line.
+        ProblemError: an unknown source, a hub or file that cannot be read, or a row without a field.
     """
     if jsonl.is_own(source):
         name, rows, revision = jsonl.load_own(source)
@@ -118,10 +116,7 @@ def size(source: str) -> int:
 
 
 def subset(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
-    """`n` problems drawn as `datasets` does: shuffle, take the first n. All if n is None or too big.
-
-    Of GSM8K, 500 are the problems of the published study.
-    """
+    """`n` problems drawn as `datasets` does (of GSM8K, 500 are those of the published study); all if n is None."""
     if n is None or n >= len(frame):
         return frame
     drawn = np.random.default_rng(SUBSET_SEED).permutation(len(frame))[:n]

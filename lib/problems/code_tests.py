@@ -44,12 +44,12 @@ def method(code: str | None) -> str | None:
 
 
 def read_tests(tests: Any, code: str = "", function: str | None = None) -> Tests:
-    """Tests in any of the forms they come in: JSON text or what it says.
+    """Tests in any of their forms, JSON text or what it says.
 
     A list of objects; or an object with `tests`, and perhaps `private` ones, beside `metadata`; or one with `inputs`,
-    `outputs` and `fn_name`. Lists of tests may be JSON, or packed as LiveCodeBench's private ones are. The method to
-    call is `function`, or `fn_name` or `func_name` in a test, beside the tests or in their metadata; where none is
-    named, the only public method in `code`.
+    `outputs` and `fn_name`. Lists may be JSON, or packed as LiveCodeBench's private ones are. The method to call is
+    `function`, or `fn_name` or `func_name` in a test, beside the tests or in their metadata, or else the only public
+    method in `code`.
 
     Raises:
         TestsError: there are no tests, or a field is missing or of the wrong type.
@@ -72,9 +72,7 @@ def read_tests(tests: Any, code: str = "", function: str | None = None) -> Tests
 
 
 def unpack(text: str) -> str:
-    """The JSON of private tests as LiveCodeBench stores them: plain, or a pickled string, zlib, base64.
-
-    The pickle is read, not loaded: it must consist of one string.
+    """The JSON of tests as LiveCodeBench stores them: plain, or a pickled string (never loaded), zlib, base64.
 
     Raises:
         TestsError: it is neither.

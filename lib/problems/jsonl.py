@@ -33,8 +33,7 @@ def read(path: Path, expected: str) -> tuple[list[Row], str]:
     """The rows of a file (relative to the repository), and its digest as the revision.
 
     Raises:
-        ProblemError: the file is missing or empty, or a line is not a JSON object; `expected` says what should be
-            there.
+        ProblemError: the file is missing or empty, or a line is no JSON object; `expected` says what should be there.
     """
     try:
         data = (paths.ROOT / path.expanduser()).read_bytes()
@@ -113,9 +112,8 @@ def load_own(source: str) -> tuple[str, list[Problem], str]:
     Raises:
         ProblemError: the file cannot be read; a row lacks a column, has both an answer and tests, or repeats an id.
     """
-    rows, revision = read(
-        Path(source), "expected problems as JSON Lines, with the columns that lib/problems/jsonl.py lists"
-    )
+    expected = "expected problems as JSON Lines, with the columns that lib/problems/jsonl.py lists"
+    rows, revision = read(Path(source), expected)
     name = Path(source).stem
     problems = [_own_problem(name, number, row, where) for number, (where, row) in enumerate(rows)]
     need_distinct((where, problem["problem_id"]) for (where, _), problem in zip(rows, problems, strict=True))

@@ -31,8 +31,7 @@ def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[Probl
     Beside the columns of the problems table each has `contest` and `title`, by which other data sets name it.
 
     Raises:
-        ProblemError: the hub or the files cannot be read; a row lacks a field, or its tests cannot be read; an id
-            occurs twice; no problem lies in the window.
+        ProblemError: hub, files or tests cannot be read; a row lacks a field or repeats an id; the window is empty.
     """
     rows, revision = _from_hub() if data_dir is None else _from_folder(Path(data_dir))
     first, last = window or ("", "9999")

@@ -1,8 +1,7 @@
 """Agreement of two raters, or of a judge and the truth: kappa, alpha, and rates that survive a rare class.
 
-Every statistic comes from a table of counts, the first rater's (or true) labels in rows and the second's in columns,
-so that a bootstrap has one for all its tables at once; on a single one, scikit-learn and krippendorff find the same. A
-missing label (None or NaN: an unusable reply, an abstention) is left out, never read as a verdict.
+Every statistic comes from tables of counts, the first rater's (or true) labels in rows and the second's in columns, one
+for each draw of a bootstrap. A missing label (an unusable reply, an abstention) is left out, never read as a verdict.
 """
 
 from collections.abc import Callable, Hashable, Sequence

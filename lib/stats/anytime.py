@@ -28,10 +28,7 @@ def summary(grades: pd.DataFrame, confidence: float = 0.95, draws: int = 2000, s
     """One row per curve: its keys, full (accuracy of full thinking), each of `FIGURES` with _low and _high, never,
     positions (how many), n (rows cut) and n_clusters.
 
-    A count of tokens has no end at 1, so there area and area_of_full are null. With one problem all intervals are.
-
-    Raises:
-        ValueError: a column is missing, or a row has no cluster.
+    Where positions count tokens, area and area_of_full are null. With one problem all intervals are.
     """
     rows = []
     for curve in curves.of(grades):
@@ -53,8 +50,8 @@ def rises(grades: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFram
     p-value is for "it falls nowhere": the share of draws of whole problems whose largest fall, measured from the
     curve itself, is at least as large. That is exact for a flat curve and cautious for one that rises.
 
-    Only problems with as many rows at every position count (n_clusters; uneven says how many others there are). A
-    curve of one position or of fewer than two such problems has null tests.
+    Only problems with as many rows at every position count (n_clusters; uneven are the others). A curve of one position
+    or of fewer than two such problems has null tests.
     """
     rows = []
     for curve in curves.of(grades):

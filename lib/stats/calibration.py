@@ -86,9 +86,9 @@ def rogan_gladen(prevalence: float | None, sensitivity: float | None, specificit
 def corrected_rate(
     judged: pd.DataFrame, labelled: pd.DataFrame, draws: int = 2000, seed: int = 0, confidence: float = 0.95
 ) -> Interval:
-    """The Rogan-Gladen share of positives in `judged`, with an interval for the sampling of both frames.
+    """The Rogan-Gladen share of positives (said) in `judged`, by the errors in `labelled` (said and truth).
 
-    `judged` has a column said (0, 1 or null); `labelled` has said and truth. The two are drawn independently.
+    The interval is for the sampling of both frames, which are drawn independently.
     """
     rates = [agreement.statistic(name, "truth", "said", (0, 1)) for name in ("sensitivity", "specificity")]
     both = [resample(labelled, rate, draws, seed) for rate in rates]  # one seed: the same problems for both

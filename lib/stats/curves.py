@@ -1,7 +1,6 @@
 """Curves of accuracy and tokens by position, as sums by problem, with full thinking beside them.
 
-Whatever is asked of a curve depends on rows only through these sums, so rows are summed once and a bootstrap of whole
-problems is one matrix product for each curve.
+Rows are summed once, so that a bootstrap of whole problems is one matrix product for each curve.
 """
 
 from collections.abc import Iterator
@@ -80,8 +79,8 @@ def spent(grades: pd.DataFrame) -> pd.Series:
     """Tokens generated for each answer in all: new ones and, after a cut, the kept ones of the thought.
 
     Kept is the trace's thinking less what the cut took away, null where the trace is not in `grades`; a `restart` has
-    spent the thought that it throws away, and a `budget` is a run of its own that kept nothing. What a chain of
-    interrupts spent between its cuts is not in the table and not counted.
+    spent the thought that it throws away, and a `budget` kept nothing. What a chain spent between its cuts is not
+    counted.
     """
     bootstrap.need_columns(grades, ["kind", "model", "problem_id", "variant", "interrupt", "tokens"])
     absent = {"sample": 0, "system": None, "remaining_tokens": np.nan}
@@ -103,8 +102,7 @@ def at_equal_tokens(
     """Every other interrupt against `baseline` at equal numbers of generated tokens, on the problems that both have.
 
     A cut at X and a run begun anew (`restart`), or under a limit (`budget`), spend different numbers of tokens at one
-    position. So the baseline's accuracy is interpolated, as a straight line between its positions, at the tokens that
-    the interrupt spends in all (`spent`).
+    position. So the baseline's accuracy is interpolated, in straight lines, at the tokens that the interrupt spends.
 
     Returns one row per model, source, interrupt, unit and position: tokens (mean, generated for an answer in all),
     accuracy, baseline (its accuracy at so many tokens), difference, ci_low, ci_high, p, p_holm (over all rows of the

@@ -157,12 +157,8 @@ def why_invalid(asked: Mapping[str, Any], update: Mapping[str, Any], solved: boo
     | the update says no number that the problem does not say | noop |
     | the revised problem has another answer, or the tests fail a solution of it | necessary |
 
-    Args:
-        asked: problem, answer and starter_code of the problem.
-        update: kind, update, revised_problem, revised_answer, revised_starter_code; for math perhaps `same_answer`,
-            whether both problems have equal answers; for code perhaps `tests_fail`, whether the problem's tests fail a
-            solution of the revised problem.
-        solved: whether the revised problem was attempted, so that a missing answer or `tests_fail` is a fault.
+    `asked` is the problem; `update` has perhaps `same_answer` (both problems have equal answers) or `tests_fail` (the
+    problem's tests fail a solution of the revised one). If the revised problem was `solved`, neither may be missing.
     """
     gold, text = _text(asked["answer"]), _text(update["update"])
     if not text:

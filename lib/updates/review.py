@@ -40,12 +40,12 @@ def sample(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
 
 
 def page(rows: pd.DataFrame) -> str:
-    """HTML of pairs, one below the other, the first one open; their headings open and close them, without a script."""
+    """HTML of pairs, one below the other, the first one open."""
     return html.stack(map(pair, rows.to_dict("records")), otherwise=NO_PAIRS)
 
 
 def pair(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Heading and table of one pair, as HTML: both problems, the update, and in the heading what the checks say."""
+    """HTML of one pair: a heading with what the checks say, and a table of both problems and the update."""
     verdict = "valid" if row["valid"] else row["why_invalid"]
     heading = html.escape(f"{row['problem_id']} {row['update_id']} · {verdict} · pair {decisions.mark(row)}")
     before, after = differences(_problem(row, "revised_"), _problem(row, ""))

@@ -1,8 +1,5 @@
 """Notebooks: what it costs that a step of a study is an executed notebook, and not a script of the same cells."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
@@ -33,17 +30,10 @@ def notebook(runs: int, size: float) -> Iterator[Row]:
     file = str(paths.NOTEBOOKS / f"{NAME}.ipynb")
     with TemporaryDirectory() as folder:
         works = {
-            "papermill": lambda turn: _run(folder, "-m", "lib.pipeline.notebook", NAME, "--study", STUDY),
-            "plain": lambda turn: _run(folder, "-c", PLAIN, file, STUDY),
+            "papermill": lambda turn: clock.in_process(folder, "-m", "lib.pipeline.notebook", NAME, "--study", STUDY),
+            "plain": lambda turn: clock.in_process(folder, "-c", PLAIN, file, STUDY),
         }
         took = clock.in_turns(works, runs, warm=False)
     told = f"{NAME} of study {STUDY}, run, cleaned and stored with its provenance, less its cells in a plain process"
     name = "notebook: seconds beside the work in it"
     yield Row(name, "ours - other", "s", took["papermill"], took["plain"], told=told)
-
-
-def _run(folder: str, *arguments: str) -> None:
-    env = os.environ | {paths.OUTPUTS_VARIABLE: folder}
-    done = subprocess.run([sys.executable, *arguments], cwd=paths.ROOT, env=env, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{arguments[1]}: {done.stderr.strip().splitlines()[-1:]}")

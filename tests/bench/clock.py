@@ -1,8 +1,13 @@
 """Time: works measured in turns, so that what else the machine does falls on all of them alike."""
 
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+
+from lib import paths
 
 Work = Callable[[int], object]  # is told the number of its run, 0 for the one that only warms up
 
@@ -30,6 +35,19 @@ def in_turns(works: Mapping[str, Work], runs: int, warm: bool = True) -> dict[st
             if turn:
                 took[name].append(spent)
     return {name: tuple(spent) for name, spent in took.items()}
+
+
+def in_process(folder: str, *arguments: str) -> str:
+    """What Python prints with these arguments, in a process whose outputs go into `folder`.
+
+    Raises:
+        RuntimeError: it failed; with the last line of what it said.
+    """
+    env = os.environ | {paths.OUTPUTS_VARIABLE: folder}
+    done = subprocess.run([sys.executable, *arguments], cwd=paths.ROOT, env=env, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{arguments[0]}: {done.stderr.strip().splitlines()[-1:]}")
+    return done.stdout
 
 
 def sized(count: int, size: float, least: int = 1) -> int:

@@ -1,9 +1,6 @@
 """Memory: the peak of 03 and 04 at ten times the rows with the real engine, and at a hundred times with a FAKE one."""
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from tempfile import TemporaryDirectory
 
@@ -54,24 +51,19 @@ class Fake:
 def growth(runs: int, size: float) -> Iterator[Row]:
     """Peaks at 1, 10 and 100 times the rows; each taken once, as memory is no matter of the clock."""
     count = clock.sized(3, size, 1)
-    real = [_peak(sys.executable, SCRIPT, "tiny", MODEL, str(count * times)) for times in (1, 10)]
+    real = [_peak(SCRIPT, "tiny", MODEL, str(count * times)) for times in (1, 10)]
     told = f"{real[1][0]:,} and {real[0][0]:,} MiB with the engine, {real[1][1]:,} and {real[0][1]:,} requests"
     name = "memory of 03 and 04: 10 times the rows / once"
     yield Row(name, "ours / other", "MiB", (real[1][0],), (real[0][0],), "<= 1.3", told)
-    command = [sys.executable, "-c", FAKED, str(paths.ROOT)]
-    faked = [_peak(*command, str(count * times)) for times in (1, 100)]
+    faked = [_peak("-c", FAKED, str(paths.ROOT), str(count * times)) for times in (1, 100)]
     told = f"{faked[1][0]:,} and {faked[0][0]:,} MiB, {faked[1][1]:,} and {faked[0][1]:,} requests; a FAKE engine, so "
     told += "that only our own memory counts"
     name = "memory without an engine's: 100 times the rows / once"
     yield Row(name, "ours / other", "MiB", (faked[1][0],), (faked[0][0],), told=told)
 
 
-def _peak(*command: str) -> tuple[int, int]:
+def _peak(*arguments: str) -> tuple[int, int]:
     """MiB that a process had at most, and the requests that it made."""
     with TemporaryDirectory() as folder:
-        env = os.environ | {paths.OUTPUTS_VARIABLE: folder}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=paths.ROOT)
-    if done.returncode:
-        raise RuntimeError(f"pass_through: {done.stderr.strip().splitlines()[-1:]}")
-    told = done.stdout.strip().splitlines()[-1]
+        told = clock.in_process(folder, *arguments).strip().splitlines()[-1]
     return int(told.split(" MiB")[0]), int(told.split(", ")[1].split()[0])

@@ -39,9 +39,7 @@ def test_the_only_method_is_called_where_none_is_named():
 
 BAD = {
     "no tests": ([], "no tests"),
-    "an empty object": ({}, "no tests"),
-    "no output": ([{"input": "1"}], "test 0: expected an object with the texts"),
-    "an input that is no text": ([{"input": 1, "output": "2"}], "test 0"),
+    "an input that is no text": ([{"input": 1, "output": "2"}], "test 0: expected an object with the texts"),
     "not JSON": ("[{", "not JSON"),
     "neither JSON nor packed": ("hello", "private tests"),
     "packed, but cut": (base64.b64encode(zlib.compress(b"x" * 1000)[:-8]).decode(), "cut, or larger"),

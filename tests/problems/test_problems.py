@@ -83,13 +83,6 @@ def test_benchmarks_load_from_a_folder(shared_data, outputs, source, size):
         assert frame["answer"].map(lambda answer: 0 <= int(answer) < 1000).all()
 
 
-def test_the_revision_of_a_file_is_its_digest(aime):
-    first, second = (
-        problems.load("aime2024", aime(*change))["revision"].unique() for change in ((), (3, {"answer": "9"}))
-    )
-    assert len(first) == len(second) == 1 and first[0] != second[0]
-
-
 def test_a_relative_folder_starts_at_the_repository(shared_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(problems.load("aime2025", "../shared/data")) == 30
@@ -145,6 +138,8 @@ def test_bad_rows_and_another_split_of_the_hub_are_refused(monkeypatch):
     put_on_hub(monkeypatch, [row] * 29 + [row | {"solution": "204"}])
     expected = "math-ai/aime24@83a7f38, row 29: solution: expected an integer in \\boxed{}, got '204'"
     assert message("aime2024") == expected
+    put_on_hub(monkeypatch, [{"question": "How many?", "answer": "Many."}] * 1319)
+    assert "row 0: answer: expected a solution that ends in '#### <number>', got 'Many.'" in message("gsm8k")
     put_on_hub(monkeypatch, [HUB["gsm8k"][0]] * 7473)
     assert "7473 problems, expected the 1319 of gsm8k" in message("gsm8k")
     put_on_hub(monkeypatch, [{"id": 0, "source": "gsm8k", "original_problem": "a", "original_answer": "1"} | NEWS])
@@ -194,9 +189,7 @@ def test_a_missing_or_empty_file_is_refused(tmp_path):
 
 BAD_LINES = [  # line, what stands there instead, what the error says
     (4, {"problem": "take out"}, ":4: problem: expected a text, got no such field"),
-    (30, {"answer": "take out"}, ":30: answer: expected a text, got no such field"),
     (1, {"answer": None}, ":1: answer: expected a text, got null"),
-    (1, {"answer": "  "}, ':1: answer: expected a text, got "  "'),
     (2, {"problem": ["a"]}, ':2: problem: expected a text, got ["a"]'),
     (2, {"answer": True}, ":2: answer: expected a text, got true"),
     (2, {"answer": "take out", "solution": "204"}, ":2: solution: expected an integer in \\boxed{}, got '204'"),
@@ -210,14 +203,6 @@ BAD_LINES = [  # line, what stands there instead, what the error says
 def test_a_bad_line_is_named_by_its_number(aime, line, change, expected):
     folder = aime(line, change)
     assert message("aime2024", folder).startswith(f"{folder}/aime2024.jsonl{expected}")
-
-
-def test_a_gsm8k_solution_without_a_number_is_refused(shared_data, tmp_path):
-    lines = (shared_data / "gsm8k_test.jsonl").read_text().splitlines()
-    lines[11] = json.dumps({"question": "How many?", "answer": "Many."})
-    (tmp_path / "gsm8k_test.jsonl").write_text("\n".join(lines))
-    expected = "gsm8k_test.jsonl:12: answer: expected a solution that ends in '#### <number>', got 'Many.'"
-    assert message("gsm8k", tmp_path) == f"{tmp_path}/{expected}"
 
 
 def test_a_cut_file_is_refused_wherever_the_cut_is(aime):
@@ -238,17 +223,11 @@ def test_an_unknown_source_is_refused():
 # subsets
 
 
-@pytest.mark.parametrize("n", [1, 200, 500])
-def test_a_subset_is_what_datasets_would_draw(n):
-    frame = problems.load("tiny")
-    drawn = datasets.Dataset.from_pandas(frame[["problem_id"]]).shuffle(seed=42).select(range(n))
-    assert list(problems.subset(frame, n)["problem_id"]) == list(drawn["problem_id"])
-
-
-def test_the_published_subset_of_gsm8k(shared_data):
+def test_a_subset_is_what_datasets_would_draw(shared_data):
     frame = problems.load("gsm8k", shared_data)
-    drawn = datasets.Dataset.from_list(read_rows(shared_data, "gsm8k")).shuffle(seed=42).select(range(500))
-    assert list(problems.subset(frame, 500)["problem"]) == list(drawn["question"])
+    for n in (1, 500):  # the published subset has 500
+        drawn = datasets.Dataset.from_list(read_rows(shared_data, "gsm8k")).shuffle(seed=42).select(range(n))
+        assert list(problems.subset(frame, n)["problem"]) == list(drawn["question"])
     assert all(problems.subset(frame, n).equals(frame) for n in (None, len(frame), 5000))
 
 
@@ -292,9 +271,8 @@ def test_the_window_holds_both_its_days_whatever_the_hour(tmp_path):
     inside = problems.load("livecodebench", folder, ("2024-10-01", "2025-05-01"))
     assert inside["contest_date"].tolist() == ["2024-10-01", "2025-05-01"]
     assert len(problems.load("livecodebench", folder)) == 4
-    assert "no problem between 2020-01-01 and 2020-02-01" in message(
-        "livecodebench", folder, ("2020-01-01", "2020-02-01")
-    )
+    text = message("livecodebench", folder, ("2020-01-01", "2020-02-01"))
+    assert "no problem between 2020-01-01 and 2020-02-01" in text
     (folder / "livecodebench.jsonl").unlink()
     assert "no livecodebench.jsonl there" in message("livecodebench", folder)
 
@@ -304,7 +282,6 @@ BAD_CONTESTS = {
     "no statement": ({"question_content": None}, {}, ":1: question_content: expected a text, got null"),
     "no day": ({}, {"contest_date": "soon"}, ":2: contest_date: expected a day such as"),
     "tests that are not JSON": ({"public_test_cases": "[{"}, {}, ":1: tests: "),
-    "tests that say nothing": ({"private_test_cases": "[{}]"}, {}, ":1: tests: test 1: expected an object"),
     "a pickle that would build an object": ({"private_test_cases": packed(["x"])}, {}, "private tests: a pickle with"),
     "tests that are cut": ({"private_test_cases": packed("[]" * 9999)[:-20]}, {}, ":1: tests: "),
     "metadata that is none": ({"metadata": "[1]"}, {}, ":1: tests: "),
@@ -363,8 +340,6 @@ def test_own_problems_of_both_kinds_load(tmp_path, outputs):
         ([{"problem": "x"}], ":1: expected either answer (math) or tests (code), got neither"),
         ([OWN | {"tests": []}], "got both"),
         ([{"problem": "x", "tests": [{"input": 1}]}], ":1: tests: test 0: expected an object"),
-        ([{"problem": "x", "tests": "[{"}], ":1: tests: not JSON"),
-        ([{"problem": "x", "tests": []}], ":1: tests: no tests"),
         ([OWN | {"id": "a"}, OWN | {"id": "a"}], "mine.jsonl:2: id 'mine/a' is that of"),
     ],
 )

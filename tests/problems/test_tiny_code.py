@@ -92,7 +92,6 @@ def test_rows_are_those_of_a_code_problem():
 
 
 def test_the_benchmark_is_the_same_each_time_and_grows_at_its_end():
-    assert [row["problem_id"] for row in ROWS[:2]] == ["tiny-code/0000", "tiny-code/0001"]
     assert tiny_code.problems(20) == ROWS[:20]
     assert tiny_code.problems(5, seed=1) != tiny_code.problems(5, seed=2)
     assert len({row["problem"] for row in ROWS}) == len(ROWS)
@@ -110,12 +109,7 @@ def test_no_training_task_can_be_a_test_problem_or_its_revision():
 def test_the_side_of_a_task_depends_on_its_steps_only():
     one = Task((Step("add", 8, 0), Step("reverse", 0, 0)), "getItems")
     assert one.is_test() == Task((Step("add", 8, 1), Step("reverse", 0, 1))).is_test()
-    rng = random.Random(1)
-    sides = [
-        Task((Step("add", rng.randint(2, 20)), Step("drop below", n))).is_test()
-        for n in range(2, 20)
-        for _ in range(60)
-    ]
+    sides = [Task((Step("add", m), Step("drop below", n))).is_test() for m in range(2, 21) for n in range(2, 21)]
     assert sum(sides) / len(sides) == pytest.approx(task.TEST_SHARE, abs=0.1)
 
 
@@ -144,14 +138,6 @@ def test_necessary_updates_of_every_kind_restore_the_original():
         assert restore(made.revised, made.update) == made.original
         assert not passes(made.revised, row["tests"])
     assert {made.kind for _, made, _ in CHANGES} == {"constant", "order", "name"}
-
-
-def test_rows_of_updates():
-    rows = tiny_code.updates(20)
-    assert [row["kind"] for row in rows] == ["necessary", "false", "noop"] * 20
-    for row in rows:
-        assert row.keys() == set(schema.UPDATES.names())
-        assert (row["revised_problem"] is None) == (row["kind"] != "necessary")
 
 
 def test_the_controls_are_false_and_known():

@@ -1,8 +1,8 @@
 """A generated benchmark of small programming problems on lists of integers, with tests, solutions and updates.
 
 A task is two to four steps ("double every item, then drop the items below 10"), asked for as a method or as a program.
-Its *core* (the steps with their numbers, without wording and names) decides by a hash whether it belongs to the test
-or to the training side, so that no test problem, and no revision of one, can occur in training.
+A hash of its *core* (the steps with their numbers, without wording and names) puts it on the test or the training side,
+so that no test problem, and no revision of one, can occur in training.
 """
 
 import json

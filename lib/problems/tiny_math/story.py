@@ -1,8 +1,7 @@
-"""A generated benchmark of small word problems, for models of a million parameters.
+"""A generated benchmark of small word problems: a start and two to eight steps over integers from 0 to 99.
 
-A problem is a start and two to eight steps over integers from 0 to 99. Its *core* (start and steps, without names and
-things) decides by a hash whether it belongs to the test or to the training side, so that no test problem, and no
-revision of one, can occur in training.
+A hash of its *core* (start and steps, without names and things) puts a problem on the test or the training side, so
+that no test problem, and no revision of one, can occur in training.
 """
 
 import hashlib

@@ -50,12 +50,8 @@ def test_no_training_story_can_be_a_test_problem_or_its_revision():
 def test_the_side_of_a_story_depends_on_its_numbers_only():
     one = Story("Mia", "coins", 14, (Step("add", 8, 0), Step("double", 2)))
     assert one.is_test() == Story("Leo", "keys", 14, (Step("add", 8, 2), Step("double", 2))).is_test()
-    rng = random.Random(1)
-    sides = [
-        Story("Mia", "coins", rng.randint(3, 40), (Step("add", rng.randint(2, 30)), Step("subtract", n))).is_test()
-        for n in range(2, 31)
-        for _ in range(60)
-    ]
+    steps = [(Step("add", m), Step("subtract", n)) for m in range(2, 31) for n in range(2, 31)]
+    sides = [Story("Mia", "coins", start, pair).is_test() for start in (3, 40) for pair in steps]
     assert sum(sides) / len(sides) == pytest.approx(story.TEST_SHARE, abs=0.05)
 
 
@@ -73,10 +69,8 @@ def test_updates_restore_the_original_and_change_the_answer():
     [
         (Step("add", 8), 14, 22),
         (Step("add", 90), 14, None),
-        (Step("subtract", 8), 14, 6),
         (Step("subtract", 14), 14, None),
         (Step("double", 2), 49, 98),
-        (Step("double", 2), 50, None),
         (Step("triple", 3), 33, 99),
         (Step("halve", 2), 14, 7),
         (Step("halve", 2), 15, None),
