@@ -7,10 +7,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 from lib import engine, figures, params, paths
 from lib.engine import Engine
+from lib.stats import bootstrap
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +29,18 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that takes the place of outputs/ for one test."""
     monkeypatch.setenv(paths.OUTPUTS_VARIABLE, str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def drawn_rows() -> Callable[[pd.DataFrame, int, int], Iterator[pd.DataFrame]]:
+    """Makes the frames that a bootstrap of problems draws from one, row by row: an oracle of its sums."""
+
+    def make(frame: pd.DataFrame, draws: int, seed: int) -> Iterator[pd.DataFrame]:
+        groups = [part for _, part in frame.groupby("problem_id")]
+        for taken in bootstrap.weights(len(groups), draws, seed):
+            yield pd.concat([part for part, times in zip(groups, taken, strict=True) for _ in range(int(times))])
+
+    return make
 
 
 @pytest.fixture

@@ -66,20 +66,18 @@ def test_holm_is_that_of_statsmodels():
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
-def test_a_statistic_of_sums_is_that_of_the_drawn_rows(judged):
+def test_a_statistic_of_sums_is_that_of_the_drawn_rows(judged, drawn_rows):
     frame = judged(5, 60, 0.4, repeats=3).sample(frac=0.8, random_state=0)
     frame["third"] = [1, 0, None, 1] * 36
-    groups = [part for _, part in frame.groupby("problem_id")]
-    drawn = [
-        pd.concat([part for part, times in zip(groups, row, strict=True) for _ in range(int(times))])
-        for row in bootstrap.weights(len(groups), 40, 7)
-    ]
     for fast, plain in (
         (agreement.statistic("kappa", "truth", "said", (0, 1)), lambda f: agreement.cohen_kappa(f["truth"], f["said"])),
         (mean("third"), lambda f: f["third"].mean()),
     ):
         draws = bootstrap.resample(frame, fast, 40, 7)
-        assert draws == pytest.approx([plain(rows) for rows in (frame, *drawn)]) and np.ptp(draws) > 0.05
+        assert (
+            draws == pytest.approx([plain(rows) for rows in (frame, *drawn_rows(frame, 40, 7))])
+            and np.ptp(draws) > 0.05
+        )
 
 
 def test_every_draw_takes_as_many_clusters_as_there_are():
