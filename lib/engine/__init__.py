@@ -14,17 +14,7 @@ from lib.engine import gpus
 from lib.engine.request import Completion, Engine, EngineError, Request, Usage, request_key, seed_of
 from lib.params.settings import Model
 
-__all__ = [
-    "Completion",
-    "Engine",
-    "EngineError",
-    "Request",
-    "Usage",
-    "open",
-    "request_key",
-    "seed_of",
-    "when_needed",
-]
+__all__ = ["Completion", "Engine", "EngineError", "Request", "Usage", "open", "request_key", "seed_of", "when_needed"]
 
 
 @contextmanager

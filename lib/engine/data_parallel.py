@@ -193,8 +193,7 @@ def _step(engine: Any, inbox: SimpleQueue, pipe: Connection) -> bool:
 def shares(model: Model, stack: ExitStack) -> list[str | None]:
     """The GPUs of each copy, as CUDA_VISIBLE_DEVICES names them; None where there are none to name.
 
-    Where runs share GPUs they are leased until the stack is closed. A DevicesError: not a count, or more copies than
-    there are GPUs for.
+    Where runs share GPUs they are leased until the stack is closed. A DevicesError: more copies than fit, or no count.
     """
     shared = gpus.visible_gpus()
     names = shared or _cuda_devices()

@@ -16,7 +16,7 @@ _COMMAS = re.compile(r'("(?:[^"\\]++|\\.?)*+"?)|,(?=\s*[}\]])', re.DOTALL)  # te
 
 
 @dataclass(frozen=True)
-class Found:
+class Parsed:
     """An object, and how it was found."""
 
     value: dict[str, Any]
@@ -31,10 +31,7 @@ def schema(fields: Iterable[str]) -> dict[str, Any]:
 
 
 def fields(text: str | None, names: Iterable[str]) -> tuple[dict[str, str] | None, str | None]:
-    """The texts of these fields, in the last object of a reply that has them all; else None and the reason.
-
-    What stands around the object, such as a fence or a sentence, does not matter. Other fields are left out.
-    """
+    """The texts of these fields, in the last object of a reply that has them all; else None and the reason."""
     if not (text or "").strip():
         return None, "empty reply"
     if len(text) > MOST_CHARS:
@@ -49,13 +46,11 @@ def fields(text: str | None, names: Iterable[str]) -> tuple[dict[str, str] | Non
     return None, faults[-1]
 
 
-def last(text: str, key: str, mend: bool = False) -> Found | None:
-    """The object beginning with `key` with which a reply ends, apart from a fence; None if it ends otherwise.
+def last(text: str, key: str, mend: bool = False) -> Parsed | None:
+    """The object whose first key is `key` with which a reply ends, apart from a fence; None if it ends otherwise.
 
-    Args:
-        text: a reply without white space around it.
-        key: the first key of the object.
-        mend: also take objects with closing brackets missing at the end or a comma before one.
+    The reply has no white space around it. `mend`: also take an object that lacks closing brackets or has a comma
+    before one.
     """
     openings = list(re.finditer(rf'\{{\s*"{key}"\s*:', text))[-MOST_OBJECTS:]
     if not openings:
@@ -63,11 +58,11 @@ def last(text: str, key: str, mend: bool = False) -> Found | None:
     *_, (start, decoded) = _read(text, openings)
     if decoded is None:
         mended = _mended(text[start:]) if mend else None
-        return None if mended is None else Found(mended, is_alone=False, is_mended=True)
+        return None if mended is None else Parsed(mended, is_alone=False, is_mended=True)
     value, end = decoded
     if not _REST.fullmatch(text, end):
         return None
-    return Found(value, is_alone=start == 0 and end == len(text), is_mended=False)
+    return Parsed(value, is_alone=start == 0 and end == len(text), is_mended=False)
 
 
 def _read(text: str, openings: Iterable[re.Match]) -> Iterator[tuple[int, tuple[dict[str, Any], int] | None]]:
@@ -97,11 +92,11 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _mended(text: str) -> dict[str, Any] | None:
     bare = text.rstrip("`~")
-    text = _COMMAS.sub(lambda found: found[1] or "", bare if len(text) - len(bare) > 2 else text)
+    text = _COMMAS.sub(lambda match: match[1] or "", bare if len(text) - len(bare) > 2 else text)
     for ending in ENDINGS:
-        found = _decoded(text + ending, 0)
-        if found and found[1] == len(text + ending):
-            return found[0]
+        decoded = _decoded(text + ending, 0)
+        if decoded and decoded[1] == len(text + ending):
+            return decoded[0]
     return None
 
 

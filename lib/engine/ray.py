@@ -2,9 +2,8 @@
 
 A model's file chooses it by `engine: ray`; the option data_parallel_size says how many workers there are (1). Each gets
 as many GPUs of one machine as tensor_parallel_size and pipeline_parallel_size need together, and none with vLLM's build
-for the CPU. A worker that ends is replaced, its pending requests are done again, and a worker that comes late joins in.
-All machines must have this code and these packages at the same place; a worker with others is refused, as its answers
-may differ.
+for the CPU. A worker that ends is replaced, and one that comes late joins in. All machines must have this code and the
+same packages at the same place; a worker with others is refused, as its answers may differ.
 
 Ray Data's batch processing (`ray.data.llm`) would not do: its rows have no finish_reason, by which a thought that was
 cut is told from one that ended, and its requests no key, by which an answer is kept as it comes.
@@ -212,20 +211,17 @@ class RayEngine(Workers):
 
     def _refuse_too_few(self) -> None:
         """Refuse more GPUs than this machine has; a cluster of several may still grow."""
-        have = int(self._ray.cluster_resources().get("GPU", 0))
-        if cluster.is_local() and have < self._count * self._gpus:
-            raise EngineError(
-                f"params/models/{self.model.name}.yaml: options.data_parallel_size: {self._count} workers of "
-                f"{self._gpus} need {self._count * self._gpus} GPUs, there are {have}"
-            )
+        have, need = int(self._ray.cluster_resources().get("GPU", 0)), self._count * self._gpus
+        if cluster.is_local() and have < need:
+            what = f"{self._count} workers of {self._gpus} need {need} GPUs, there are {have}"
+            raise EngineError(f"params/models/{self.model.name}.yaml: options.data_parallel_size: {what}")
 
     def _refuse_other_versions(self, ready: Ready) -> None:
         for name, ours in self._versions.items():
-            if ready.versions.get(name) != ours:
-                raise EngineError(
-                    f"{self.model.title}: {ready.host} has {name} {ready.versions.get(name)}, expected {ours} as here; "
-                    "all machines of a run need the same code and packages"
-                )
+            theirs = ready.versions.get(name)
+            if theirs != ours:
+                what = f"{name} {theirs}, expected {ours} as here; all machines need the same code and packages"
+                raise EngineError(f"{self.model.title}: {ready.host} has {what}")
 
     def _log_what_is_free(self) -> None:
         """Log once what workers wait for, in a cluster that others may use too."""

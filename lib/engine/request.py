@@ -129,11 +129,9 @@ def check(request: Request, model: Model, running: Iterable[str] = ()) -> None:
     """Refuse a request whose key is among those that are `running`, or whose prompt leaves no room; EngineError."""
     if request.key in running:
         raise EngineError(f"{request.key}: two requests with this key")
-    if len(request.prompt_ids) >= model.max_model_len:
-        raise EngineError(
-            f"{request.key}: prompt of {len(request.prompt_ids)} tokens, expected fewer than "
-            f"max_model_len {model.max_model_len} of params/models/{model.name}.yaml"
-        )
+    length, most = len(request.prompt_ids), f"max_model_len {model.max_model_len} of params/models/{model.name}.yaml"
+    if length >= model.max_model_len:
+        raise EngineError(f"{request.key}: prompt of {length} tokens, expected fewer than {most}")
 
 
 def room(request: Request, model: Model) -> int:

@@ -2,8 +2,7 @@
 
 A request goes to the worker with the fewest pending requests, or to that of the request before it if both share a
 prefix, to reuse its prefix cache. The pending requests of a worker that is lost are assigned again before anything new.
-The first completion of a request counts, from the worker it is assigned to and from no other, so that each key is
-answered once.
+Only the worker that a request is assigned to can answer it, and once.
 """
 
 from collections import Counter, deque
@@ -48,11 +47,7 @@ class Scheduler:
         self._pending[worker], self._windows[worker] = {}, window
 
     def remove_worker(self, worker: int) -> int:
-        """Remove a worker that is lost; how many pending requests it leaves to others.
-
-        Raises:
-            EngineError: too many workers were lost with one of them; the message begins with its key.
-        """
+        """Remove a worker that is lost; how many pending requests it leaves; EngineError if one has ended too many."""
         pending = self._pending.pop(worker, {})
         for key in pending:
             self._where[key] = None

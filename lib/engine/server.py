@@ -6,10 +6,8 @@ For cached tokens start vLLM with --enable-prompt-tokens-details; for thinking b
 with --reasoning-parser; for JSON from small models, which would write white space without end, with
 --structured-outputs-config '{"backend": "xgrammar", "disable_any_whitespace": true}'.
 
-A key comes from the variable OPENAI_API_KEY only: it is read for each request and kept nowhere.
-
-The package openai would not do: it retries only what fails as HTTP, not an answer that is no JSON or not to this
-question.
+A key comes from the variable OPENAI_API_KEY only, is read for each request and kept nowhere. The package openai would
+not do: it retries only what fails as HTTP, not an answer that is no JSON or not to this question.
 """
 
 import asyncio

@@ -194,14 +194,8 @@ def completed(
     """The completion of each request, with the item that it was planned for: from the store, or generated and kept.
 
     Equal requests are sent once. A request that fails does not take the others with it: it comes as a completion with
-    an `error`, is not stored, and is sent again by the next run. An EngineError: the engine itself fails.
-
-    Args:
-        engine: an open engine.
-        planned: pairs of any item and its request, taken as the engine has room.
-        store: where completions are looked up and kept; None keeps nothing.
-        usage: where the cost is counted.
-        total: how many pairs there are, for the progress bar; None: `planned` is a sequence.
+    an `error`, is not stored, and is sent again by the next run. An EngineError: the engine itself fails. The pairs are
+    taken as the engine has room; `total` is their number, None if `planned` is a sequence. No store: nothing is kept.
     """
     usage = Usage() if usage is None else usage
     started = time.monotonic()
@@ -253,15 +247,10 @@ def ask(
     attempts: int,
     store: Store | None = None,
 ) -> None:
-    """Ask for a reply about each item, again where one cannot be used, at most `attempts` times; errors as `completed`.
+    """Ask for a reply about each item, again where one cannot be used, at most `attempts` times; else as `completed`.
 
-    Args:
-        engine: an open engine.
-        items: what is asked about.
-        request: makes the request about an item, in attempt 0, 1, ...; each attempt needs a seed of its own.
-        read: takes an item and its completion, which may have an `error`; whether it can be used.
-        attempts: most requests about one item.
-        store: where completions are looked up and kept; None keeps nothing.
+    `request` makes the request about an item in attempt 0, 1, ..., with a seed of its own; `read` takes an item and its
+    completion, which may have an `error`, and says whether it can be used.
     """
     left = list(items)
     for attempt in range(attempts):

@@ -78,11 +78,7 @@ def places(ids: list[int], mark: list[int]) -> list[int]:
 
 
 def structured_outputs(between: Marks) -> dict[str, Any]:
-    """vLLM's structured_outputs_config by which a schema binds from the end of the thinking on.
-
-    vLLM's own reasoning parsers know a model by its text, and not every family has one; this one knows any family by
-    its ids.
-    """
+    """vLLM's structured_outputs_config by which a schema binds from the end of the thinking on, found by its ids."""
     from vllm.reasoning import ReasoningParser, ReasoningParserManager
 
     class MarksParser(ReasoningParser):

@@ -1,7 +1,7 @@
 """vLLM in this process, on a CPU or on GPUs.
 
-One process runs one copy of the model, over as many GPUs of CUDA_VISIBLE_DEVICES as the options tensor_parallel_size
-and pipeline_parallel_size say. Several copies (data_parallel_size) are several processes: see `data_parallel`.
+One copy of the model, over as many GPUs of CUDA_VISIBLE_DEVICES as the options tensor_parallel_size and
+pipeline_parallel_size say. Several copies (data_parallel_size) are several processes: see `data_parallel`.
 """
 
 import dataclasses
@@ -107,10 +107,8 @@ def _load(model: Model, marks: thinking.Marks | None) -> Any:
         options = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
         options |= {"max_model_len": model.max_model_len, "disable_log_stats": True, "use_tqdm_on_load": False}
         if marks:
-            options |= {
-                "reasoning_config": _reasoning(marks),
-                "structured_outputs_config": thinking.structured_outputs(marks),
-            }
+            options["reasoning_config"] = _reasoning(marks)
+            options["structured_outputs_config"] = thinking.structured_outputs(marks)
         options |= model.options
         try:
             return LLM(model.location, revision=model.revision, seed=0, **options)  # each request has its own seed
@@ -177,12 +175,8 @@ def _completion(output: Any) -> Completion:
     generated = output.outputs[0]
     if generated.finish_reason not in ("stop", "length"):
         raise EngineError(f"{output.request_id}: vLLM ended it with {generated.finish_reason}")
-    return Completion(
-        key=output.request_id,
-        token_ids=list(generated.token_ids),
-        finish_reason=generated.finish_reason,
-        cached_tokens=output.num_cached_tokens or 0,
-    )
+    cached = output.num_cached_tokens or 0
+    return Completion(output.request_id, list(generated.token_ids), generated.finish_reason, cached)
 
 
 def _reason(error: Exception) -> str:

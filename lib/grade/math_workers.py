@@ -1,9 +1,8 @@
 """Worker pool for answers that have to be parsed: processes that can be killed.
 
 Each answer has a limit of processor time, wall time and memory. A worker over a limit dies, is replaced, and costs its
-own answer only. Processor time is limited first, so that a busy machine does not change a verdict; wall time is the
-backstop. Workers get batches of text pairs and send one verdict for each, in order, all of it as JSON: nothing that a
-worker sends is ever run.
+own answer only. Processor time is limited first, so that a busy machine does not change a verdict, then wall time.
+Workers get batches of text pairs and send one verdict for each, all of it as JSON: nothing that they send is ever run.
 """
 
 import errno

@@ -79,15 +79,12 @@ def _cut(token_ids: list[int], reasoning: tuple[int, int], at: float | str, mode
 def splice(
     trace: Mapping[str, Any], interrupt: Interrupt, position: float | str, model: Model, update: str | None = None
 ) -> Splice:
-    """Cut a trace and splice an interrupt in.
+    """Cut a trace of this model at a position, as `position` reads it, and splice an interrupt in.
 
     Args:
         trace: `prompt_ids`, `token_ids` and `task` of the traces table, and where there are such, `system`, `thinking`
             (whether the prompt leaves a thought open; else its end tells) and, for a restart, `problem` and
             `starter_code`.
-        interrupt: what is spliced in; of several steps, each is spliced by its own file.
-        position: how much of the thought is kept, as `position` reads it.
-        model: whose markup and tokenizer are used.
         update: the new information, for an interrupt that carries one.
 
     Raises:

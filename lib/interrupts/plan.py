@@ -27,7 +27,7 @@ class Job:
     at: float | str  # position of the first, which names all rows
     parent_id: str | None = None
     spent: int = 0  # tokens generated before this trace and kept
-    news: Mapping[str, str] = field(default_factory=dict)  # updates that the steps carry, by kind
+    updates: Mapping[str, str] = field(default_factory=dict)  # updates that the steps carry, by kind
 
 
 def questions(
@@ -96,8 +96,8 @@ def jobs(
     idle = dict.fromkeys(parts)
     statements = {} if problems is None else _statements(problems, updates)
     valid = updates[updates["valid"].astype(bool)].sort_values(["problem_id", "update_id"])
-    news = valid.drop_duplicates(["problem_id", "kind"]).set_index(["problem_id", "kind"])["update"].to_dict()
-    news |= valid.set_index(["problem_id", "update_id"])["update"].to_dict()
+    texts = valid.drop_duplicates(["problem_id", "kind"]).set_index(["problem_id", "kind"])["update"].to_dict()
+    texts |= valid.set_index(["problem_id", "update_id"])["update"].to_dict()
     for trace in traces.sort_values("trace_id").to_dict("records"):
         trace |= {key: None for key in ("update_id", "system") if pd.isna(trace[key])}
         trace |= statements.get((trace["problem_id"], trace["update_id"]), {})
@@ -105,7 +105,7 @@ def jobs(
             for interrupt in chosen:
                 positions = (position, *interrupt.step_positions)
                 job = Job(trace, parts[interrupt.name], positions, _names(interrupt), position)
-                if _fits(job, news):
+                if _fits(job, texts):
                     idle.pop(interrupt.name, None)
                     yield job
     if idle:
@@ -130,7 +130,7 @@ def own_seed(study: Study, job: Job) -> int:
 def splice(job: Job, model: Model) -> Splice:
     """Splice in the first of a job's steps."""
     step = job.steps[0]
-    update = job.news[step.update] if step.needs_update else None
+    update = job.updates[step.update] if step.needs_update else None
     return interrupts.splice(job.trace, step, job.positions[0], model, update)
 
 
@@ -152,7 +152,7 @@ def following(job: Job, cut: Splice, token_ids: Sequence[int]) -> list[Job]:
         "thinking": cut.thinking,
     }
     spent = job.spent + cut.passed_tokens
-    return [Job(trace, job.steps[1:], job.positions[1:], job.names[1:], job.at, row_id(job), spent, job.news)]
+    return [Job(trace, job.steps[1:], job.positions[1:], job.names[1:], job.at, row_id(job), spent, job.updates)]
 
 
 def _names(interrupt: Interrupt) -> list[str]:
@@ -161,11 +161,11 @@ def _names(interrupt: Interrupt) -> list[str]:
     return [*interrupt.steps[:1], *between, interrupt.name]
 
 
-def _fits(job: Job, news: Mapping[tuple[str, str], str]) -> bool:
-    """Whether the interrupt applies to the trace and has the updates that it needs, which are put into `job.news`."""
+def _fits(job: Job, texts: Mapping[tuple[str, str], str]) -> bool:
+    """Whether the interrupt applies to the trace and has the updates that it needs, put into `job.updates`."""
     needing = [step for step in job.steps if step.needs_update]
     if variant_of(job.steps) != job.trace["variant"] or job.steps[0].system != (job.trace["system"] or ""):
         return False
     keys = {step.update: job.trace["update_id"] if step.update == "necessary" else step.update for step in needing}
-    job.news = {kind: news.get((job.trace["problem_id"], key)) for kind, key in keys.items()}
-    return None not in job.news.values()
+    job.updates = {kind: texts.get((job.trace["problem_id"], key)) for kind, key in keys.items()}
+    return None not in job.updates.values()

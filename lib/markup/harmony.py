@@ -39,10 +39,10 @@ class Header:
 def headers(token_ids: list[int], model: Model) -> Iterator[Header]:
     """The complete headers, in order."""
     codec = tokens.codec(model)
-    for found in HEADER.finditer(_letters(token_ids, model)):
-        text = codec.text(token_ids[found.start() : found.end()])
+    for match in HEADER.finditer(_letters(token_ids, model)):
+        text = codec.text(token_ids[match.start() : match.end()])
         named = re.search(r"<\|channel\|>\s*(\w+)", text)
-        yield Header(found.start(), found.end(), named[1] if named else "", " to=" in text, found[0][0] == "E")
+        yield Header(match.start(), match.end(), named[1] if named else "", " to=" in text, match[0][0] == "E")
 
 
 def spans(token_ids: list[int], thinking: bool, model: Model) -> tuple[tuple[int, int], tuple[int, int], bool]:
@@ -69,10 +69,10 @@ def spans(token_ids: list[int], thinking: bool, model: Model) -> tuple[tuple[int
 
 def is_open(token_ids: list[int], model: Model) -> bool:
     """Whether the ids end inside a message on channel analysis that began among them."""
-    found = list(headers(token_ids, model))
-    if not found or found[-1].channel != "analysis" or found[-1].to_tool:
+    known = list(headers(token_ids, model))
+    if not known or known[-1].channel != "analysis" or known[-1].to_tool:
         return False
-    return not re.search("[ER]", _letters(token_ids[found[-1].stop :], model))
+    return not re.search("[ER]", _letters(token_ids[known[-1].stop :], model))
 
 
 def _letters(token_ids: list[int], model: Model) -> str:

@@ -10,7 +10,7 @@ from lib.markup import tokens
 from lib.params.settings import FAMILIES, PARSER, PROBLEM_SLOT, Family, Model
 
 # placeholders of contents while a template is rendered: private characters, which no template changes
-ASKED, TOLD, ANSWERED = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
+QUESTION, MESSAGE, ANSWER = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
 
 
 def family(model: Model) -> Family:
@@ -84,41 +84,39 @@ def prompt_ids(
     system: str | None = None,
     starter_code: str | None = None,
 ) -> list[int]:
-    """Ids of the chat prompt, up to where the model begins to write.
+    """Ids of the chat prompt, up to where the model begins to write; nothing in the texts becomes a special token.
+
+    The chat template is rendered with `model.template`; a `date_string` there is the template's today. A ValueError:
+    the model has no chat template, or lacks its system prompt.
 
     Args:
-        problem: its statement, plain text: nothing in it becomes a special token.
-        model: its chat template is rendered with `model.template`; a `date_string` there is the template's today.
         task: math or code, for the words that the model's file puts around the statement; None: no such words.
-        system: a system message, plain text; it follows the model's own.
+        system: a system message, which follows the model's own.
         starter_code: what the solution of a code problem must start from; it follows the statement in a fence.
-
-    Raises:
-        ValueError: the model has no chat template, or lacks its system prompt.
     """
     if task == "code" and isinstance(starter_code, str) and starter_code.strip():
         problem = f"{problem}\n\n```python\n{starter_code.rstrip()}\n```"
     asked = getattr(model, f"prompt_{task}").replace(PROBLEM_SLOT, problem) if task else problem
-    contents = {ASKED: asked, TOLD: system or ""}
-    system_text = "\n\n".join(filter(None, (_system_file(model), TOLD if system else "")))
+    contents = {QUESTION: asked, MESSAGE: system or ""}
+    system_text = "\n\n".join(filter(None, (_system_file(model), MESSAGE if system else "")))
     messages = [{"role": "system", "content": system_text}] if system_text else []
-    messages.append({"role": "user", "content": ASKED})
+    messages.append({"role": "user", "content": QUESTION})
     return _thinking(_rendered(messages, contents, model), model)
 
 
 def user_turn(text: str, model: Model) -> list[int]:
     """Ids that close a thought and its turn, add a user turn of plain text, and open a new turn of the model."""
-    before_turn = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
-    contents = {ASKED: "Hi.", ANSWERED: "Hello."}
-    after_turn = [*before_turn, {"role": "user", "content": TOLD}]
+    before_turn = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ANSWER}]
+    contents = {QUESTION: "Hi.", ANSWER: "Hello."}
+    after_turn = [*before_turn, {"role": "user", "content": MESSAGE}]
     if tokens.is_native(model):
         before = _rendered(before_turn, contents, model, go_on=True)
-        whole = _rendered(after_turn, contents | {TOLD: text}, model)
+        whole = _rendered(after_turn, contents | {MESSAGE: text}, model)
         if whole[: len(before)] != before:
             raise ValueError(f"{model.title}: its tokenizer rewrites earlier turns, expected one of version 7 or later")
         turn = whole[len(before) :]
     else:
-        turn = _filled(_template(after_turn, model).rpartition(ANSWERED)[2], {TOLD: text}, model)
+        turn = _filled(_template(after_turn, model).rpartition(ANSWER)[2], {MESSAGE: text}, model)
     end = tokens.marks(family(model).think_end, model)
     # a token that ends both thoughts and turns must not be repeated
     return _thinking(turn if turn[: len(end)] == end else closing(model) + turn, model)
@@ -135,13 +133,13 @@ def _rendered(
     """Ids of a conversation with `contents` in place of the placeholders; `go_on` leaves the last message open."""
     tok, codec = tokens.tokenizer(model), tokens.codec(model)
     if tokens.is_native(model):
-        spoken = [{**message, "content": _chunks(message["content"], contents, model)} for message in messages]
-        ids = tok.apply_chat_template(spoken, continue_final_message=go_on, return_dict=False, **model.template)
+        chat = [{**message, "content": _chunks(message["content"], contents, model)} for message in messages]
+        ids = tok.apply_chat_template(chat, continue_final_message=go_on, return_dict=False, **model.template)
     elif any(codec.special.search(text) for text in contents.values()):
         return _filled(_template(messages, model), contents, model)
     else:  # no special token in any content: tokenize the whole, as the model's own pipeline does
-        spoken = [{**message, "content": _put(message["content"], contents)} for message in messages]
-        ids = tok.apply_chat_template(spoken, add_generation_prompt=True, return_dict=False, **_options(model))
+        chat = [{**message, "content": _put(message["content"], contents)} for message in messages]
+        ids = tok.apply_chat_template(chat, add_generation_prompt=True, return_dict=False, **_options(model))
     return [int(token) for token in ids]
 
 
@@ -163,14 +161,14 @@ def _filled(text: str, contents: Mapping[str, str], model: Model) -> list[int]:
 
 
 def _put(text: str, contents: Mapping[str, str]) -> str:
-    return re.sub("|".join(contents), lambda found: contents[found[0]], text)
+    return re.sub("|".join(contents), lambda match: contents[match[0]], text)
 
 
 def _chunks(text: str, contents: Mapping[str, str], model: Model) -> str | list[dict[str, str]]:
     """Contents in the form of Mistral's tokenizer: the thought in its system prompt is a chunk of its own."""
     marks = family(model)
-    before, found, rest = text.partition(marks.think)
-    if not found:
+    before, mark, rest = text.partition(marks.think)
+    if not mark:
         return _put(text, contents)
     thought, _, after = rest.partition(marks.think_end)
     return [

@@ -195,7 +195,7 @@ def _fast(layout: dict[str, Any]) -> Codec:
     special, ids_of = _any_of(controls), frozenset(controls.values())
 
     def plain(text: str) -> list[int]:
-        cuts = [0, *(found.start() + 1 for found in special.finditer(text)), len(text)]
+        cuts = [0, *(match.start() + 1 for match in special.finditer(text)), len(text)]
         broken = (text[a:b] for a, b in pairwise(cuts))
         for parts in ([text], broken, text):  # whole; else every mark split after its first letter; else by letters
             ids = [token for part in parts for token in whole.encode(part, add_special_tokens=False).ids]

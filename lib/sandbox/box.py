@@ -70,10 +70,8 @@ class Box:
                 common names are imported for it), deep (whether it may recurse as deep as LiveCodeBench lets it) and
                 lenient (whether it may exit with any status, and its threads are not waited for).
 
-        Raises:
-            SyntaxError: it does not compile; the message is Python's own.
-            DiedError: the process that watches it ended.
-            SandboxError: no sandbox can be started.
+        A SyntaxError (the message is Python's own): it does not compile; a DiedError: the process that watches it
+        ended; a SandboxError: no sandbox can be started.
         """
         packages = tuple(name for name in PACKAGES if name in code)  # importing them takes longer than most programs
         process = self._process(packages)

@@ -281,38 +281,6 @@ def test_a_thinking_budget_goes_as_vllm_counts_it_and_a_server_that_ignores_it_i
             list(ready.generate([Request("x", begun, longest, None, over - 1)]))
 
 
-def test_two_hundred_updates_are_written_through_a_server_that_fails(tiny, outputs):
-    """A FAKE that fails a fifth of its calls and replies malformed JSON to a tenth: all end as updates."""
-    drawn = random.Random(7)
-    replies = {
-        "revise": '{"revised_problem": "You have 5 coins and get 8. How many?"}',
-        "describe": '{"update": "There are 4 coins, and 7 more come."}',
-    }
-
-    def says(prompt, seed):
-        reply = replies["describe" if '{"update"' in tokens.decode(prompt, tiny) else "revise"]
-        text = reply[: len(reply) // 2] if seed % 10 == 0 else reply
-        return tokens.marks(f"<think>\nHm.\n</think>\n\n{text}", tiny)
-
-    def faults(body):
-        return drawn.choice(("500", "reset", "garbage", "cut")) if drawn.random() < 0.2 else None
-
-    rows = [{"problem": "You have 4 coins and get 7. How many?", "answer": "11", "task": "math"}] * 200
-    asked = pd.DataFrame(rows).reindex(columns=schema.PROBLEMS.names())
-    asked = asked.assign(problem_id=[f"x/{i:04}" for i in range(200)], source="x")
-    card = {"id": tiny.path, "root": tiny.path, "max_model_len": tiny.max_model_len}
-    with serving(faults=faults, card=card, says=says) as fake:
-        with (
-            engine.open(at(fake.url, tiny, options={"url": fake.url, "timeout": 2.0})) as ready,
-            parts.open("test", "updates") as store,
-        ):
-            written = writing.write(ready, asked, seed=1, store=store)
-            calls = len(fake.bodies)
-            again = writing.write(ready, asked, seed=1, store=store)
-        assert len(fake.bodies) == calls > 400
-    assert written["valid"].all() and written.equals(again)
-
-
 # a real server
 
 
@@ -398,8 +366,8 @@ def test_real_problems_are_revised_and_solved_through_a_server(real, tiny, share
     sources = [problems.load(source, shared_data).head(10) for source in ("math500", "livecodebench")]
     asked = pd.concat(sources, ignore_index=True)
     with engine.open(dataclasses.replace(real.model, max_tokens=48)) as ready, parts.open("test", "m") as store:
-        written = writing.write(ready, asked, seed=1, store=store, attempts=2)
-        assert written.equals(writing.write(ready, asked, seed=1, store=store, attempts=2))
+        written = writing.write(ready, asked, seed=1, store=store)
+        assert written.equals(writing.write(ready, asked, seed=1, store=store))
         assert written["problem_id"].tolist() == asked["problem_id"].tolist()
         assert (written["valid"] == written["why_invalid"].isna()).all()
         tables.write(written, "updates", "test")

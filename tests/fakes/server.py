@@ -42,9 +42,9 @@ class Fake(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, faults=lambda body: None, card=None, late=3.0, says=generated):
+    def __init__(self, faults=lambda body: None, card=None, late=3.0):
         super().__init__(("127.0.0.1", 0), Answering)
-        self.faults, self.late, self.says = faults, late, says
+        self.faults, self.late = faults, late
         self.card = {"id": NAME, "root": NAME, "max_model_len": 4096} | (card or {})
         self.bodies, self.headers, self.lock = [], [], threading.Lock()
         self.running = self.most_running = 0
@@ -79,7 +79,7 @@ class Answering(BaseHTTPRequestHandler):
                 fake.running -= 1
 
     def answer(self, body, fault):
-        ids, prompt = self.server.says(body["prompt"], body["seed"]), body["prompt"]
+        ids, prompt = generated(body["prompt"], body["seed"]), body["prompt"]
         choice = {"index": 0, "text": "text", "finish_reason": "stop", "token_ids": ids, "prompt_token_ids": prompt}
         usage = {"prompt_tokens": len(prompt), "completion_tokens": len(ids), "total_tokens": len(prompt) + len(ids)}
         usage["prompt_tokens_details"] = {"cached_tokens": len(prompt) // 2}

@@ -24,16 +24,6 @@ def fractions(numbers, gold):
     return [(rf"\boxed{{\frac{{{n}}}{{2}}}}", gold.format(2 * n), "math500") for n in numbers]
 
 
-def test_one_endless_answer_costs_only_its_own_row(monkeypatch):
-    monkeypatch.setattr(math_workers, "SECONDS", 0.5)
-    right = fractions(range(1, 8), r"\frac{{{}}}{{4}}")
-    frame = pairs(*right[:3], (SLOW, "5", "math500"), *right[3:], (r"\boxed{(((9!)!)!)!}", "5", "math500"))
-    graded = grade.math(frame, workers=2)
-    assert graded["status"].tolist() == ["correct"] * 3 + ["ungradable"] + ["correct"] * 4 + ["ungradable"]
-    assert graded["reason"].dropna().tolist() == ["time limit (0.5 s)"] * 2
-    assert graded["extracted"][3] == "9^{9^{9^{9}}}"
-
-
 def test_a_worker_that_waits_meets_the_wall_limit(monkeypatch):
     monkeypatch.setattr(math_workers, "WALL_SECONDS", 0.01)
     graded = grade.math(pairs((SLOW, "5", "math500")), workers=1)
@@ -42,7 +32,6 @@ def test_a_worker_that_waits_meets_the_wall_limit(monkeypatch):
 
 HOSTILE = {  # none of them may be correct, none may take its neighbours with it
     "a power tower": r"9^{9^{9^{9}}}",
-    "another power tower": "2^{2^{40}}",
     "a factorial tower": "(((9!)!)!)!",
     "a 200th power of a 200th power": r"\left((x+y+z+1)^{200}\right)^{200}",
     "a sum of 20,000 terms": "+".join(["1"] * 20_000),
@@ -54,7 +43,6 @@ HOSTILE = {  # none of them may be correct, none may take its neighbours with it
     "roots": r"\sqrt{" * 300 + "2" + "}" * 300,
     "a chain of powers": "^".join(["2"] * 800),
     "a big matrix": r"\operatorname{eye}(100000)",
-    "a bigger matrix": r"\operatorname{zeros}(30000,30000)",
     "a long series": r"\sum_{k=1}^{10^{9}} \frac{1}{k}",
     "a number of a billion digits": "1E999999999",
     "a big binomial": r"\binom{10^9}{5\cdot10^8}",
@@ -77,6 +65,7 @@ def test_hostile_answers_cost_only_their_own_rows(monkeypatch, tmp_path):
     assert status[count:] == ["incorrect"] * len(wrong)
     assert "correct" not in status[:count:2]
     assert graded["reason"].notna().tolist() == graded["status"].isin(["ungradable", "no_answer"]).tolist()
+    assert (graded["reason"][0], graded["extracted"][0]) == ("time limit (1 s)", HOSTILE["a power tower"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,7 +193,15 @@ UPDATES = pd.DataFrame(
 
 
 def trace(problem="tiny/0", variant="original", answer=r"\boxed{12}", ended=True, finish_reason="stop"):
-    return {
+    same = {
+        "model": "m",
+        "sample": 0,
+        "system": None,
+        "reasoning_tokens": 20,
+        "answer_tokens": 5,
+        "reasoning_chars": 80,
+    }
+    return same | {
         "trace_id": f"{problem}~{variant}~0",
         "problem_id": problem,
         "source": problem.split("/")[0],
@@ -215,14 +212,6 @@ def trace(problem="tiny/0", variant="original", answer=r"\boxed{12}", ended=True
         "finish_reason": finish_reason,
         "answer": answer,
         "answer_chars": len(answer),
-        **{
-            "model": "m",
-            "sample": 0,
-            "system": None,
-            "reasoning_tokens": 20,
-            "answer_tokens": 5,
-            "reasoning_chars": 80,
-        },
     }
 
 

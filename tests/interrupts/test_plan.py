@@ -101,7 +101,7 @@ def test_news_is_that_of_the_problem_and_of_the_kind(study, traces, news, asked)
     said = news.set_index(["problem_id", "kind"])["update"]
     for job in plan.jobs(study, traces, news, load("update", "false_update", "noop_update"), asked):
         kind = job.steps[0].update
-        assert job.news == {kind: said[job.trace["problem_id"], kind]}
+        assert job.updates == {kind: said[job.trace["problem_id"], kind]}
 
 
 @pytest.mark.parametrize(("name", "variant"), [("update", "revised"), ("false_update", "original")])

@@ -132,15 +132,6 @@ def test_after_a_hard_interrupt_there_is_no_new_reasoning(after):
     assert (hard["answer_start"] == 0).all()
 
 
-def test_a_run_repeats(tiny_lrm, study, asked, revised, traces, after, chosen):
-    again = run.initial(tiny_lrm, study, asked, revised, chosen)
-    pd.testing.assert_frame_equal(again, traces)
-    again = run.continuations(tiny_lrm, study, traces, revised, chosen).sort_values(
-        "continuation_id", ignore_index=True
-    )
-    pd.testing.assert_frame_equal(again, after.sort_values("continuation_id", ignore_index=True))
-
-
 class Failing:
     """An engine that breaks after some completions, which only a test can want; the completions are real."""
 

@@ -223,12 +223,7 @@ def test_the_cases_of_reasoning_parsers(family, shared_data):
     assert covered >= 30
 
 
-TRACES = {
-    "deepseek_r1": "deepseek_r1",
-    "deepseek_r1_distill": "deepseek_r1",
-    "qwq": "qwen3",
-    "think_answer_tags": "qwen3",
-}
+TRACES = {"deepseek_r1_distill": "deepseek_r1", "qwq": "qwen3", "think_answer_tags": "qwen3"}  # others by their name
 
 
 @pytest.mark.parametrize("as_text", [False, True])
@@ -236,7 +231,7 @@ def test_the_outputs_of_real_models(family, shared_data, as_text):
     """Marks as tokens of their own, and as text whose ids are cut as the tokenizer likes."""
     wrong, covered = [], 0
     for row in rows(shared_data, "lrm_traces.jsonl"):
-        ready = family("plain" if as_text else TRACES[row["family"]])
+        ready = family("plain" if as_text else TRACES.get(row["family"], row["family"]))
         ids = tokens.encode(row["raw"], ready) if as_text else tokens.marks(row["raw"], ready)
         before, found, after = row["raw"].partition("</think>")
         assert bool(found) == row["reasoning_ended"]
@@ -247,23 +242,6 @@ def test_the_outputs_of_real_models(family, shared_data, as_text):
         covered += 1
     assert wrong == []
     assert covered >= 100
-
-
-def test_the_outputs_of_real_models_in_a_real_vocabulary(tmp_path, shared_data):
-    """Mistral's, to which their marks are plain text: ids may hold a part of a mark and of the text beside it."""
-    ready = tokenizers.model("mistral", tmp_path, family="deepseek_r1", options={"tokenizer_mode": "mistral"})
-    shared = 0
-    for row in rows(shared_data, "lrm_traces.jsonl"):
-        ids = tokens.encode(row["raw"], ready)
-        reasoning, answer, ended = spans(ids, ready)
-        before, _, after = row["raw"].partition("</think>")
-        before = re.sub(r"^\s*<think>", "", before)
-        assert ended == row["reasoning_ended"], row["id"]
-        assert reasoning in before and after.endswith(answer), row["id"]
-        lost = len(before) - len(reasoning) + len(after) - len(answer)
-        assert lost <= 8, row["id"]
-        shared += lost > 0
-    assert shared  # or the test says nothing
 
 
 # nothing is lost, and nothing is read twice
@@ -291,6 +269,7 @@ def test_an_output_is_split_into_what_it_was_made_of(family, kind):
     ready = family(kind)
     marks = prompts.family(ready)
     for thought, answer in itertools.permutations(TEXTS, 2):
+        assert tokens.encode(thought, ready) == tokens.marks(thought, ready)
         ids = generated(thought, answer, ready)
         assert spans(ids, ready) == (thought, marks.gap + answer, True)
         inside = ids[len(prompts.opening(ready)) :]
@@ -328,16 +307,6 @@ def test_a_cut_falls_into_no_header_of_harmony(family):
 
 
 # text into ids
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("text", TEXTS)
-def test_plain_text_survives_and_nothing_is_put_in_front(family, kind, text):
-    ready = family(kind)
-    ids = tokens.encode(text, ready)
-    assert tokens.decode(ids, ready) == text
-    assert ids == tokens.marks(text, ready)
-    assert tokens.encode("", ready) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -409,11 +378,11 @@ def test_a_prompt_is_what_the_chat_template_says(family, kind):
     expected = tok.apply_chat_template(messages, **options)
     assert prompts.prompt_ids(TEXTS[3], ready, system="Be brief.") == expected
     # a special token in the statement takes a longer way round, which leads to the same place
-    stand_ins = [{"role": "system", "content": prompts.TOLD}, {"role": "user", "content": prompts.ASKED}]
+    stand_ins = [{"role": "system", "content": prompts.MESSAGE}, {"role": "user", "content": prompts.QUESTION}]
     for text in TEXTS:
         messages[1]["content"] = text.strip()
         template = prompts._template(stand_ins, ready)
-        filled = prompts._filled(template, {prompts.TOLD: "Be brief.", prompts.ASKED: text.strip()}, ready)
+        filled = prompts._filled(template, {prompts.MESSAGE: "Be brief.", prompts.QUESTION: text.strip()}, ready)
         assert filled == tok.apply_chat_template(messages, **options)
 
 
@@ -429,13 +398,6 @@ def test_a_statement_cannot_write_marks_of_its_own(family, kind):
     said = [prompts.user_turn(text, ready) for text in ("x", f"x{hostile}")]
     only = [[token for token in ids if token in special.values()] for ids in said]
     assert only[0] == only[1]
-
-
-def test_the_prompt_ends_where_the_model_writes(model):
-    plain = tokens.decode(prompts.prompt_ids("How many?", model), model)
-    assert plain == "<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n"
-    warned = tokens.decode(prompts.prompt_ids("How many?", model, system="Be brief."), model)
-    assert warned == "<|im_start|>system\nBe brief.<|im_end|>\n" + plain
 
 
 def test_a_problem_is_put_into_the_words_of_the_model(model):
@@ -559,13 +521,12 @@ def test_bos_stands_at_the_beginning_only(family, kind):
 
 
 def test_a_thought_is_opened_once(family):
-    for kind in ("deepseek_r1", "nemotron", "qwen3", "gpt_oss", "mistral"):
-        for ours in (False, True):
-            ready = dataclasses.replace(family(kind), opens_thinking=ours)
-            prompt = prompts.prompt_ids("How many?", ready)
-            count = tokens.decode(prompt, ready).count(prompts.family(ready).think)
-            assert count == (1 if ours or kind in ("deepseek_r1", "nemotron") else 0)
-            assert prompts.opened(prompt, ready) == bool(count)
+    for kind, ours in itertools.product(KINDS[:-1], (False, True)):
+        ready = dataclasses.replace(family(kind), opens_thinking=ours)
+        prompt = prompts.prompt_ids("How many?", ready)
+        count = tokens.decode(prompt, ready).count(prompts.family(ready).think)
+        assert count == (1 if ours or kind in ("deepseek_r1", "nemotron") else 0)
+        assert prompts.opened(prompt, ready) == bool(count)
 
 
 @pytest.mark.parametrize(

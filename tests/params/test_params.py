@@ -52,34 +52,11 @@ def test_a_shipped_model_is_local():
     assert model.is_local and model.location == str(paths.ROOT / "models" / "tiny_lrm" / "tiny-lrm-s")
 
 
-def test_each_threshold_says_where_it_comes_from():
-    assert params.load_thresholds().panic_share == 0.01  # published
-    above = ""
-    for line in (paths.PARAMS / "failure_modes.yaml").read_text().splitlines():
-        if re.match(r"\w+:", line):
-            assert re.search(r"\b(Ours|Published)\b", above), line
-        above = "" if not line else above + line
-
-
 # name, kind, closes the thinking, start of the answer on math, on code, needs an update
-WORDING = [
-    ("end_thinking", "hard", True, "", "", False),
-    ("force_answer", "hard", True, "\\boxed{", "```python\n", False),
-    ("speed_up", "soft", False, "", "", False),
-    ("update", "update", False, "", "", True),
-    ("update_guided", "update", False, "", "", True),
-]
-
-
-@pytest.mark.parametrize(("name", "kind", "closes", "math", "code", "needs_update"), WORDING)
-def test_what_each_interrupt_does_and_that_line_breaks_around_its_wording_survive_yaml(
-    name, kind, closes, math, code, needs_update
-):
-    interrupt = params.load_interrupt(name)
-    assert (interrupt.kind, interrupt.closes_thinking) == (kind, closes)
-    assert (interrupt.prefill_math, interrupt.prefill_code) == (math, code)
-    assert interrupt.needs_update == needs_update and interrupt.role == "assistant"
-    assert interrupt.text == "\n\n" + interrupt.text.strip() + "\n"
+@pytest.mark.parametrize("name", ["end_thinking", "force_answer", "speed_up", "update", "update_guided"])
+def test_line_breaks_around_the_wording_of_an_interrupt_survive_yaml(name):
+    text = params.load_interrupt(name).text
+    assert text == "\n\n" + text.strip() + "\n"
 
 
 # loading
@@ -133,10 +110,8 @@ BAD_OVERRIDES = [
 @pytest.mark.parametrize(("override", "parts"), BAD_OVERRIDES, ids=lambda value: str(value)[:40])
 def test_bad_overrides_are_an_error(override, parts):
     message = error(params.load_study, "tiny", **override)
-    assert message.startswith("params/studies/tiny.yaml")
-    assert f"(with {next(iter(override))} overridden)" in message
-    for part in parts:
-        assert part in message
+    assert message.startswith(f"params/studies/tiny.yaml (with {next(iter(override))} overridden): ")
+    assert [part for part in parts if part not in message] == []
 
 
 # bad input: text of a study file, what the error must say
@@ -171,8 +146,7 @@ def test_bad_study_files_are_an_error(folder, text, parts):
     (folder / "studies" / "bad.yaml").write_text(text)
     message = error(params.load_study, "bad")
     assert message.startswith("params/studies/bad.yaml: ")
-    for part in parts:
-        assert part in message
+    assert [part for part in parts if part not in message] == []
 
 
 def test_a_study_may_name_a_judge_and_what_it_is_asked(folder):
@@ -243,8 +217,7 @@ def test_bad_interrupts_are_an_error_by_the_file_and_by_the_study(folder, name, 
     spoil(folder / "interrupts" / f"{name}.yaml", **changes)
     message = error(params.load_interrupt, name)
     assert message.startswith(f"params/interrupts/{name}.yaml: ")
-    for part in parts:
-        assert part in message
+    assert [part for part in parts if part not in message] == []
     assert error(params.load_study, "tiny") == message, "a study finds out before anything runs"
 
 
@@ -312,8 +285,7 @@ def test_bad_models_are_an_error(folder, changes, parts):
     spoil(folder / "models" / "tiny-lrm-s.yaml", **changes)
     message = error(params.load_model, "tiny-lrm-s")
     assert message.startswith("params/models/tiny-lrm-s.yaml: ")
-    for part in parts:
-        assert part in message
+    assert [part for part in parts if part not in message] == []
 
 
 def test_what_is_planted_in_a_model_is_read_and_changes_no_request(folder):
