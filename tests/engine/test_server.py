@@ -192,7 +192,7 @@ def test_requests_in_flight_are_bounded_and_taken_as_there_is_room():
 
 def test_a_caller_that_stops_early_does_not_wait():
     """The first request is answered, the others would keep the server and all connections busy for long."""
-    with serving(faults=lambda body: "late" if body["seed"] else None, late=5.0) as fake:
+    with serving(faults=lambda body: "late" if body["seed"] else None, late=30.0) as fake:
         with engine.open(model(fake.url, {"concurrency": 10})) as ready:
             completions = ready.generate(asked(10))
             assert next(completions).key == "k0"
@@ -201,7 +201,7 @@ def test_a_caller_that_stops_early_does_not_wait():
             assert [one.key for one in ready.generate(asked(1))] == ["k0"]
             again = ready.generate(asked(10)[::-1])
             assert next(again).key == "k0"  # and then it is left open: closing the engine hangs up
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         assert not [thread for thread in threading.enumerate() if thread.name == "engine"]
         again.close()
 
