@@ -31,10 +31,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lib import params, schema
-from lib.failures.measures import QUESTIONS_UPDATE, SAME_SAMPLE, measure, share, with_thoughts
+from lib.failures.measures import SAME_SAMPLE, measure, share, with_thoughts
 from lib.params.settings import Thresholds
 
-__all__ = ["MODES", "QUESTIONS_UPDATE", "SAME_SAMPLE", "kind_of", "label", "summary", "with_thoughts"]
+__all__ = ["MODES", "SAME_SAMPLE", "kind_of", "label", "summary", "with_thoughts"]
 MODES = schema.MODES
 PUBLISHED = ("leakage_published", "panic_published")
 

@@ -22,7 +22,6 @@ YES_NO = [1, 1, 0, 0]
         ((YES_NO, [1, 0, 1, 0]), 0.0),  # what chance gives
         ((YES_NO, [1, 1, 1, 1]), 0.0),
         (([1, 1], [1, 1]), None),  # one label: agreement cannot be told from chance
-        (([], []), None),
         (([1, None, 0], [None, 1, math.nan]), None),
         ((["a", "a", "b", None], ["a", "a", "b", "a"]), 1.0),
         (([1, 2, 3, 3], [1, 2, 3, 2], "quadratic"), 1 - 4 * 1 / 20),
