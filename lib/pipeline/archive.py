@@ -28,10 +28,7 @@ class ArchiveError(ValueError):
 
 
 def pack(study: str, to: Path) -> dict[str, Path]:
-    """Archive a study; `to` appears whole or not at all.
-
-    Returns:
-        The files that it holds, by the names of its members, without the manifest.
+    """Archive a study; `to` appears whole or not at all. Returns its files by their names in it, without the manifest.
 
     Raises:
         ParamsError: a file of parameters is missing or not sound.
@@ -39,7 +36,7 @@ def pack(study: str, to: Path) -> dict[str, Path]:
         TableError: `to` cannot be written.
     """
     files = members(study)
-    if faults := [fault for name, file in files.items() for fault in leaks.found(name, file)]:
+    if faults := [fault for name, file in files.items() for fault in leaks.faults(name, file)]:
         raise ArchiveError("\n".join(faults))
     sums = {}
     with tables.atomic_write(to) as file, zipfile.ZipFile(file, "w") as packed:

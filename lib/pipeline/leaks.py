@@ -24,25 +24,21 @@ SHORTEST = 8  # characters of a secret; a shorter value would be found everywher
 ABSOLUTE = re.compile(r"(?:/|~/|[A-Za-z]:\\)\S+")
 
 
-def found(name: str, file: Path) -> list[str]:
-    """What would leak with a file, one line each, empty if nothing: this machine's folders, secrets, absolute paths.
+def faults(name: str, file: Path) -> list[str]:
+    """What would leak with a file, a line each, which `name` begins: this machine's folders, secrets, absolute paths.
 
     Looked at are texts, line by line, and the texts in parquet files. Secrets are values of environment variables whose
     names end in KEY, TOKEN, SECRET or PASSWORD, and what looks like the keys of well-known services.
-
-    Args:
-        name: of the file, as messages tell it.
-        file: where it lies.
     """
     if file.suffix == ".parquet":
         return list(_in_table(name, file))
     if file.suffix not in TEXTS:
         return []
     text = file.read_text(encoding="utf-8", errors="replace")
-    told = list(_in_text(name, text))
-    if file.suffix in (".yaml", ".json") and not told:
-        told += _in_values(name, text)
-    return told
+    lines = list(_in_text(name, text))
+    if file.suffix in (".yaml", ".json") and not lines:
+        lines += _in_values(name, text)
+    return lines
 
 
 def _in_text(name: str, text: str) -> Iterator[str]:

@@ -128,7 +128,7 @@ def push(study: str, below: str = "", force: bool = False) -> Moved:
             provenance.merge(study, other)
             ours |= copy.versions(PROVENANCE)
         chosen = plan.up + (plan.conflicts if force else [])
-        faults = {name: leaks.found(name, copy.folder / name) for name in chosen if not name.startswith(PARTS)}
+        faults = {name: leaks.faults(name, copy.folder / name) for name in chosen if not name.startswith(PARTS)}
         chosen = [name for name in chosen if not faults.get(name)]
         if any(name in theirs for name in chosen):
             copy.write_manifest({name: version for name, version in theirs.items() if name not in chosen})

@@ -8,6 +8,7 @@ is stored.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -16,14 +17,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
-from lib import params, paths, tables
-from lib.pipeline import compare, provenance, remote, unpack
-from lib.pipeline.compare import Difference
+from lib import params, paths, schema, tables
+from lib.pipeline import provenance, remote, unpack
 from lib.pipeline.remote import RemoteError
 from lib.pipeline.unpack import PLAIN, UnpackError
 
@@ -33,10 +37,24 @@ ALWAYS = ("05_grade", "06_failure_modes")
 INPUTS = ("problems", "updates", "traces", "continuations")
 RECORDED = "recorded"  # folder of the judge's replies
 OWN = {"lib", "notebooks", "params", "outputs", RECORDED}  # folders of the bench, where no model may be put
+OF_MACHINE = {"grades": ["sandbox"]}  # columns that depend on the machine and not on a model
+WITH_ENGINE = ("judge", "model")  # parameters whose engine is a replay when results are derived again
 
 
 class RederiveError(RuntimeError):
     """Results that could not be derived again; its text is one line."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file, what differs in it, and whether it is a difference in results."""
+
+    file: str
+    message: str
+    counts: bool = True  # false: it may differ between machines, or no row differs
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.message}" + ("" if self.counts else " (no difference in results)")
 
 
 def study(name: str) -> tuple[list[str], list[Difference]]:
@@ -80,7 +98,7 @@ def archive(file: Path, again: bool = True) -> tuple[list[str], list[Difference]
 def _compared(name: str, results: Path, parameters: Path, bench: Path) -> tuple[list[str], list[Difference]]:
     fresh = rederive(name, results, parameters, bench)
     names = made(results, fresh)
-    return names, compare.between(results, fresh, names)
+    return names, compare(results, fresh, names)
 
 
 def _expect_safe(file: str, unpacked: Path, name: str) -> None:
@@ -106,8 +124,7 @@ def rederive(study: str, results: Path, parameters: Path, bench: Path) -> Path:
         parameters: a folder as `params/` is.
         bench: an empty folder to work in.
 
-    Returns:
-        The folder of the results derived again, laid out as `results`; links in it are what they were derived from.
+    Returns the folder of the new results, laid out as `results`; links in it are what they were derived from.
 
     Raises:
         RederiveError: a table or a reply of the judge is missing, or a notebook did not run to its end.
@@ -225,6 +242,92 @@ def _run(bench: Path, notebook: str, study: str, model: str | None, more: list[s
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         raise RederiveError(lines[-1].removeprefix("error: ").replace(f"{bench}/", ""))
+
+
+# comparing
+
+
+def compare(stored: Path, fresh: Path, names: list[str]) -> list[Difference]:
+    """How the files `names` (tables of `lib.schema`, JSON, CSV) of two folders of results differ, in their order."""
+    changes = []
+    for name in names:
+        old, new = stored / name, fresh / name
+        if not (old.is_file() and new.is_file()):
+            changes.append(Difference(name, f"{'derived' if new.is_file() else 'stored'}, but not on the other side"))
+        elif old.read_bytes() != new.read_bytes():
+            try:
+                changes += _rows(name, old, new) if old.suffix == ".parquet" else _values(name, _read(old), _read(new))
+            except (pa.ArrowException, OSError, ValueError) as error:
+                changes.append(Difference(name, f"not readable ({str(error).splitlines()[0][:80]})"))
+    return changes
+
+
+def _rows(name: str, old: Path, new: Path) -> list[Difference]:
+    """The first cell that differs, of all columns that depend on a model and of each that depends on the machine."""
+    both = [pq.ParquetFile(file).read() for file in (old, new)]
+    if not both[0].schema.equals(both[1].schema):
+        lost = set(both[0].schema) ^ set(both[1].schema)
+        columns = ", ".join(sorted({column.name for column in lost})) or "their order"
+        return [Difference(name, f"columns of the two sides differ: {columns}")]
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
+    key = list(schema.TABLES[old.stem].key)
+    before, after = (rows.to_pandas(types_mapper=nullable).set_index(key) for rows in both)
+    for side, one, other in (("stored", before, after), ("derived again", after, before)):
+        if len(lost := one.index.difference(other.index)):
+            return [Difference(name, f"row {_label(lost[0])}: only {side}; {len(lost)} such rows")]
+    if not before.index.is_unique or len(before) != len(after):
+        return [Difference(name, f"{len(before)} rows stored, {len(after)} derived again")]
+    after = after.loc[before.index]
+    unlike = before.ne(after).fillna(True).astype(bool) & ~(before.isna() & after.isna())
+    of_machine = [column for column in OF_MACHINE.get(old.stem, ()) if column in unlike]
+    changes = []
+    for columns in [[column for column in unlike if column not in of_machine], *([column] for column in of_machine)]:
+        rows = unlike[columns].any(axis=1)
+        if rows.any():
+            label = rows.idxmax()
+            column = unlike.loc[label, columns].idxmax()
+            values = f"stored {_show(before.at[label, column])}, now {_show(after.at[label, column])}"
+            message = f"row {_label(label)}, column {column}: {values}; {rows.sum()} rows differ"
+            changes.append(Difference(name, message, counts=column not in of_machine))
+    return changes or [Difference(name, "the same rows in other bytes", counts=False)]
+
+
+def _values(name: str, before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+    places = [place for place in {**before, **after} if before.get(place, ...) != after.get(place, ...)]
+    if not places:
+        return []
+    stored, now = (_show(side[places[0]]) if places[0] in side else "nothing" for side in (before, after))
+    return [Difference(name, f"{places[0]}: stored {stored}, now {now}; {len(places)} such places")]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The values of a JSON file by their keys, without what a replay in place of an engine changes; else its lines."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if file.suffix != ".json":
+        return {f"line {number}": line for number, line in enumerate(text.splitlines(), 1)}
+    values = json.loads(text)
+    for key in WITH_ENGINE:
+        if isinstance(own := values.get(key), dict):
+            own.pop("engine", None)
+            own["options"] = {name: value for name, value in (own.get("options") or {}).items() if name != "recorded"}
+    return _flat(values)
+
+
+def _flat(value: Any, key: str = "") -> dict[str, Any]:
+    if isinstance(value, dict) and value:
+        return {k: v for name, inner in value.items() for k, v in _flat(inner, f"{key}.{name}".lstrip(".")).items()}
+    return {key: value}
+
+
+def _label(key: Any) -> str:
+    return " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def _show(value: Any) -> str:
+    if not isinstance(value, (list, dict)) and pd.isna(value):
+        return "null"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 # the command

@@ -96,9 +96,9 @@ def test_what_must_not_leave_is_told_and_nothing_is_written(fake, tmp_path, monk
 
 
 def test_secrets_in_a_table_are_found(fake, tmp_path, monkeypatch):
-    assert leaks.found("t", fake / "tables" / "problems.parquet") == []
+    assert leaks.faults("t", fake / "tables" / "problems.parquet") == []
     monkeypatch.setenv("SOME_TOKEN", "FAKE: how many?")
-    told = leaks.found("t", fake / "tables" / "problems.parquet")
+    told = leaks.faults("t", fake / "tables" / "problems.parquet")
     assert told == ["t: column problem, row number 0: a secret of this machine's environment"]
 
 
@@ -106,7 +106,7 @@ def test_secrets_in_a_table_are_found(fake, tmp_path, monkeypatch):
 def test_a_model_of_this_machine_alone_is_not_archived(tmp_path, path):
     file = tmp_path / "m.yaml"
     file.write_text(f"title: m\npath: {path}\n")
-    assert leaks.found("m.yaml", file) == ["m.yaml: path: an absolute path, expected one relative to the repository"]
+    assert leaks.faults("m.yaml", file) == ["m.yaml: path: an absolute path, expected one relative to the repository"]
 
 
 def test_a_link_among_the_results_is_refused(fake, tmp_path):

@@ -537,7 +537,7 @@ def write_targets(folder: Path, environment: Path, since: int) -> None:
 def test_after_a_pull_make_has_nothing_to_do_and_runs_all_where_the_sources_differ(environment, on, monkeypatch):
     own, hour = sync.sources(), 3600 * 10**9
     write_targets(on("a").with_name("tiny"), environment, own.oldest - hour)
-    monkeypatch.setattr(sync.leaks, "found", lambda name, file: [])  # as these tables are none
+    monkeypatch.setattr(sync.leaks, "faults", lambda name, file: [])  # as these tables are none
     assert "lib.pipeline.notebook" in make(environment, "results")  # as these sources are of a later checkout
     with monkeypatch.context() as patch:  # as on the machine that made it
         patch.setattr(sync, "sources", lambda: Sources(own.digest, own.oldest - 3 * hour, own.oldest - 2 * hour))

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lib import paths, tables
-from lib.pipeline import archive, compare, verify
+from lib.pipeline import archive, verify
 from lib.pipeline.unpack import UnpackError
 from lib.pipeline.verify import RederiveError
 from tests.fakes.study import MODEL, STUDY, write_params, write_results, write_tables
@@ -76,7 +76,7 @@ def other(derived, tmp_path) -> Path:
 
 
 def told(results: Path, other: Path) -> list[str]:
-    return [str(difference) for difference in compare.between(results, other, verify.made(results, other))]
+    return [str(difference) for difference in verify.compare(results, other, verify.made(results, other))]
 
 
 def test_equal_results_have_no_differences(results, other):
@@ -115,7 +115,7 @@ def changed(other: Path, **values) -> None:
 def test_walls_of_another_machine_are_told_and_are_no_difference_in_results(derived, results, other):
     changed(other, sandbox="bubblewrap", reason="wrong answer")
     stored = derived / "outputs" / STUDY
-    found = compare.between(stored, other, [f"tables/{MODEL}/grades.parquet"])
+    found = verify.compare(stored, other, [f"tables/{MODEL}/grades.parquet"])
     assert [(difference.counts, difference.message) for difference in found] == [
         (True, 'row tiny/0000~original~0, column reason: stored null, now "wrong answer"; 1 rows differ'),
         (False, 'row tiny/0000~original~0, column sandbox: stored null, now "bubblewrap"; 1 rows differ'),
