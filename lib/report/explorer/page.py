@@ -85,9 +85,8 @@ def static_page(study: Study | str, cases: Sequence[Case], most: int = MOST) -> 
     Of long texts as much is shown as fits: start and end of each, with the number of characters left out between.
 
     Raises:
-        ParamsError: no such study.
-        TableError: a table is missing or broken.
-        ValueError: the study has no such case, or so many do not fit; their text is one line.
+        ParamsError, TableError: no such study, or a table of it is missing or broken.
+        ValueError: the study has no such case, or so many do not fit.
     """
     own = settings_of(study)
     readers = {case.model: Reader(own, case.model) for case in cases}

@@ -178,37 +178,24 @@ def settings_of(study: Study | str) -> Study:
     return params.load_study(study) if isinstance(study, str) else study
 
 
-def chosen(
-    study: Study | str, models: Sequence[str] | None = None, each: int = 1, seed: int | None = None
-) -> list[Case]:
-    """For each interrupt up to `each` cases that turned wrong and `each` that stayed right, as far as there are any.
+def chosen(study: Study | str, models: Sequence[str] | None = None) -> list[Case]:
+    """For each interrupt a case that turned wrong and one that stayed right, as far as there are any.
 
     A case turned wrong if it is right with full thinking and at some position is not; it stayed right if it is right
     with full thinking and at every position. The draw of a case does not depend on which others there are.
 
-    Args:
-        study: whose tables are read, or its name.
-        models: from which to draw, together; None takes all of the study.
-        each: most cases of either kind, per interrupt.
-        seed: which ones are drawn; None takes the study's.
-
-    Returns:
-        Cases in the study's order of interrupts, those that turned wrong first.
-
-    Raises:
-        ParamsError: no such study.
-        TableError: a table is missing or broken.
+    They are drawn by the study's seed from all `models`, by default those of the study, and come in its order of
+    interrupts. Raises ParamsError where there is no such study, and TableError.
     """
     own = settings_of(study)
     models = list(models) if models is not None else list(own.models)
     drawn = pd.concat([kinds(Reader(own, model).places).assign(model=model) for model in models], ignore_index=True)
-    seed = own.seed if seed is None else seed
     names = zip(drawn["model"], drawn["trace_id"], drawn["interrupt"], strict=True)
-    drawn["draw"] = [seed_of(seed, "explorer", *name) for name in names]
+    drawn["draw"] = [seed_of(own.seed, "explorer", *name) for name in names]
     order = {name: i for i, name in enumerate(dict.fromkeys(drawn["interrupt"]))}
     drawn = drawn[drawn["kind"].notna()].assign(which=drawn["interrupt"].map(order))
     drawn = drawn.sort_values(["which", "kind", "draw"], ascending=[True, False, True], kind="stable")
-    taken = drawn.groupby(["which", "kind"]).head(each)
+    taken = drawn.groupby(["which", "kind"]).head(1)
     return [Case(*row) for row in taken[["model", "trace_id", "interrupt"]].itertuples(index=False)]
 
 
