@@ -1,8 +1,9 @@
 """Figures, drawn at printed size from small prepared frames, each with its caption.
 
 A function here draws one figure of its frames and returns it with the attribute `caption`: what it shows and what to
-conclude, every number computed from the same frames, what is undefined said to be so or left out. `save` writes both,
-byte for byte the same each time.
+conclude, every number computed from the same frames, what is undefined said to be so or left out. It raises ValueError
+where a frame is empty, lacks a column, or holds positions of several units. `models` gives the order of the colours, by
+default that of the names. `save` writes figure and caption, byte for byte the same each time.
 """
 
 from lib.figures.by_position import (

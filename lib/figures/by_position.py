@@ -27,10 +27,7 @@ def accuracy_by_position(frame: pd.DataFrame, reference: pd.DataFrame, models: S
     """Accuracy against the position of the interrupt, full thinking as a dashed line.
 
     `frame`: model, source, interrupt, unit (one for all), position, mean, ci_low, ci_high, as from `stats.accuracy`.
-    `reference`: model, source, mean. `models` gives the order of the colours, by default that of the names.
-
-    Raises:
-        ValueError: an empty frame, a missing column, or positions of several units.
+    `reference`: model, source, mean.
     """
     figure = _lines(frame, reference, models, "accuracy")
     for ax in figure.axes:

@@ -21,9 +21,6 @@ def overview(accuracy: pd.DataFrame, tokens: pd.DataFrame, models: Sequence[str]
     A hollow mark is the first position of the study, a filled one the last, the line spans all positions; a dashed
     line is full thinking (the full run, for tokens). Both frames hold rows of one unit, and those of full thinking
     (no interrupt), as from `stats.accuracy` and `stats.mean_ci`: model, source, interrupt, unit, position, mean.
-
-    Raises:
-        ValueError: an empty frame, a missing column, positions of several units, or no row of full thinking.
     """
     for frame in (accuracy, tokens):
         style.require(frame, [*KEYS, "mean"])
@@ -113,9 +110,6 @@ def accuracy_by_cost(frame: pd.DataFrame, models: Sequence[str] | None = None) -
 
     `frame` is as from `spending`, with positions of one unit. A line that stays below and to the right of full
     thinking's mark pays more for less.
-
-    Raises:
-        ValueError: an empty frame, a missing column, or positions of several units.
     """
     style.require(frame, [*KEYS, "tokens", "accuracy"])
     shown = style.model_places(frame, models)

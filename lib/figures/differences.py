@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from lib.figures import phrases, style
 from lib.figures.phrases import percent
-from lib.figures.style import KEYS, colour, look
+from lib.figures.style import KEYS, look
 
 LEVEL = 0.05  # of p_holm, below which a mark is filled
 SLOT, LEAST, ROOM = 0.075, 0.2, 0.55  # inches: of a model, of a position at least, of titles
@@ -22,9 +21,6 @@ def paired_differences(frame: pd.DataFrame, models: Sequence[str] | None = None)
     There is a panel per source and interrupt, and a slot per position; a mark is filled if p_holm is below `LEVEL`.
     `frame` is as from `paired.against_full`: model, source, interrupt, unit, position, difference, ci_low, ci_high,
     p_holm.
-
-    Raises:
-        ValueError: an empty frame, a missing column, or positions of several units.
     """
     style.require(frame, [*KEYS, "difference", "ci_low", "ci_high", "p_holm"])
     shown, positions = style.model_places(frame, models), sorted(frame["position"].unique())
@@ -36,7 +32,8 @@ def paired_differences(frame: pd.DataFrame, models: Sequence[str] | None = None)
     for _, ax, rows in panels:
         for place, (i, model) in enumerate(shown):
             own = rows[rows["model"].eq(model)].set_index("position").reindex(positions)
-            _forest(ax, own, i, style.dodge(place, len(shown)))
+            x, low_end, high_end = (100 * own[name] for name in ("difference", "ci_low", "ci_high"))
+            style.forest(ax, x, low_end, high_end, own["p_holm"].lt(LEVEL), i, style.dodge(place, len(shown)))
         style.slots(ax, [f"{position:g}" for position in positions])
         ax.axvline(0, color=style.GREY, linewidth=0.8, zorder=1)
         ax.locator_params(axis="x", nbins=4)
@@ -69,9 +66,6 @@ def areas(summary: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
 
     `summary` is as from `anytime.summary`: model, source, interrupt, unit, full, area, area_low, area_high,
     area_of_full. Curves in counts of tokens have no area and are left out.
-
-    Raises:
-        ValueError: an empty frame, or a missing column.
     """
     style.require(summary, ["model", "source", "interrupt", "full", "area", "area_low", "area_high", "area_of_full"])
     frame = summary[summary["area"].notna()]
@@ -108,11 +102,3 @@ def _areas_caption(summary: pd.DataFrame) -> str:
     most = f"{style.title(kept.index[-1])} keeps most of full thinking's accuracy, {percent(kept.iloc[-1])} on average"
     least = f"; {style.title(kept.index[0])} the least, {percent(kept.iloc[0])}" if len(kept) > 1 else ""
     return f"{start} {most}{least}."
-
-
-def _forest(ax: Axes, own: pd.DataFrame, i: int, shift: float) -> None:
-    y, proven = np.arange(len(own)) + shift, own["p_holm"].lt(LEVEL).to_numpy()
-    ax.hlines(y, 100 * own["ci_low"], 100 * own["ci_high"], color=colour(i), linewidth=0.9)
-    for is_filled in (False, True):
-        some = proven == is_filled
-        style.dots(ax, 100 * own["difference"][some], y[some], **look(i, is_filled))

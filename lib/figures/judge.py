@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lib.figures import style
 from lib.figures.phrases import percent, points
-from lib.figures.style import GREY, colour, look
+from lib.figures.style import GREY, look
 
 SLOT, ROOM = 0.2, 0.9  # inches: of a criterion, of title, axis and legend
 STATISTICS = {"kappa": "kappa", "balanced_accuracy": "balanced accuracy"}
@@ -22,11 +22,7 @@ def calibration(frame: pd.DataFrame, bar: float, models: Sequence[str] | None = 
 
     `frame` is as from `results.standings`: criterion, standing, kappa and balanced_accuracy with _low and _high; where
     it has a column model, a slot holds all models. `bar` (`lib.grm.trust.LEAST`) is what the lower end of the balanced
-    accuracy must reach; chance is 0 for kappa. A criterion without a truth keeps its empty slot. `models` gives the
-    order of the colours.
-
-    Raises:
-        ValueError: an empty frame, or a missing column.
+    accuracy must reach. A criterion without a truth keeps its empty slot.
     """
     numbers = [f"{name}{end}" for name in STATISTICS for end in ("", "_low", "_high")]
     style.require(frame, ["criterion", "standing", *numbers])
@@ -36,7 +32,8 @@ def calibration(frame: pd.DataFrame, bar: float, models: Sequence[str] | None = 
     for ax, (name, label) in zip((left, right), STATISTICS.items(), strict=True):
         for place, (i, model) in enumerate(shown):
             own = rows[rows["model"].eq(model)].drop_duplicates("criterion").set_index("criterion").reindex(criteria)
-            _statistic(ax, own, name, i, style.dodge(place, len(shown)))
+            x, low, high = (own[column].astype(float) for column in (name, f"{name}_low", f"{name}_high"))
+            style.forest(ax, x, low, high, own["standing"].eq("reported"), i, style.dodge(place, len(shown)))
         ax.set_xlabel(label)
     style.twin_slots(left, right, [_plain(name) for name in criteria])
     low = frame[["kappa", "kappa_low", "kappa_high"]].min(axis=None)
@@ -73,9 +70,6 @@ def agreement(frame: pd.DataFrame) -> Figure:
 
     `frame` is as from `results.agreement`: model, rubric, criterion (columns or index), n, rule_yes, judge_yes,
     agree, rule_right, judge_right; models are pooled by their rows.
-
-    Raises:
-        ValueError: an empty frame, or a missing column.
     """
     frame = frame.reset_index()
     style.require(frame, ["criterion", "n", "rule_yes", "judge_yes", "agree", "rule_right", "judge_right"])
@@ -121,9 +115,6 @@ def planted_and_detected(frame: pd.DataFrame) -> Figure:
     """Rate found against rate planted, with intervals, a panel per mode and a marker per organism; exact: the diagonal.
 
     `frame`: organism, mode, planted, detected, ci_low, ci_high (shares); where known, shown (what a program read).
-
-    Raises:
-        ValueError: an empty frame, or a missing column.
     """
     style.require(frame, ["organism", "mode", "planted", "detected", "ci_low", "ci_high"])
     modes = list(dict.fromkeys(frame["mode"]))
@@ -187,15 +178,6 @@ def _two_panels(criteria: int, models: int) -> tuple[Figure, Sequence[Axes]]:
     """Two panels with a slot per criterion."""
     height = ROOM + max(SLOT, 0.085 * models) * criteria
     return plt.subplots(1, 2, figsize=(style.PAGE, height), sharey=True)
-
-
-def _statistic(ax: Axes, own: pd.DataFrame, name: str, i: int, shift: float) -> None:
-    y = np.arange(len(own)) + shift
-    numbers = own[[name, f"{name}_low", f"{name}_high"]].astype(float)
-    ax.hlines(y, numbers[f"{name}_low"], numbers[f"{name}_high"], color=colour(i), linewidth=0.9)
-    for is_filled in (False, True):
-        some = own["standing"].eq("reported").eq(is_filled).to_numpy()
-        style.dots(ax, numbers[name][some], y[some], **look(i, is_filled))
 
 
 def _pooled(frame: pd.DataFrame) -> pd.DataFrame:

@@ -65,9 +65,6 @@ def counterpart(paper: Paper, published: pd.DataFrame, ours: Mapping[str, pd.Dat
 
     `published` is as from `numbers.load`; `ours` has a frame for each metric that a study measured, as
     `numbers.beside` takes it. Only panels that the paper has are drawn.
-
-    Raises:
-        ValueError: a frame of ours lacks a column.
     """
     frames = {metric: joined(paper, published, metric, ours.get(metric)) for metric in paper.metrics}
     every = pd.concat(frames.values())

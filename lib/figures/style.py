@@ -246,6 +246,15 @@ def across(ax: Axes, x: Sequence[float], y: Sequence[float], low: pd.Series, hig
     dots(ax, x, y, **looks)
 
 
+def forest(ax: Axes, x: pd.Series, low: pd.Series, high: pd.Series, filled: pd.Series, i: int, shift: float) -> None:
+    """Points with horizontal intervals in the slots of an axis, `shift` from their middle; some marks are filled."""
+    y = np.arange(len(x)) + shift
+    ax.hlines(y, low, high, color=colour(i), linewidth=0.9)
+    for is_filled in (False, True):
+        some = filled.eq(is_filled).to_numpy()
+        dots(ax, x[some], y[some], **look(i, is_filled))
+
+
 def upright(ax: Axes, x: Sequence[float], y: Sequence[float], low: pd.Series, high: pd.Series, **looks) -> None:
     """Points with vertical intervals; a null end has no interval."""
     ax.vlines(x, low.to_numpy(float), high.to_numpy(float), color=looks["color"], linewidth=0.9)
