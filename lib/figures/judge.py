@@ -21,7 +21,7 @@ def calibration(frame: pd.DataFrame, bar: float, models: Sequence[str] | None = 
     """Kappa and balanced accuracy of each criterion with their intervals; filled: met its bar and may be reported.
 
     `frame` is as from `results.standings`: criterion, standing, kappa and balanced_accuracy with _low and _high; where
-    it has a column model, a slot holds all models. `bar` (`lib.grm.trust.LEAST`) is what the lower end of the balanced
+    it has a column model, a slot holds all models. `bar` (`trust.LEAST_ACCURACY`) is what the lower end of the balanced
     accuracy must reach. A criterion without a truth keeps its empty slot.
     """
     numbers = [f"{name}{end}" for name in STATISTICS for end in ("", "_low", "_high")]

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 
 from rapidfuzz import fuzz
@@ -19,17 +18,8 @@ _MARKS = "\"'` "  # what a judge may put around a quote
 _KEPT = re.compile(r"-?\d+(?:[.,]\d+)*|\b(?:not|no|never|nor|cannot)\b|n't\b", re.IGNORECASE)  # changes the sense
 
 
-@dataclass(frozen=True)
-class Span:
-    """A half-open range of characters of the judged text."""
-
-    start: int
-    end: int
-    exact: bool  # whether the quote is there word for word, apart from blanks and ways to write a character
-
-
-def locate(quote: str, text: str) -> Span | None:
-    """The span of a quote in a text; None if it is not there, or is empty.
+def locate(quote: str, text: str) -> tuple[int, int] | None:
+    """The half-open range of characters where a quote stands in a text; None if it is not there, or is empty.
 
     White space, dashes, quotation marks, invisible characters and Unicode forms do not matter. A quote of `LEAST_CHARS`
     or more may differ a little, but not in a number or a plain English negation. No match splits a number, and a
@@ -37,42 +27,33 @@ def locate(quote: str, text: str) -> Span | None:
     """
     shown, places = _normal(text)
     for wanted in dict.fromkeys(_normal(quote)[0].strip(marks) for marks in (" ", _MARKS)):
-        if any(char.isalnum() for char in wanted) and (found := _exact(wanted, shown) or _near(wanted, shown)):
-            start, end, exact = found
-            return Span(places[start], _end(text, places[end - 1]), exact)
+        if any(char.isalnum() for char in wanted) and (span := _exact(wanted, shown) or _near(wanted, shown)):
+            start, end = span
+            return places[start], _end(text, places[end - 1])
     return None
 
 
-def located(verdict: Verdict, text: str) -> tuple[Span, ...]:
-    """The spans of those quotes of a verdict that are in the text, in the order quoted."""
-    found = (locate(quote, text) for quote in verdict.evidence)
-    return tuple(span for span in found if span is not None)
+def first(verdict: Verdict, text: str) -> tuple[int, int] | None:
+    """The place of the first quote of a verdict that is in the text."""
+    spans = (locate(quote, text) for quote in verdict.evidence)
+    return next((span for span in spans if span), None)
 
 
 def check(verdict: Verdict, criterion: Criterion, text: str) -> Status:
-    """The status of a verdict: abstain, evidence_missing if a quote is needed and none is in the text, else ok.
-
-    Args:
-        verdict: as it was read.
-        criterion: which it is about.
-        text: the view in which quotes must lie.
-    """
+    """The status of a verdict: abstain, evidence_missing if a quote is needed and none is in the text, else ok."""
     if verdict.label == CANNOT:
         return "abstain"
-    if verdict.label in criterion.quoted and not located(verdict, text):
+    if verdict.label in criterion.quoted and not first(verdict, text):
         return "evidence_missing"
     return "ok"
 
 
 @lru_cache(maxsize=64)  # a text is asked about for each quote of each criterion
 def _normal(text: str) -> tuple[str, list[int]]:
-    """The text in the form that quotes are compared in, and the offset in `text` that each character comes from.
-
-    Characters are decomposed one by one, so that offsets are known.
-    """
+    """The text in the form that quotes are compared in, and the offset in `text` that each character comes from."""
     chars: list[str] = []
     places: list[int] = []
-    for place, char in enumerate(text):
+    for place, char in enumerate(text):  # decomposed one by one, so that offsets are known
         for part in unicodedata.normalize("NFKD", visible(char)).translate(_ALIKE):
             part = " " if part.isspace() else part
             if part != " " or (chars and chars[-1] != " "):
@@ -81,17 +62,17 @@ def _normal(text: str) -> tuple[str, list[int]]:
     return "".join(chars), places
 
 
-def _exact(wanted: str, shown: str) -> tuple[int, int, bool] | None:
+def _exact(wanted: str, shown: str) -> tuple[int, int] | None:
     start = shown.find(wanted)
     while start >= 0:
         end = start + len(wanted)
         if not _is_torn(shown, start, len(wanted)) and not _is_torn(shown, end, len(wanted)):
-            return start, end, True
+            return start, end
         start = shown.find(wanted, start + 1)
     return None
 
 
-def _near(wanted: str, shown: str) -> tuple[int, int, bool] | None:
+def _near(wanted: str, shown: str) -> tuple[int, int] | None:
     if len(wanted) < LEAST_CHARS or len(shown) < LEAST_CHARS:
         return None
     if len(wanted) > len(shown):  # the other way round, a long quote would be found in any text that it holds
@@ -102,9 +83,7 @@ def _near(wanted: str, shown: str) -> tuple[int, int, bool] | None:
     if score < LEAST_SCORE:
         return None
     start, end = _whole_words(shown, start, end)
-    if _KEPT.findall(wanted) != _KEPT.findall(shown[start:end]):
-        return None
-    return start, end, False
+    return (start, end) if _KEPT.findall(wanted) == _KEPT.findall(shown[start:end]) else None
 
 
 def _whole_words(shown: str, start: int, end: int) -> tuple[int, int]:

@@ -24,10 +24,6 @@ def neutral(text: str, specials: Iterable[str]) -> str:
 
     A reader sees the same, and without joiners it is the text as it was. A second call changes nothing.
 
-    Args:
-        text: what is to be judged.
-        specials: special tokens of every tokenizer that may read it, and marks around thinking.
-
     Raises:
         ValueError: a special token has fewer than two characters, so that nothing fits inside it, or holds a joiner.
     """
@@ -44,7 +40,7 @@ def neutral(text: str, specials: Iterable[str]) -> str:
 def nonce(*texts: str, salt: str = "") -> str:
     """Twelve hex digits that occur in none of the texts, always the same for the same texts and salt.
 
-    They are a hash of the texts, so that who writes one of them cannot know the nonce while writing.
+    A hash of the texts, so that who writes one of them cannot know the nonce while writing.
     """
     seed = hashlib.sha256("\0".join([salt, *texts]).encode("utf-8", "surrogatepass"))
     for count in range(1000):
@@ -56,37 +52,18 @@ def nonce(*texts: str, salt: str = "") -> str:
 
 
 def fence(text: str, name: str, nonce: str) -> str:
-    """The text between two lines that name it and bear the nonce; `unfence` gives it back.
+    """The text between two lines that name it and bear the nonce.
 
     Raises:
         ValueError: the nonce occurs in the text, or name or nonce could be mistaken for something else.
     """
-    opens, closes = _lines(name, nonce)
-    if _holds(text, nonce):
-        raise ValueError(f"{name}: the nonce {nonce} occurs in the text, expected one that does not")
-    return f"{opens}\n{text}\n{closes}"
-
-
-def unfence(prompt: str, name: str, nonce: str) -> str | None:
-    """The text that was fenced under this name and nonce, joiners and all; None unless each line stands there once.
-
-    Raises:
-        ValueError: as `fence`, of name and nonce.
-    """
-    opens, closes = _lines(name, nonce)
-    lines = prompt.split("\n")
-    if lines.count(opens) != 1 or lines.count(closes) != 1:
-        return None
-    start, stop = lines.index(opens) + 1, lines.index(closes)
-    return "\n".join(lines[start:stop]) if start < stop else None
-
-
-def _lines(name: str, nonce: str) -> tuple[str, str]:
     if not _NAME.fullmatch(name):
         raise ValueError(f"name: expected small letters, digits and _, got {name!r}")
     if not _NONCE.fullmatch(nonce):
         raise ValueError(f"nonce: expected 8 to 64 small letters and digits, got {nonce!r}")
-    return f"[[{name} {nonce} begins]]", f"[[{name} {nonce} ends]]"
+    if _holds(text, nonce):
+        raise ValueError(f"{name}: the nonce {nonce} occurs in the text, expected one that does not")
+    return f"[[{name} {nonce} begins]]\n{text}\n[[{name} {nonce} ends]]"
 
 
 def _holds(text: str, nonce: str) -> bool:

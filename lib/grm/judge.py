@@ -1,23 +1,20 @@
 """The judge: a model that is asked the criteria of a rubric about recorded traces, in several samples.
 
 A call without a usable reply is made again, at last in plain text; so is one whose quote is not in the record, and then
-the quote may change and the verdict may not. A final failure is a status, never a value. Completions go into a store,
-so that a judge that was stopped is asked nothing twice.
+the quote may change and the verdict may not. A final failure is a status, never a value.
 """
 
 import dataclasses
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from lib import markup
 from lib.engine import Completion, Engine, Request, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
-from lib.grm import evidence, prompt, reply, votes
+from lib.grm import evidence, prompt, reply
 from lib.grm.reply import Reply
 from lib.grm.rubric import Criterion, Rubric
 from lib.markup import prompts, tokens
@@ -36,10 +33,8 @@ class Policy:
 
     per_call: int | None = 1  # criteria of one call, which see the union of their views; None: all
     order: int = 0  # of the criteria of a call and of their labels, see `prompt.permuted`
-    plain: bool = False  # whether every call, not only the last of several, is in plain text
     attempts: int = 3  # calls for one reply; the last of several is in plain text if none could be read
     max_tokens: int | None = None  # of a reply, twice as many after one that was cut; None: the model's own limit
-    stop: bool = False  # ask no further samples once no label of a call can change by them; its score still could
 
 
 @dataclass
@@ -75,11 +70,10 @@ class Judge:
         Args:
             items: item_id, problem_id and a column for each view of the rubric; null where an item has no such view.
             rubric: what is asked.
-            samples: replies to each question, each with a seed of its own.
+            samples: replies to each question.
 
         Returns:
-            The columns of `COLUMNS`, of all samples or, with the stop rule, of those that were asked; value is null for
-            every status but ok, start and end say where in the item's `view` the first quote that was found stands.
+            `COLUMNS`; value is null for every status but ok, start and end are characters of the item's `view`.
 
         Raises:
             ValueError: a column is missing, or an item stands twice.
@@ -91,57 +85,31 @@ class Judge:
         if (twice := items["item_id"].duplicated()).any():
             raise ValueError(f"items: {items['item_id'][twice].iloc[0]} stands twice, expected each item once")
         records = items.astype(object).where(items.notna(), None).to_dict("records")
-        calls = self._calls(records, rubric.criteria, samples)
-        asked = self._until_settled([call for call in calls if call.criteria], samples)
-        rows = [_row(call.item, one, call.sample) | judged(call, one) for call in asked for one in call.criteria]
-        rows += [row for item in records for row in _without_view(item, rubric, samples)]
+        size = self.policy.per_call or len(rubric.criteria)
+        groups = [rubric.criteria[i : i + size] for i in range(0, len(rubric.criteria), size)]
+        calls = [
+            Call(item, criteria, sample)
+            for item in records
+            for group in groups
+            for sample in range(samples)
+            if (criteria := tuple(one for one in group if not _missing(one, item)))
+        ]
+        parts.ask(self.ready, calls, self._request, self._read, self.policy.attempts, self.store)
+        rows = [_row(call.item, one, call.sample) | judged(call, one) for call in calls for one in call.criteria]
+        for item in records:
+            for criterion in rubric.criteria:
+                if missing := _missing(criterion, item):
+                    failed = {"status": "abstain", "attempts": 0, "why": f"the item has no {missing[0]}"}
+                    rows += [_row(item, criterion, sample) | failed for sample in range(samples)]
         order = {criterion.id: i for i, criterion in enumerate(rubric.criteria)}
         place = {item["item_id"]: i for i, item in enumerate(records)}
         rows.sort(key=lambda row: (place[row["item_id"]], order[row["criterion"]], row["sample"]))
         names = {"judge": self.ready.model.name, "rubric": rubric.identity, "prompt_version": prompt.version()}
         return pd.DataFrame([row | names for row in rows], columns=COLUMNS)
 
-    def ask(self, calls: Sequence[Call]) -> None:
-        """Give each call its reply: made again where that may help, as often as the policy says.
-
-        Raises:
-            EngineError: the engine itself fails, rather than one request.
-        """
-        parts.ask(self.ready, calls, self._request, self._read, self.policy.attempts, self.store)
-
-    def _calls(self, records: list[dict], criteria: tuple[Criterion, ...], samples: int) -> list[Call]:
-        """The calls about all items, each with those of its criteria whose views the item has."""
-        size = self.policy.per_call or len(criteria)
-        groups = [criteria[i : i + size] for i in range(0, len(criteria), size)]
-        return [
-            Call(item, tuple(one for one in group if not _missing(one, item)), sample)
-            for item in records
-            for group in groups
-            for sample in range(samples)
-        ]
-
-    def _until_settled(self, calls: list[Call], samples: int) -> list[Call]:
-        """Ask the calls, all at once or, with the stop rule, sample by sample as long as a label may change.
-
-        Nothing is settled before half of the samples are there, so these are asked together.
-        """
-        counts: Counter[tuple[str, str, str]] = Counter()  # of item, criterion and label
-        asked: list[Call] = []
-        first = (samples + 1) // 2 if self.policy.stop else samples
-        for low, high in [(0, first), *((i, i + 1) for i in range(first, samples))]:
-            part = [call for call in calls if low <= call.sample < high and not _settled(call, counts, samples - low)]
-            self.ask(part)
-            for call in part if self.policy.stop else ():
-                for criterion in call.criteria:
-                    if (one := judged(call, criterion))["status"] == "ok":
-                        counts[call.item["item_id"], criterion.id, one["verdict"]] += 1
-            asked += part
-        return asked
-
     def _request(self, call: Call, attempt: int) -> Request:
         model = self.ready.model
-        is_last = attempt > 0 and attempt == self.policy.attempts - 1
-        plain = self.policy.plain or (is_last and call.status != "ok")
+        plain = attempt > 0 and attempt == self.policy.attempts - 1 and call.status != "ok"
         call.attempts += 1
         views = {name: call.item[name] for one in call.criteria for name in one.views}
         text = prompt.render(call.criteria, views, tokens.codec(model).controls, plain, self.policy.order)
@@ -154,18 +122,13 @@ class Judge:
 
     def _read(self, call: Call, done: Completion) -> bool:
         """Keep a reply unless the one before was better; whether another call would not help."""
-        again = dataclasses.replace(call, reply=self._reply(call, done))
-        if call.status != "ok" or _mends(again, call):
-            call.reply = again.reply
-        return not set(call.statuses) & set(AGAIN)
-
-    def _reply(self, call: Call, done: Completion) -> Reply:
         if done.error:
-            return Reply("infra_error", why=done.error)
-        answer = markup.split(done.token_ids, self.ready.model).answer
-        text = tokens.decode(done.token_ids[slice(*answer)], self.ready.model)
-        text = text or tokens.decode(done.token_ids, self.ready.model)  # a schema may leave no room for a thought
-        return reply.read(text, call.criteria, done.finish_reason)
+            found = Reply("infra_error", why=done.error)
+        else:
+            found = reply.read(reply.answer_text(done, self.ready.model), call.criteria, done.finish_reason)
+        if call.status != "ok" or _mends(dataclasses.replace(call, reply=found), call):
+            call.reply = found
+        return not set(call.statuses) & set(AGAIN)
 
 
 def _mends(again: Call, call: Call) -> bool:
@@ -174,14 +137,8 @@ def _mends(again: Call, call: Call) -> bool:
     return new == old and again.statuses.count("ok") > call.statuses.count("ok")
 
 
-def _settled(call: Call, counts: Mapping[tuple, int], left: int) -> bool:
-    """Whether no label of a call can change by so many further samples."""
-    by_label = ([counts[call.item["item_id"], one.id, label] for label in one.levels] for one in call.criteria)
-    return all(votes.settled(labels, left) for labels in by_label)
-
-
 def judged(call: Call, criterion: Criterion) -> dict[str, Any]:
-    """The columns that follow from a call's reply on one criterion, after its quotes were looked for."""
+    """The columns that follow from a call's reply on one criterion."""
     row = {"attempts": call.attempts}
     if call.reply is None:
         return row | {"status": "infra_error", "why": "not asked"}
@@ -194,8 +151,8 @@ def judged(call: Call, criterion: Criterion) -> dict[str, Any]:
     row |= {"status": status, "verdict": verdict.label, "reason": verdict.reason, "path": call.reply.path}
     if status == "ok":
         row["value"] = criterion.values[verdict.label]
-    if spans := evidence.located(verdict, text):
-        start, end = spans[0].start, spans[0].end
+    if span := evidence.first(verdict, text):
+        start, end = span
         row |= {"view": view, "start": start, "end": end, "quote": text[start:end]}
     return row
 
@@ -207,11 +164,3 @@ def _missing(criterion: Criterion, item: Mapping[str, Any]) -> list[str]:
 def _row(item: Mapping[str, Any], criterion: Criterion, sample: int) -> dict[str, Any]:
     names = {name: item[name] for name in ("item_id", "problem_id")}
     return names | {"criterion": criterion.id, "sample": sample}
-
-
-def _without_view(item: Mapping[str, Any], rubric: Rubric, samples: int) -> Iterator[dict[str, Any]]:
-    """Rows of the criteria that cannot be asked about an item, as it lacks a view."""
-    for criterion in rubric.criteria:
-        if missing := _missing(criterion, item):
-            failed = {"status": "abstain", "attempts": 0, "why": f"the item has no {missing[0]}"}
-            yield from (_row(item, criterion, sample) | failed for sample in range(samples))

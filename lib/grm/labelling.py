@@ -1,6 +1,6 @@
-"""Labels by people: which items to label, a page or widget that asks, the labels on disk, and how far raters agree.
+"""Labels by people: which items to label, a widget that asks, the labels on disk, and agreement of raters.
 
-A rater sees no word of what a judge said. Labels lie in `params/studies/<study>/labels.csv`, one row per item,
+A rater sees nothing of what a judge said. Labels lie in `params/studies/<study>/labels.csv`, one row per item,
 criterion and rater:
 
 | column | | meaning |
@@ -21,12 +21,11 @@ import numpy as np
 import pandas as pd
 
 from lib import paths, tables
-from lib.grm import prompt
+from lib.grm import prompt, scores
 from lib.grm.rubric import CANNOT, Criterion, Rubric
-from lib.grm.votes import vote
-from lib.html import PART, escape, pre, stack
+from lib.html import PART, escape, pre
 from lib.stats.agreement import alpha, cohen_kappa
-from lib.stats.bootstrap import Interval, interval
+from lib.stats.bootstrap import interval
 
 TASKS = ["item_id", "problem_id", "criterion"]
 COLUMNS = ["item_id", "criterion", "rater", "label", "notes"]
@@ -43,40 +42,19 @@ class LabelError(ValueError):
 # tasks
 
 
-def draw_tasks(
-    items: pd.DataFrame,
-    rubric: Rubric,
-    n: int,
-    seed: int,
-    correct: pd.Series | None = None,
-    disagreements: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """What people should label: a row per item and criterion, with the columns `TASKS`.
+def draw_tasks(items: pd.DataFrame, rubric: Rubric, n: int, seed: int) -> pd.DataFrame:
+    """A random sample to label, stratified by interrupt and position: a row per item and criterion, as `TASKS`.
 
-    `n` items are drawn, as equally as can be from each interrupt, position and verdict of a program; those on which a
-    judge differs from a truth are added. All are shuffled by the seed, and each has every criterion whose views it
-    has, so that nothing tells which are the added ones. The same items, study and seed give the same tasks.
-
-    Args:
-        items: as from `lib.interrupts.records.items`; interrupt and position may be missing.
-        rubric: its criteria.
-        n: items to draw, fewer if there are not as many.
-        correct: whether a program found an item right, by item_id; null where none could tell.
-        disagreements: as from `truth.disagreements`; of these items only item_id is read.
+    `n` of the items are drawn, each with every criterion whose views it has, in random order.
     """
-    strata = [items[name] for name in ("interrupt", "position") if name in items.columns]
-    if correct is not None:
-        verdicts = items["item_id"].map(correct.astype(object))
-        strata.append(verdicts.map({True: "right", False: "wrong"}).rename("program"))
-    names = pd.concat([*strata, items["item_id"]], axis=1).astype(object).sort_values("item_id")
+    names = items[["interrupt", "position", "item_id"]].astype(object).sort_values("item_id")
     groups: dict[tuple[str, ...], list[str]] = {}
     for *stratum, name in names.itertuples(index=False):
         groups.setdefault(tuple(map(str, stratum)), []).append(name)
     draw = random.Random(seed)
     shuffled = [draw.sample(groups[stratum], len(groups[stratum])) for stratum in sorted(groups)]
     in_turn = [name for turn in itertools.zip_longest(*shuffled) for name in turn if name is not None]
-    chosen = {*in_turn[:n], *(disagreements["item_id"] if disagreements is not None else ())} & set(in_turn)
-    order = draw.sample(sorted(chosen), len(chosen))
+    order = draw.sample(sorted(in_turn[:n]), len(in_turn[:n]))
     rows = items.set_index("item_id").loc[order].reset_index().to_dict("records")
     tasks = [
         (row["item_id"], row["problem_id"], criterion.id)
@@ -109,22 +87,8 @@ def _view(title: str, text: str) -> str:
     return f"<p><b>{escape(title)}</b></p>{pre(escape(text) if text.strip() else '<i>nothing</i>', PART)}"
 
 
-def page(items: pd.DataFrame, rubric: Rubric, tasks: pd.DataFrame) -> str:
-    """HTML of all tasks, one below the other, the first one open; a label is written by `record`."""
-    records = {row["item_id"]: row for row in items.to_dict("records")}
-    blocks = (
-        (escape(f"{name} · {criterion}"), task_html(records[name], rubric.criterion(criterion)))
-        for name, criterion in zip(tasks["item_id"], tasks["criterion"], strict=True)
-    )
-    return stack(blocks, "There is nothing to label.")
-
-
 def browse(study: str, items: pd.DataFrame, rubric: Rubric, tasks: pd.DataFrame, rater: str) -> Any:
-    """A widget that shows one task at a time, and writes the rater's labels into the study's file.
-
-    Raises:
-        LabelError: no rater; or the study's labels cannot be read.
-    """
+    """A widget that shows one task at a time, and writes the rater's labels into the study's file."""
     import ipywidgets as widgets  # not needed to read a notebook
 
     if not rater.strip():
@@ -176,20 +140,16 @@ def read(study: str, rubric: Rubric) -> pd.DataFrame:
     """
     path, menus = file(study), _menus(rubric)
     frame = _read(path)
-    for line, row in enumerate(frame.to_dict("records"), 2):
-        menu = menus.get(row["criterion"], [row["label"]])
-        if row["label"] not in menu:
-            expected = f"label: expected one of {', '.join(menu)}, got {row['label']!r}"
-            raise LabelError(f"{paths.show(path)}:{line}: {expected}")
-    return frame[frame["criterion"].isin(menus)].reset_index(drop=True)
+    frame = frame[frame["criterion"].isin(menus)]
+    for row, criterion, label in frame[["criterion", "label"]].itertuples():
+        if label not in menus[criterion]:
+            expected = f"label: expected one of {', '.join(menus[criterion])}, got {label!r}"
+            raise LabelError(f"{paths.show(path)}:{row + 2}: {expected}")
+    return frame.reset_index(drop=True)
 
 
 def record(study: str, rubric: Rubric, item_id: str, criterion: str, rater: str, label: str, notes: str = "") -> None:
-    """Write a label into the study's file, in place of the rater's earlier one.
-
-    Raises:
-        LabelError: a criterion or label that the rubric does not have; a file that cannot be read.
-    """
+    """Write a label into the study's file, in place of the rater's earlier one."""
     menu = _menus(rubric).get(criterion, ())
     if label not in menu:
         expected = ", ".join(menu) or "a label of a criterion of this rubric"
@@ -209,20 +169,16 @@ def _read(path: Path) -> pd.DataFrame:
     """All labels of a file; none where there is no file."""
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS, dtype=str)
-    shown = paths.show(path)
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except ValueError as error:
-        raise LabelError(f"{shown}: expected a CSV file of {', '.join(COLUMNS)} ({error})") from error
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     if missing := [name for name in COLUMNS[:4] if name not in frame.columns]:
-        raise LabelError(f"{shown}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
+        raise LabelError(f"{paths.show(path)}: no column {missing[0]}, expected {', '.join(COLUMNS)}")
     for fault, text in (
         (frame[KEY].eq("").any(axis=1), "expected an item, a criterion and a rater"),
         (frame.duplicated(KEY), "labelled twice by one rater, expected once"),
     ):
         if fault.any():
             row = fault.idxmax()
-            raise LabelError(f"{shown}:{row + 2}: {' '.join(frame.loc[row, KEY])}: {text}")
+            raise LabelError(f"{paths.show(path)}:{row + 2}: {' '.join(frame.loc[row, KEY])}: {text}")
     return frame.reindex(columns=COLUMNS, fill_value="")
 
 
@@ -230,17 +186,10 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def majority(labels: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
-    """One label per item and criterion, as `trust.standing` takes it: the median of the raters, ties to the worse.
-
-    Columns item_id, criterion, label, raters; cannot_assess has no vote, and leaves no label where it is all there is.
-    """
-    rows = []
-    for (item, name), part in labels.groupby(["item_id", "criterion"], sort=False):
-        criterion = rubric.criterion(name)
-        values = {label: criterion.values[label] for label in criterion.levels}
-        voted = vote([None if label == CANNOT else label for label in part["label"]], values)
-        rows.append({"item_id": item, "criterion": name, "label": voted.label, "raters": voted.votes})
-    return pd.DataFrame(rows, columns=["item_id", "criterion", "label", "raters"])
+    """The median label of the raters, ties to the worse: item_id, criterion, label (null if all said cannot_assess)."""
+    judged = labels.rename(columns={"label": "verdict"}).assign(problem_id="", status="ok")
+    judged.loc[judged["verdict"].eq(CANNOT), "status"] = "abstain"
+    return scores.verdicts(judged, rubric).rename(columns={"verdict": "label"})[[*KEY[:2], "label"]]
 
 
 def rater_agreement(
@@ -248,16 +197,11 @@ def rater_agreement(
 ) -> pd.DataFrame:
     """Agreement of people with each other and, on the same items, of a judge with each of them: a row per criterion.
 
-    The items are those that the judge was asked about and that two people or more could label. `human_alpha` is
-    Krippendorff's alpha of all raters; `judge_alpha` that of the pairs of the judge's verdict and one person's label;
-    both ordinal where the scale is, with intervals clustered by problem. `human_kappa` is the mean of Cohen's kappa
-    over all pairs of raters, `judge_kappa` that over the raters; with three labels or more it is quadratic. A figure
-    that is not defined is null.
-
-    Args:
-        labels: as from `read`.
-        voted: as from `scores.verdicts`; what is not ok is no verdict.
-        rubric: the criteria; all have rows.
+    The items are those that were judged and that two people or more could label. `human_alpha` is Krippendorff's alpha
+    of all raters; `judge_alpha` that of the pairs of the judge's verdict and one person's label; both ordinal where the
+    scale is, with intervals clustered by problem. `human_kappa` is the mean of Cohen's kappa over all pairs of raters,
+    `judge_kappa` that over the raters; quadratic with three labels or more. An undefined figure is null. `labels` are
+    as from `read`, `voted` as from `scores.verdicts`.
     """
     settings = {"draws": draws, "seed": seed, "confidence": level}
     rows = [_agreement(labels, voted[voted["criterion"].eq(one.id)], one, settings) for one in rubric.criteria]
@@ -276,15 +220,15 @@ def _agreement(labels: pd.DataFrame, voted: pd.DataFrame, one: Criterion, settin
         return row
     kind, weights = ("nominal", None) if len(one.labels) == 2 else ("ordinal", "quadratic")
     pairs = both.melt(["problem_id", "judge"], raters, value_name="human").dropna(subset=["judge", "human"])
-    row |= _ends("human", interval(both, alpha(raters, one.levels, kind), **settings))
-    if len(pairs):
-        row |= _ends("judge", interval(pairs, alpha(["human", "judge"], one.levels, kind), **settings))
-    for who, sides in (("human", itertools.combinations(raters, 2)), ("judge", ((rater, "judge") for rater in raters))):
-        kappas = [cohen_kappa(both[a], both[b], weights, one.levels) for a, b in sides]
+    sides = {
+        "human": (both, raters, itertools.combinations(raters, 2)),
+        "judge": (pairs, ["human", "judge"], ((rater, "judge") for rater in raters)),
+    }
+    for who, (frame, columns, couples) in sides.items():
+        if len(frame):
+            found = interval(frame, alpha(columns, one.levels, kind), **settings)
+            row |= {f"{who}_alpha": found.value, f"{who}_alpha_low": found.low, f"{who}_alpha_high": found.high}
+        kappas = [cohen_kappa(both[a], both[b], weights, one.levels) for a, b in couples]
         defined = [kappa for kappa in kappas if kappa is not None]
         row[f"{who}_kappa"] = float(np.mean(defined)) if defined else None
     return row
-
-
-def _ends(who: str, one: Interval) -> dict[str, float | None]:
-    return {f"{who}_alpha": one.value, f"{who}_alpha_low": one.low, f"{who}_alpha_high": one.high}

@@ -47,11 +47,7 @@ def version() -> str:
 
 
 def permuted(items: Sequence[Item], order: int, salt: str = "") -> list[Item]:
-    """The items as they stand for order 0, reversed for 1, else shuffled with the order and `salt` as seed.
-
-    Raises:
-        ValueError: the order is negative.
-    """
+    """The items as they stand for order 0, reversed for 1, else shuffled with the order and `salt` as seed."""
     if order < 0:
         raise ValueError(f"order: expected 0 or more, got {order}")
     if order > 1:
@@ -66,7 +62,7 @@ def render(
 
     Args:
         criteria: the questions; the record shows the views of all of them.
-        views: text of each view; the needed ones must be there.
+        views: text by view.
         specials: special tokens of the judge and of the judged model, which lose their meaning in the record.
         plain: whether the reply ends in lines of text rather than being JSON.
         order: how to permute the questions and the labels of each; 0: as in the rubric, worst label first.
@@ -107,7 +103,7 @@ def question(criterion: Criterion, order: int = 0) -> str:
 
 
 def example(criteria: Sequence[Criterion], order: int = 0) -> str:
-    """The last lines of a reply in plain text, to show a judge; as it names no single label, no echo is a verdict."""
+    """The form of the last lines of a reply; as it names no single label, no echo of it is a verdict."""
     lines = []
     for one in criteria:
         lines += [f"EVIDENCE {one.id}: <words of the text>"] if one.evidence else []

@@ -35,12 +35,10 @@ AGREEMENT = ("kappa", "mcc", "balanced_accuracy", "sensitivity", "specificity")
 
 
 def load(name: str, folder: str | Path) -> pd.DataFrame:
-    """The items of a set, from `<folder>/<name>.jsonl`.
+    """The items of a set, from `<folder>/<name>.jsonl`: the columns of `ITEMS`.
 
-    Returns:
-        The columns of `ITEMS`: the solution as numbered `steps` and, without numbers, as `kept` thinking; its final
-        `answer`; `first_fault`, the first faulty step from 1, null if none; `is_sound`, whether none is. Solutions of
-        one problem share its problem_id.
+    `steps` are numbered lines, `kept` the same without numbers; `first_fault` is the first faulty step from 1, null if
+    none.
 
     Raises:
         ValueError: no set of this name.
@@ -56,10 +54,7 @@ def load(name: str, folder: str | Path) -> pd.DataFrame:
 
 
 def judge_steps(judge: Judge, items: pd.DataFrame, samples: int = 1) -> pd.DataFrame:
-    """Judgements of `faulty_step` on items as from `load`, with the `step` that each names.
-
-    `step` is the number of the line where the quote begins, 0 for a verdict of no, null without a usable one.
-    """
+    """Judgements on items as from `load`, with `step`: the line where the quote begins, 0 for a verdict of no."""
     asked = rubrics.load(RUBRIC).only([CRITERION])
     rows = judge.score(items.assign(inserted=""), asked, samples)  # "": nothing was put into these solutions
     texts = items.set_index("item_id")["steps"]
@@ -73,9 +68,9 @@ def judge_steps(judge: Judge, items: pd.DataFrame, samples: int = 1) -> pd.DataF
 
 
 def vote_steps(judgements: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
-    """One step per item, the one that most of its samples name: item_id, problem_id, truth, step, votes, samples.
+    """The step that most samples of an item name: item_id, problem_id, truth, step (0 for none), votes, samples.
 
-    Of steps named equally often the first counts, and any counts before none. `truth` is the marked step, 0 for none.
+    Of steps named equally often the first counts, and any counts before none.
     """
     truth = items.set_index("item_id")["first_fault"].fillna(NONE)
     rows = []
@@ -101,14 +96,8 @@ def figures(
     | kappa, mcc, balanced_accuracy | of faulty and sound, whatever step is named |
     | sensitivity, specificity | share found of the faulty, and of the sound |
 
-    Args:
-        steps: as from `vote_steps`.
-        missing: "out" leaves solutions without a usable verdict out of all but coverage; "wrong" counts them as wrong
-            in the two accuracies and f1, as ProcessBench does, and leaves them out of the agreement.
-        draws, seed, level: of the intervals.
-
-    Raises:
-        ValueError: `missing` is neither.
+    Solutions without a usable verdict are left out of all but coverage; with `missing` "wrong" they count as wrong in
+    the two accuracies and f1, as in ProcessBench. `steps` are as from `vote_steps`.
     """
     if missing not in ("out", "wrong"):
         raise ValueError(f"missing: expected out or wrong, got {missing!r}")
@@ -132,7 +121,6 @@ def figures(
 
 
 def _sums(frame: pd.DataFrame) -> np.ndarray:
-    """Of each row: faulty, faulty and hit, sound, sound and hit."""
     faulty, hit = frame["is_faulty"].to_numpy(float), frame["hit"].to_numpy(float)
     return np.column_stack([faulty, faulty * hit, 1 - faulty, (1 - faulty) * hit])
 

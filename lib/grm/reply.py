@@ -19,10 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from lib.engine import json_reply
+from lib import markup
+from lib.engine import Completion, json_reply
 from lib.grm.fence import visible
 from lib.grm.rubric import CANNOT, Criterion
-from lib.params.settings import FAMILIES
+from lib.markup import tokens
+from lib.params.settings import FAMILIES, Model
 
 MOST_CHARS = 200_000  # a longer reply is not what was asked for
 MOST_QUOTES = 3
@@ -60,9 +62,9 @@ _REFUSAL = re.compile("|".join(_OPENINGS))
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judge's verdict on one criterion: a label of its menu or `cannot_assess`, and the grounds."""
+    """A judge's verdict on one criterion, and the grounds."""
 
-    label: str
+    label: str  # of the criterion's menu, or `cannot_assess`
     evidence: tuple[str, ...] = ()  # quotes as the judge wrote them, at most three
     reason: str = ""
 
@@ -96,18 +98,18 @@ def schema(criteria: Sequence[Criterion]) -> dict[str, Any]:
     menus: dict[tuple[str, ...], list[str]] = {}
     for criterion in criteria:
         menus.setdefault(criterion.levels, []).append(criterion.id)
-    quotes = {"type": "array", "items": {"type": "string"}, "maxItems": MOST_QUOTES}
+    text, quotes = {"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": MOST_QUOTES}
     rows = []
     for labels, ids in menus.items():
-        kinds = (
-            {"type": "string", "enum": ids},
-            quotes,
-            {"type": "string"},
-            {"type": "string", "enum": [*labels, CANNOT]},
-        )
-        rows.append(_closed(dict(zip(FIELDS, kinds, strict=True))))
+        kinds = (text | {"enum": ids}, quotes, text, text | {"enum": [*labels, CANNOT]})
+        rows.append(closed(dict(zip(FIELDS, kinds, strict=True))))
     items, count = rows[0] if len(rows) == 1 else {"anyOf": rows}, len(criteria)
-    return _closed({"judgements": {"type": "array", "items": items, "minItems": count, "maxItems": count}})
+    return closed({"judgements": {"type": "array", "items": items, "minItems": count, "maxItems": count}})
+
+
+def closed(properties: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object with all of these properties and no other."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def read(text: str | None, criteria: Sequence[Criterion], finish_reason: str | None = "stop") -> Reply:
@@ -133,6 +135,12 @@ def read(text: str | None, criteria: Sequence[Criterion], finish_reason: str | N
     return Reply("ok", verdicts, path if is_literal or path == "plain" else "repaired")
 
 
+def answer_text(done: Completion, model: Model) -> str:
+    """The text after the thinking; the whole text where nothing follows, as a schema may leave no room to think."""
+    answer = markup.split(done.token_ids, model).answer
+    return tokens.decode(done.token_ids[slice(*answer)], model) or tokens.decode(done.token_ids, model)
+
+
 def is_refusal(text: str) -> bool:
     """Whether a text opens by declining the task; to say that something cannot be found or told is no refusal."""
     opening = unicodedata.normalize("NFKC", visible(text)[:_OPENING_CHARS]).casefold().replace("’", "'")
@@ -150,7 +158,6 @@ def _thinking_marks() -> set[tuple[str, str]]:
 
 
 def _parse(text: str, is_cut: bool) -> tuple[list[_Row], Path]:
-    """The rows at the end of a reply, whether or not they were asked for."""
     if not text:
         raise FormatError("empty reply")
     if len(text) > MOST_CHARS:
@@ -166,7 +173,7 @@ def _parse(text: str, is_cut: bool) -> tuple[list[_Row], Path]:
 
 
 def _match(rows: list[_Row], criteria: Sequence[Criterion]) -> tuple[dict[str, Verdict], bool]:
-    """The verdicts by id, in the order asked, and whether all is letter by letter as the schema has it."""
+    """The verdicts by id, in the order asked; and whether criteria and labels are spelt as in the schema."""
     by_key, verdicts, is_literal = {_key(one.id): one for one in criteria}, {}, True
     for row in rows:
         criterion = by_key.get(_key(row.criterion))
@@ -232,7 +239,6 @@ def _line_rows(text: str) -> list[_Row]:
 
 
 def _compatible(text: str) -> str:
-    """The text in compatible letters, wide ones as plain ones, without invisible characters."""
     return unicodedata.normalize("NFKC", visible(text))
 
 
@@ -244,7 +250,3 @@ def _key(text: str) -> str:
 def _without_surrogates(text: str) -> str:
     """The text without halves of surrogate pairs, which JSON can spell and no file can hold."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

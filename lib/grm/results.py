@@ -1,12 +1,11 @@
 """What a study's judgements say: how much was judged, how far it can be trusted, and where judge and rules differ."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from lib import tables
-from lib.grm import html, labelling, scores, trust
-from lib.grm import study as judging
+from lib.grm import html, judging, labelling, scores, trust
 from lib.grm import truth as programs
 from lib.grm.rubric import Rubric
 from lib.params.settings import Study
@@ -16,16 +15,6 @@ Asked = Mapping[str, Rubric]
 KEY = programs.KEY
 TRUSTED = ["rubric", "criterion", "truth", *trust.COLUMNS[1:]]
 LISTED = ["model", "rubric", "criterion", "rule", "judge", "truth", "item_id", "quote", "reason"]
-
-
-def votes(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
-    """One verdict per item and criterion, as from `scores.verdicts`, with the rubric's name."""
-    frames = [
-        scores.verdicts(own, rubric).assign(rubric=name)
-        for name, rubric in asked.items()
-        if len(own := _of(judgements, rubric))
-    ]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["rubric", *KEY, "verdict"])
 
 
 def overview(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
@@ -48,13 +37,7 @@ def overview(judgements: pd.DataFrame, asked: Asked) -> pd.DataFrame:
 
 
 def labels(study: Study, model: str, asked: Asked) -> dict[str, pd.DataFrame]:
-    """What people said on a model's records, by rubric: rows as from `labelling.read`, with plain continuation ids.
-
-    In the file an item is `<model>/<continuation_id>`, as different models have continuations of one name.
-
-    Raises:
-        LabelError: as `labelling.read`.
-    """
+    """Labels by people of a model's records, by rubric: as from `labelling.read`, but an item is a continuation id."""
     found = {name: labelling.read(study.name, rubric) for name, rubric in asked.items()}
     own = {name: frame[frame["item_id"].str.startswith(f"{model}/")] for name, frame in found.items()}
     return {name: frame.assign(item_id=frame["item_id"].str[len(model) + 1 :]) for name, frame in own.items()}
@@ -65,31 +48,28 @@ def truth(
     asked: Asked,
     grades: pd.DataFrame,
     rules: pd.DataFrame,
-    told: Mapping[str, pd.DataFrame] | None = None,
+    by_people: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """What is known about items: item_id, criterion, label, by.
+    """What is known about items: item_id, criterion, label (never null), by.
 
-    Where the problems are our own, `lib.problems.tiny_math.truth` tells, as what is so was planted (`by` is planted);
-    else the
-    majority of people (`people`); else what a program found out about the same, where a criterion names one (`by` is
-    its proxy). Null labels are left out.
+    | by | |
+    |---|---|
+    | planted | the problem is our own, and `lib.problems.tiny_math.truth` knows |
+    | people | else, the majority of people |
+    | a table and a column | else, what a program found out about the same: the criterion's proxy |
 
-    Args:
-        items: as from `lib.grm.study.items`.
-        asked: the rubrics.
-        grades, rules: rows of the tables grades and labels, of the items' model.
-        told: as from `labels`.
+    `grades` and `rules` are rows of the tables grades and labels, `by_people` is as from `labels`.
     """
     planted = tiny_truth.truth(items).assign(by="planted")
-    found = [planted[[*KEY, "label", "by"]]]
+    parts = [planted[[*KEY, "label", "by"]]]
     for name, rubric in asked.items():
-        if told and len(told[name]):
-            found.append(labelling.majority(told[name], rubric)[[*KEY, "label"]].assign(by="people"))
+        if by_people and len(by_people[name]):
+            parts.append(labelling.majority(by_people[name], rubric).assign(by="people"))
     for rubric in asked.values():
         proxies = {one.id: one.proxy for one in rubric.criteria if one.proxy}
         ruled = programs.by_program(items, rubric, grades, rules)
-        found.append(ruled.assign(by=ruled["criterion"].map(proxies)))
-    known = pd.concat(found, ignore_index=True)
+        parts.append(ruled.assign(by=ruled["criterion"].map(proxies)))
+    known = pd.concat(parts, ignore_index=True)
     # where a record is ours, what no planted rule can tell stays unknown
     is_late = known["criterion"].isin(tiny_truth.RULES) & known["by"].ne("planted")
     known = known[~(is_late & known["item_id"].isin(planted["item_id"]))]
@@ -101,45 +81,36 @@ def standings(
     known: pd.DataFrame,
     asked: Asked,
     study: Study,
-    told: Mapping[str, pd.DataFrame] | None = None,
+    by_people: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """A row per criterion, as from `trust.standing`, with the rubric's name and what the truth comes from."""
     frames = []
-    for name, rubric in asked.items():
-        if len(own := _of(judgements, rubric)):
-            said = told[name] if told and len(told[name]) else None
-            voted = scores.verdicts(own, rubric)
-            stands = trust.standing(voted, known[[*KEY, "label"]], rubric, **_how(study), labels=said)
-            frames.append(stands.assign(rubric=name))
-    if not frames:
-        return pd.DataFrame(columns=TRUSTED)
-    frame = pd.concat(frames, ignore_index=True)
+    for name, rubric, voted in _voted(judgements, asked):
+        labels = by_people[name] if by_people and len(by_people[name]) else None
+        frame = trust.standing(voted, known[[*KEY, "label"]], rubric, **_bootstrap(study), labels=labels)
+        frames.append(frame.assign(rubric=name))
     sources = known.groupby("criterion")["by"].agg(lambda by: ", ".join(sorted(set(by))))
+    frame = _joined(frames, ["rubric", *trust.COLUMNS])
     return frame.assign(truth=frame["criterion"].map(sources))[TRUSTED]
 
 
 def shares(judgements: pd.DataFrame, known: pd.DataFrame, asked: Asked, study: Study) -> pd.DataFrame:
-    """All figures of `trust.calibrate` on the problems kept for a test, with the rubric's name.
-
-    Among them are the share judged so, and that share corrected by the rates found on the problems for calibration.
-    """
+    """The figures of `trust.calibrate`, with the rubric's name."""
     frames = [
-        trust.calibrate(scores.verdicts(own, rubric), known, rubric, ["test"], **_how(study)).assign(rubric=name)
-        for name, rubric in asked.items()
-        if len(own := _of(judgements, rubric))
+        trust.calibrate(voted, known, rubric, **_bootstrap(study)).assign(rubric=name)
+        for name, rubric, voted in _voted(judgements, asked)
     ]
-    columns = ["rubric", *trust.CALIBRATION]
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    return _joined(frames, ["rubric", *trust.CALIBRATION])
 
 
 def squares(judgements: pd.DataFrame, asked: Asked, grades: pd.DataFrame) -> pd.DataFrame:
     """The program's verdict on the answer against the judge's score, in counts, for each rubric that gives scores."""
     correct = grades[grades["status"].ne("ungradable")].set_index("row_id")["correct"]
-    frames = {}
-    for name, rubric in asked.items():
-        own = _of(judgements, rubric)
-        if len(own) and any(one.polarity == "desired" and one.weight for one in rubric.criteria):
-            frames[name] = scores.against_program(scores.summary(scores.verdicts(own, rubric), rubric), correct)
+    frames = {
+        name: scores.against_program(scores.summary(voted, rubric), correct)
+        for name, rubric, voted in _voted(judgements, asked)
+        if any(one.polarity == "desired" and one.weight for one in rubric.criteria)
+    }
     return pd.concat(frames, names=["rubric"]) if frames else pd.DataFrame()
 
 
@@ -147,16 +118,12 @@ def beside_rules(table: pd.DataFrame, asked: Asked, labels: pd.DataFrame) -> pd.
     """The items of one model on which both a rule of `lib.failures` and the judge have a verdict, a row each.
 
     `rule` and `judge` are labels of the criterion whose proxy the rule is; `truth` is the planted label, null where
-    nothing was planted; quote and reason are the judge's. Rows on which rule and judge disagree come first.
-
-    Args:
-        table: rows of the table judgements, of one model.
-        asked: the rubrics.
-        labels: rows of the table labels, of that model.
+    nothing was planted; quote and reason are the judge's. Rows on which rule and judge disagree come first. `table` and
+    `labels` are rows of the tables judgements and labels.
     """
     judgements = judging.judgements(table)
-    voted = votes(judgements, asked)
-    voted = voted[voted["verdict"].notna()].rename(columns={"verdict": "judge"})
+    frames = [voted.assign(rubric=name) for name, _, voted in _voted(judgements, asked)]
+    voted = _joined(frames, ["rubric", *KEY, "verdict"]).dropna(subset="verdict").rename(columns={"verdict": "judge"})
     ruled = [
         programs.by_program(voted[["item_id"]].drop_duplicates(), rubric.only(names), labels=labels)
         for rubric in asked.values()
@@ -174,19 +141,14 @@ def beside_rules(table: pd.DataFrame, asked: Asked, labels: pd.DataFrame) -> pd.
 
 
 def compared(study: Study, asked: Asked, labels: pd.DataFrame) -> pd.DataFrame:
-    """`beside_rules` of all models of a study, from its tables; no rows without a judge.
-
-    Args:
-        study: whose judgements are read.
-        asked: its rubrics.
-        labels: rows of the table labels, of all its models.
-    """
-    if not study.judge:
-        return pd.DataFrame(columns=LISTED)
+    """`beside_rules` of all models of a study, from its tables; no rows without a judge."""
     by_model = labels.groupby("model")
-    tables_of = {model: tables.read("judgements", study.name, model) for model in study.models}
-    frames = [beside_rules(table, asked, by_model.get_group(model)) for model, table in tables_of.items()]
-    return pd.concat(frames, ignore_index=True)
+    frames = [
+        beside_rules(tables.read("judgements", study.name, model), asked, by_model.get_group(model))
+        for model in study.models
+        if study.judge
+    ]
+    return _joined(frames, LISTED)
 
 
 def page(judgements: pd.DataFrame, items: pd.DataFrame, asked: Asked, n: int, seed: int) -> str:
@@ -217,8 +179,19 @@ def agreement(beside: pd.DataFrame) -> pd.DataFrame:
     return counts.join(groups[["agree", "rule_right", "judge_right"]].mean().astype(float))
 
 
-def _how(study: Study) -> dict[str, float]:
+def _bootstrap(study: Study) -> dict[str, float]:
     return {"draws": study.bootstrap, "seed": study.seed, "level": study.confidence}
+
+
+def _voted(judgements: pd.DataFrame, asked: Asked) -> Iterator[tuple[str, Rubric, pd.DataFrame]]:
+    """Name, rubric and votes (as from `scores.verdicts`) of each rubric that has judgements."""
+    for name, rubric in asked.items():
+        if len(own := _of(judgements, rubric)):
+            yield name, rubric, scores.verdicts(own, rubric)
+
+
+def _joined(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
 def _of(judgements: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:

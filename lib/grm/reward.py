@@ -22,15 +22,6 @@ def make(judge: Judge, rubric: Rubric, share: float = 0.0, samples: int = 1) -> 
     is (1 - share) x its verdict (1 right, 0 wrong or none given) + share x the judge's score; elsewhere it is the
     judge's score alone. What neither can tell, or only one of two that are both asked, has no reward: None, which
     trainers leave out. With share 0 the judge is asked only where no program decides.
-
-    Args:
-        judge: an open judge.
-        rubric: what it judges by.
-        share: of the judge's score where a program decides too, 0 to 1.
-        samples: replies to each question.
-
-    Raises:
-        ValueError: a share outside 0 to 1.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share: expected 0 to 1, got {share}")

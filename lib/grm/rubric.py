@@ -1,8 +1,7 @@
 """Rubrics: the criteria that a judge is asked about a trace, as frozen dataclasses read from `params/rubrics/`.
 
-A criterion is one question with a closed set of labels. The value of a label, 0 to 1, says how far what is asked about
-is so; whether that is good is said by the polarity alone: "yes" to an undesired criterion means that the bad thing is
-there.
+A criterion is one question with a closed set of labels. The value of a label, 0 to 1, says how far it is so; whether
+that is good is said by the polarity alone: "yes" to an undesired criterion means that the bad thing is there.
 """
 
 import copy
@@ -11,7 +10,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
@@ -55,9 +54,13 @@ def _not_empty(values: tuple) -> tuple:
 
 
 def _distinct(values: tuple) -> tuple:
-    if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
+    if repeated := _repeated(values):
         raise ValueError(f"expected each value once, {repeated[0]} is repeated")
     return values
+
+
+def _repeated(values: Sequence) -> list:
+    return [value for i, value in enumerate(values) if value in values[:i]]
 
 
 # parts of a trace: thinking kept before the interrupt, inserted words, thinking after them, numbered lines of thinking
@@ -146,12 +149,10 @@ class Criterion:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels in the order of the file."""
         return tuple(option.label for option in self.options)
 
     @property
     def values(self) -> dict[str, float]:
-        """Value of each label, from 0 to 1."""
         return {option.label: option.value for option in self.options}
 
     @property
@@ -210,9 +211,8 @@ class Rubric:
     @field_validator("criteria")
     @classmethod
     def _check_criteria(cls, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
-        ids = [criterion.id for criterion in criteria]
-        if twice := [name for i, name in enumerate(ids) if name in ids[:i]]:
-            raise ValueError(f"expected each id once, got {twice[0]} again")
+        if repeated := _repeated([criterion.id for criterion in criteria]):
+            raise ValueError(f"expected each id once, got {repeated[0]} again")
         if not any(criterion.polarity == "desired" and criterion.weight for criterion in criteria):
             raise ValueError("expected at least one that is desired and has a weight above 0, or no score is defined")
         return criteria
@@ -237,12 +237,11 @@ class Rubric:
 
     @property
     def full_name(self) -> str:
-        """Name and version, as a child names its parent."""
         return f"{self.name}@{self.version}"
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits of everything but title and changes, however the file is laid out."""
+        """Twelve hexadecimal digits of everything but title and changes."""
         values = {key: value for key, value in self.as_dict().items() if key not in ("title", "changes")}
         canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -253,17 +252,14 @@ class Rubric:
         return f"{self.full_name}#{self.hash}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists, defaults included."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # lists for tuples
 
     def criterion(self, name: str) -> Criterion:
         """The criterion of this id; KeyError if there is none."""
         return {criterion.id: criterion for criterion in self.criteria}[name]
 
     def only(self, ids: Iterable[str]) -> "Rubric":
-        """The rubric of some of its criteria, in its own order, without the gates of the others; its hash is another.
-
-        Without a desired criterion that has a weight no score is defined, but each can still be judged.
+        """The rubric of some of its criteria, in its own order, and of their gates, under another hash.
 
         Raises:
             RubricError: an id is none of the criteria, or there is no id.
@@ -328,12 +324,9 @@ def _parse(name: str, values: dict[str, Any], file: str) -> Rubric:
 def _format_error(error: Any) -> str:
     """One of pydantic's errors as `key: what was expected`."""
     text = params.format_error(error)
-    for formal, plain in (
-        ("a valid array", "a list"),
-        ("an object", "`key: value` lines"),
-        ("0.1; YAML", "0.1, as YAML"),
-    ):
-        text = text.replace(formal, plain)
+    plain = {"a valid array": "a list", "an object": "`key: value` lines", "0.1; YAML": "0.1, as YAML"}
+    for formal, words in plain.items():
+        text = text.replace(formal, words)
     if error["type"] == "string_type" and isinstance(error["input"], bool):
         return f'{text} (YAML reads yes and no without quotes so, expected "yes" or "no")'
     if error["type"] == "unexpected_keyword_argument":
@@ -346,11 +339,7 @@ def _format_error(error: Any) -> str:
 
 
 def warnings(rubric: Rubric) -> list[str]:
-    """Wording that may make verdicts unsteady, one text each; the rubric can be used all the same.
-
-    That is a question that leaves the line to the judge ("good", "appropriate") without levels that draw it, a level
-    described in such words, and two questions in one.
-    """
+    """Wording that may make verdicts unsteady: vague words without described levels, and two questions in one."""
     texts = []
     for criterion in rubric.criteria:
         anchored = all(option.description for option in criterion.options) and criterion.options != YES_NO

@@ -1,7 +1,7 @@
 """Scores: the judgements of all samples made one verdict per criterion, and the verdicts one score per item."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,6 @@ from lib.grm.rubric import Criterion, Gate, Rubric
 
 ITEM = ["item_id", "problem_id"]
 VERDICTS = [*ITEM, "criterion", "status", "verdict", "value", "confidence", "votes", "samples"]
-NUMBERS = ["raw", "clamped", "score", "coverage", "low", "high"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,8 @@ def verdicts(judgements: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
     | column | meaning |
     |---|---|
     | status | ok if any sample has a verdict, else the status that most samples have |
-    | verdict, value, confidence | of the vote, as `votes.vote`; value is the mean over samples; null without a vote |
+    | verdict, value, confidence | as `votes.majority` |
     | votes, samples | usable verdicts, and all that were asked for |
-
-    Raises:
-        ValueError: a judgement names a criterion or a label that the rubric does not have.
     """
     known = [criterion.id for criterion in rubric.criteria]
     if unknown := sorted(set(judgements["criterion"]) - set(known)):
@@ -59,7 +55,7 @@ def _votes(judgements: pd.DataFrame, group: pd.Series, rows: pd.DataFrame, crite
     if unknown := set(labels) - set(values):
         raise ValueError(f"label {min(map(repr, unknown))}: expected one of {', '.join(values)}")
     counts = pd.crosstab(group[usable], labels).reindex(rows.index[rows["criterion"].eq(criterion.id)], fill_value=0)
-    return votes.many(counts.reindex(columns=list(values), fill_value=0), values)
+    return votes.majority(counts.reindex(columns=list(values), fill_value=0), values)
 
 
 def _commonest(status: pd.Series, group: pd.Series) -> pd.Series:
@@ -70,34 +66,22 @@ def _commonest(status: pd.Series, group: pd.Series) -> pd.Series:
 
 
 def summary(voted: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
-    """One score per item: item_id, problem_id, and the fields of `Score`; gates as one text.
-
-    Args:
-        voted: as from `verdicts`; what is not ok has no part in a score.
-        rubric: gives weights, polarities and gates.
-    """
+    """One score per item, of verdicts as from `verdicts`: item_id, problem_id, and the fields of `Score`."""
     rows = []
     for key, part in voted.groupby(ITEM, sort=False):
         judged = part[part["status"].eq("ok")]
         labels = dict(zip(judged["criterion"], zip(judged["verdict"], judged["value"], strict=True), strict=True))
         one = score(labels, rubric)
-        fields = {name: getattr(one, name) for name in NUMBERS}
-        rows.append(dict(zip(ITEM, key, strict=True)) | fields | {"gates": ", ".join(one.gates)})
-    return pd.DataFrame(rows, columns=[*ITEM, *NUMBERS, "gates"])
+        rows.append(dict(zip(ITEM, key, strict=True)) | asdict(one) | {"gates": ", ".join(one.gates)})
+    return pd.DataFrame(rows, columns=[*ITEM, *(field.name for field in fields(Score))])
 
 
 def score(judged: Mapping[str, tuple[str, float]], rubric: Rubric) -> Score:
     """The score of one item: sum of signed weight x value over the sum of desired weight, of what was judged.
 
     Undesired criteria count with a minus, as in HealthBench (Arora et al., arXiv 2505.08775). A criterion that was not
-    judged is in neither sum, and widens low to high; its gates limit low or high only.
-
-    Args:
-        judged: label and value of each criterion that was judged.
-        rubric: gives weights, polarities and gates.
-
-    Raises:
-        ValueError: no criterion has a weight.
+    judged is in neither sum, and widens low to high; its gates limit low or high only. `judged` has label and value by
+    criterion.
     """
     total = sum(criterion.weight for criterion in rubric.criteria)
     if not total:
@@ -141,17 +125,14 @@ def _limited(value: float | None, floors: Iterable[Gate], caps: Iterable[Gate]) 
     return min([max([value, 0.0, *low]), 1.0, *high])
 
 
-def against_program(summed: pd.DataFrame, correct: pd.Series, bar: float = 0.5) -> pd.DataFrame:
-    """Counts of the program's verdict (right, wrong, unknown) against the judge's score (above `bar`, below, none).
+def against_program(summed: pd.DataFrame, correct: pd.Series) -> pd.DataFrame:
+    """Counts of the program's verdict (right, wrong, unknown) against the judge's score (0.5 and above, below, none).
 
-    Args:
-        summed: as from `summary`.
-        correct: whether a program found an item right, by item_id; null where none could tell.
-        bar: score from which an item counts as good.
+    `summed` is as from `summary`; `correct` tells by item_id whether a program found an item right.
     """
     program = summed["item_id"].map(correct.astype(object)).map({True: "right", False: "wrong"}).fillna("unknown")
-    columns = [above, below, none] = [f"score >= {bar:g}", f"score < {bar:g}", "no score"]
-    judged = summed["score"].ge(bar).map({True: above, False: below}).where(summed["score"].notna(), none)
+    columns = [above, below, none] = ["score >= 0.5", "score < 0.5", "no score"]
+    judged = summed["score"].ge(0.5).map({True: above, False: below}).where(summed["score"].notna(), none)
     counts = pd.crosstab(program, judged).reindex(["right", "wrong", "unknown"]).reindex(columns=columns)
     return counts.fillna(0).astype(int).rename_axis(index="program", columns="judge")
 

@@ -1,7 +1,7 @@
 """Trust: how well a judge's verdicts on each criterion agree with the truth, and whether they may be reported."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,21 +14,16 @@ from lib.stats import agreement, calibration
 from lib.stats.bootstrap import Interval, Statistic, interval, mean
 from lib.stats.calibration import PARTS, WEAK
 
-LEAST = 0.65  # lower bound of the balanced accuracy of a criterion that is reported; 0.5 is chance for two labels
+LEAST_ACCURACY = 0.65  # lower bound of the balanced accuracy of a criterion that is reported; 0.5 is chance
 Z_SQUARED = 1.96**2
 COVERAGE = 0.95  # least share of items with a verdict
 BELOW_PEOPLE = 0.10  # how much less a judge may agree with people, in alpha, than they do with each other
 ROUNDING = 1e-9
 FIGURES = ("kappa", "balanced_accuracy", "mcc")
 COLUMNS = [
-    "criterion",
-    "items",
-    "coverage",
+    *("criterion", "items", "coverage"),
     *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high")),
-    "human_alpha",
-    "judge_alpha",
-    "standing",
-    "why",
+    *("human_alpha", "judge_alpha", "standing", "why"),
 ]
 BINS = 10  # of equally many verdicts, for the calibration error
 FEW = 200  # verdicts below which the calibration error comes out too high
@@ -55,18 +50,15 @@ def standing(
     | exploratory | it is not; `why` says what is missed |
     | not calibrated | no item has a true label |
 
-    The bars: the lower bound of the balanced accuracy is at least `LEAST`; or the judge's alpha with people is at most
-    `BELOW_PEOPLE` less than theirs with each other, and surely above chance (`why` says so then). Where people do not
-    agree, no judge can do better.
+    The bars: the lower bound of the balanced accuracy is at least `LEAST_ACCURACY`; or the judge's alpha with people is
+    at most `BELOW_PEOPLE` less than theirs with each other, and surely above chance (`why` says so then). Where people
+    do not agree, no judge can do better.
 
     Args:
         voted: as from `scores.verdicts`, of items that no rubric, prompt or threshold was chosen by.
-        truth: item_id, criterion and label, by a program or by people; one row each, null where unknown.
+        truth: item_id, criterion and label, one row each; null where unknown.
         rubric: the criteria.
-        labels: of several people, as from `labelling.read`; without them the second bar is met by nothing.
-
-    Raises:
-        ValueError: an item has two true labels for one criterion, or a label is not on the criterion's menu.
+        labels: of several people, as from `labelling.read`.
     """
     need_single(truth)
     both = voted.merge(truth.dropna(subset="label")[[*KEY, "label"]], on=KEY)
@@ -108,7 +100,8 @@ def _inaccurate(accuracy: Interval) -> str:
     low = accuracy.low
     if accuracy.constant:  # equal draws have no width, but so few problems prove little: Wilson's bound at 1
         low = accuracy.clusters / (accuracy.clusters + Z_SQUARED) if accuracy.value == 1 else 0.0
-    return f"balanced accuracy may be as low as {low:.2f}, expected at least {LEAST}" if low < LEAST else ""
+    is_low = low < LEAST_ACCURACY
+    return f"balanced accuracy may be as low as {low:.2f}, expected at least {LEAST_ACCURACY}" if is_low else ""
 
 
 def _like_people(people: Mapping[str, float]) -> str:
@@ -123,13 +116,12 @@ def calibrate(
     voted: pd.DataFrame,
     truth: pd.DataFrame,
     rubric: Rubric,
-    parts: Iterable[str] = PARTS,
-    salt: str = "",
+    part: str = "test",
     draws: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """A row per criterion, part and figure: its value with an interval clustered by problem, null where undefined.
+    """A row per criterion and figure on a part of the problems: its value with an interval clustered by problem.
 
     | figure | of the items with a true label |
     |---|---|
@@ -142,33 +134,26 @@ def calibrate(
     | judged_share | share that the judge calls so, of all items, with a true label or without |
     | prevalence | the same, corrected by sensitivity and specificity of the part `calibration` (Rogan-Gladen) |
 
-    `items` and `problems` are those behind a figure; `why` says why a value or an interval is missing or to be read
-    with care. An interval without width, of draws that are all the same, proves little where problems are few.
+    `items` and `problems` are those behind a figure; `why` says why a value or an interval is null or to be read with
+    care. An interval without width, of draws that are all the same, proves little where problems are few.
 
     Args:
         voted: as from `scores.verdicts`.
         truth: item_id, criterion, label; null where unknown.
         rubric: the criteria; all have rows.
-        parts: of `lib.stats.calibration.split`; prevalence stands in every part but `calibration`, where its rates
-            come from.
-        salt: of the split.
-
-    Raises:
-        ValueError: a part is unknown, an item has two true labels, or a label is not on the criterion's menu.
+        part: of `lib.stats.calibration.split`; prevalence has no row in `calibration`, where its rates come from.
     """
-    parts = list(parts)
-    if unknown := [part for part in parts if part not in PARTS]:
-        raise ValueError(f"part {unknown[0]!r}: expected one of {', '.join(PARTS)}")
+    if part not in PARTS:
+        raise ValueError(f"part {part!r}: expected one of {', '.join(PARTS)}")
     need_single(truth)
     rows = voted.merge(truth[[*KEY, "label"]], on=KEY, how="left")
-    rows = rows.assign(part=calibration.split(rows["problem_id"], salt=salt))
-    settings, found = {"draws": draws, "seed": seed, "confidence": level}, []
+    rows = rows.assign(part=calibration.split(rows["problem_id"]))
+    settings, figures = {"draws": draws, "seed": seed, "confidence": level}, []
     for criterion in rubric.criteria:
         own = _prepared(rows[rows["criterion"].eq(criterion.id)], criterion)
-        for part in parts:
-            figures = _figures(own, part, criterion, settings)
-            found += [{"criterion": criterion.id, "part": part} | figure for figure in figures]
-    return pd.DataFrame(found, columns=CALIBRATION).astype({"value": float, "low": float, "high": float})
+        known = {"criterion": criterion.id, "part": part}
+        figures += [known | figure for figure in _figures(own, part, criterion, settings)]
+    return pd.DataFrame(figures, columns=CALIBRATION).astype({"value": float, "low": float, "high": float})
 
 
 def _prepared(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
@@ -193,7 +178,6 @@ def _prepared(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
 
 
 def _figures(own: pd.DataFrame, part: str, criterion: Criterion, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The figures of one criterion in one part."""
     asked = own[own["part"].eq(part)]
     known = asked[asked["label"].notna()]
     both, judged = known[known["has_verdict"].eq(1)], asked[asked["has_verdict"].eq(1)]
@@ -225,7 +209,7 @@ def _statistics(criterion: Criterion) -> dict[str, Statistic]:
 
 
 def _prevalence(judged: pd.DataFrame, own: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The corrected share of one part, flagged where the judge knows too little to correct by."""
+    """The corrected share, flagged where the judge's rates are too near to chance."""
     labelled = own[own["part"].eq("calibration") & own["label"].notna() & own["has_verdict"].eq(1)]
     statistics = [agreement.statistic(name, "truth", "said", (0, 1)) for name in RATES]
     rates = [None if labelled.empty else interval(labelled, one, **settings).value for one in statistics]

@@ -1,4 +1,4 @@
-"""Truth by programs: labels of criteria from graders and rules, and the verdicts of a judge that differ.
+"""Truth by programs: labels of criteria from graders and rules.
 
 A criterion names the column that answers its question as `table.column`, its `proxy`. A rule says False, too, where it
 does not apply or could not look; that is no "no", and gives no label:
@@ -13,8 +13,6 @@ does not apply or could not look; that is no "no", and gives no label:
 | labels.self_doubt | the same, and the interrupt is an update |
 """
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from lib import failures, params, schema
@@ -25,7 +23,6 @@ KINDS = {"leakage": "hard", "panic": "soft", "self_doubt": "update"}  # interrup
 OF_NEW_ERRORS = ("panic", "self_doubt", "new_error")
 KEY = ["item_id", "criterion"]
 COLUMNS = [*KEY, "label"]
-SHOWN = ["reason", "quote", "view"]
 
 
 def by_program(
@@ -33,29 +30,23 @@ def by_program(
     rubric: Rubric,
     grades: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
-    kinds: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """A label for each item and each criterion of the rubric that has a proxy: item_id, criterion, label.
 
     The label is the one of value 1 where the program's column is true and that of value 0 where it is false; null
     where the program could not tell, or has no row of the item.
 
-    Args:
-        items: has item_id.
-        rubric: its criteria, of which those with a proxy are labelled.
-        grades, labels: rows of these tables, of the items' model; one that no proxy names can be left out.
-        kinds: hard, soft or update, by interrupt; None: as its file in `params/interrupts` has it.
+    `grades` and `labels` are rows of these tables, of the items' model; one that no proxy names can be left out.
 
     Raises:
         ValueError: a proxy names no table or no column of truth values, a criterion has more than two labels, or an
             item has two rows.
-        params.ParamsError: an interrupt has no file, and no entry in `kinds`.
     """
     tables, parts = {"grades": grades, "labels": labels}, []
     for criterion in rubric.criteria:
         if criterion.proxy:
             table, column = _place(criterion)
-            values = _values(_rows_of(items, tables[table], table), table, column, kinds)
+            values = _values(_rows_of(items, tables[table], table), table, column)
             low, high = sorted(criterion.labels, key=criterion.values.__getitem__)
             label = items["item_id"].map(values.map({True: high, False: low}, na_action="ignore"))
             parts.append(pd.DataFrame({"item_id": items["item_id"], "criterion": criterion.id, "label": label}))
@@ -63,35 +54,6 @@ def by_program(
         return pd.DataFrame(columns=COLUMNS, dtype=object)
     frame = pd.concat(parts, ignore_index=True).astype(object)
     return frame.where(frame.notna(), None)
-
-
-def disagreements(
-    voted: pd.DataFrame, truth: pd.DataFrame, items: pd.DataFrame, judgements: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """The verdicts that differ from a known truth, the most confident first.
-
-    Columns: item_id, problem_id, interrupt and position (as far as items have them), criterion, truth, verdict,
-    confidence, votes, and reason, quote and view of the first sample with the voted verdict.
-
-    Args:
-        voted: as from `scores.verdicts`; what is not ok differs from nothing.
-        truth: item_id, criterion, label; null where unknown.
-        items: what was judged.
-        judgements: the samples behind the votes; without them reason, quote and view are null.
-    """
-    known = truth.dropna(subset="label")[COLUMNS].rename(columns={"label": "truth"})
-    rows = voted[voted["status"].eq("ok")].merge(known, on=KEY, validate="many_to_one")
-    rows = rows[rows["verdict"].ne(rows["truth"])]
-    if judgements is None:
-        rows = rows.assign(**dict.fromkeys(SHOWN))
-    else:
-        firsts = judgements[judgements["status"].eq("ok")].drop_duplicates([*KEY, "verdict"])
-        rows = rows.merge(firsts[[*KEY, "verdict", *SHOWN]], on=[*KEY, "verdict"], how="left")
-    where = [name for name in ("interrupt", "position") if name in items.columns]
-    rows = rows.merge(items[["item_id", *where]], on="item_id", how="left", validate="many_to_one")
-    rows = rows.sort_values(["confidence", "votes", *KEY], ascending=[False, False, True, True], kind="stable")
-    columns = ["item_id", "problem_id", *where, "criterion", "truth", "verdict", "confidence", "votes", *SHOWN]
-    return rows[columns].reset_index(drop=True)
 
 
 def need_single(truth: pd.DataFrame) -> None:
@@ -106,14 +68,12 @@ def _place(criterion: Criterion) -> tuple[str, str]:
     table, column = criterion.proxy.split(".")
     start = f"{criterion.id}: proxy: {criterion.proxy}"
     if table not in KEYS:
-        raise ValueError(
-            f"{start}: no table {table}{params.suggestion(table, list(KEYS))}, expected {' or '.join(KEYS)}"
-        )
+        hint = params.suggestion(table, list(KEYS))
+        raise ValueError(f"{start}: no table {table}{hint}, expected {' or '.join(KEYS)}")
     known = [one.name for one in schema.TABLES[table].columns if one.type == "bool"]
     if column not in known:
-        raise ValueError(
-            f"{start}: no column of truth values{params.suggestion(column, known)}, expected one of {', '.join(known)}"
-        )
+        hint = params.suggestion(column, known)
+        raise ValueError(f"{start}: no column of truth values{hint}, expected one of {', '.join(known)}")
     if len(criterion.labels) != 2:
         raise ValueError(f"{start}: tells yes from no, expected a criterion of two labels, got {len(criterion.labels)}")
     return table, column
@@ -127,14 +87,14 @@ def _rows_of(items: pd.DataFrame, frame: pd.DataFrame, table: str) -> pd.DataFra
     return rows
 
 
-def _values(rows: pd.DataFrame, table: str, column: str, kinds: Mapping[str, str] | None) -> pd.Series:
+def _values(rows: pd.DataFrame, table: str, column: str) -> pd.Series:
     """A column of a table as True, False or null where the program could not tell."""
     values = rows[column].astype("boolean")
     if column in ("correct", *OF_NEW_ERRORS):
         values = values.mask(rows["status"].eq("ungradable"))
     if table == "labels" and column in KINDS:
-        of = kinds if kinds is not None else {name: failures.kind_of(name) for name in rows["interrupt"].unique()}
-        values = values.mask(rows["interrupt"].map(of).ne(KINDS[column]))
+        kinds = {name: failures.kind_of(name) for name in rows["interrupt"].unique()}
+        values = values.mask(rows["interrupt"].map(kinds).ne(KINDS[column]))
     if column == "leakage":
         values = values.mask(rows["oracle_correct"].isna() | rows["mean_answer_ratio"].isna())
     if column in OF_NEW_ERRORS:

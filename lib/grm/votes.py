@@ -1,107 +1,34 @@
-"""Majority votes: several verdicts on one criterion combined, with a confidence and a rule for stopping early.
+"""Majority votes over the samples of a judge, and the accuracy of votes over fewer samples."""
 
-Labels are ordered worst to best throughout, so that ties fall to the worse one. The vote is the median label: the
-smallest that at least half of the verdicts do not exceed; for two labels this is the majority.
-"""
-
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
-COLUMNS = ["verdict", "value", "confidence", "votes"]  # of `many`
+COLUMNS = ["verdict", "value", "confidence", "votes"]  # of `majority`
 
 
-@dataclass(frozen=True)
-class Vote:
-    """The combined verdict on one criterion; all but the counts are None without a usable verdict."""
+def majority(counts: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
+    """The vote of each row of counts: the columns of `COLUMNS`, null without votes.
 
-    label: str | None
-    score: float | None  # mean of the labels' values, 0 to 1
-    confidence: float | None  # see `confidence`
-    counts: tuple[int, ...]  # verdicts of each label, worst to best
-
-    @property
-    def votes(self) -> int:
-        """Number of usable verdicts."""
-        return sum(self.counts)
-
-
-def vote(labels: Sequence[str | None], values: Mapping[str, float]) -> Vote:
-    """The median label and mean score of some verdicts; None (a failed judgement) does not count.
+    The verdict is the median label, the worse of two in the middle; for two labels this is the majority. `value` is the
+    mean of the labels' values, `confidence` Laplace's rule of succession, (agreeing + 1) / (votes + labels): the plain
+    share would call a single vote certain.
 
     Args:
-        labels: the verdicts.
+        counts: number of verdicts, a column per label in the order of `values`.
         values: value of each label, worst label first: for an undesired criterion "yes" comes first.
-
-    Raises:
-        ValueError: fewer than two labels, or a verdict that is none of them.
-    """
-    if len(values) < 2:
-        raise ValueError(f"values: expected two labels or more, got {', '.join(values) or 'none'}")
-    given = Counter(label for label in labels if not pd.isna(label))
-    if unknown := set(given) - set(values):
-        raise ValueError(f"label {min(map(repr, unknown))}: expected one of {', '.join(values)}")
-    counts = tuple(given[label] for label in values)
-    if not sum(counts):
-        return Vote(None, None, None, counts)
-    place = median(counts)
-    score = sum(given[label] * value for label, value in values.items()) / sum(counts)
-    return Vote(list(values)[place], score, confidence(counts[place], sum(counts), len(values)), counts)
-
-
-def many(counts: pd.DataFrame, values: Mapping[str, float]) -> pd.DataFrame:
-    """`vote` vectorised: a row for each row of `counts`, with the columns of `COLUMNS`, null without votes.
-
-    `counts` has a column of counts for each label, in the order of `values`.
     """
     below = counts.to_numpy().cumsum(axis=1)
     total = below[:, -1]
     some = np.where(total > 0, total, np.nan)
     place = (2 * below >= total[:, None]).argmax(axis=1)
     agreeing = counts.to_numpy()[np.arange(len(counts)), place]
-    score = sum(counts[label].to_numpy() * value for label, value in values.items()) / some
+    value = sum(counts[label].to_numpy() * value for label, value in values.items()) / some
     label = pd.Series(np.array(list(values))[place], index=counts.index, dtype="str").where(total > 0)
-    sure = (agreeing + 1) / (some + len(values))
-    return pd.DataFrame(dict(zip(COLUMNS, (label, score, sure, total), strict=True)), index=counts.index)
-
-
-def median(counts: Sequence[int]) -> int | None:
-    """Index of the median label, the worse of two in the middle; None without votes."""
-    if not sum(counts):
-        return None
-    return int((2 * np.cumsum(counts) >= sum(counts)).argmax())
-
-
-def confidence(agreeing: int, votes: int, labels: int = 2) -> float | None:
-    """Laplace's rule of succession, (agreeing + 1) / (votes + labels); None without votes.
-
-    The plain share would call a single vote certain.
-
-    Raises:
-        ValueError: more votes agree than there are.
-    """
-    if not 0 <= agreeing <= votes:
-        raise ValueError(f"agreeing: expected 0 to {votes} votes, got {agreeing}")
-    return (agreeing + 1) / (votes + labels) if votes else None
-
-
-def settled(counts: Sequence[int], left: int) -> bool:
-    """Whether `left` further draws, failed ones among them, cannot change the median label any more.
-
-    The median moves most if all draws are the worst or all the best label, so these two cases decide.
-
-    Raises:
-        ValueError: a count or `left` is negative.
-    """
-    if left < 0 or min(counts) < 0:
-        raise ValueError(f"expected counts from 0 up, got {tuple(counts)} and {left} left")
-    worst = median([counts[0] + left, *counts[1:]])
-    best = median([*counts[:-1], counts[-1] + left])
-    return worst == median(counts) == best
+    confidence = (agreeing + 1) / (some + len(values))
+    return pd.DataFrame(dict(zip(COLUMNS, (label, value, confidence, total), strict=True)), index=counts.index)
 
 
 def vote_at_k(better: int, worse: int, k: int) -> float | None:

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib import interrupts, machine, params, paths, problems, tables
-from lib.grm import study as judging
+from lib.grm import judging
 from lib.interrupts import plan
 from lib.markup import prompts
 from lib.params.settings import Interrupt, Model, Study

@@ -1,18 +1,15 @@
 """A planted world for tests of evolution: items, a rubric, and FAKE engines that propose questions and answer them."""
 
-import dataclasses
 import hashlib
 import json
-import re
 
 import numpy as np
 import pandas as pd
 
-from lib import params
-from lib.engine import Completion, EngineError
-from lib.grm import fence
+from lib.grm import Judge, Policy
 from lib.grm.rubric import Criterion, Rubric
 from lib.markup import tokens
+from tests.fakes.judge import Fake
 
 KNOWN = Criterion("polite", "Is a word of thanks written?", "desired", ("problem", "answer"))
 RUBRIC = Rubric(
@@ -53,14 +50,9 @@ def items(problems=150, each=3, seed=0):
             has = {word: draw.random() < (rates[0] if good else rates[1]) for word, rates in WORDS.items()}
             pad = "big " * int(np.exp(draw.normal(2 + 0.7 * good, 0.8)))
             answer = " ".join([word for word, is_there in has.items() if is_there] + [pad])
-            known = {
-                "problem_id": f"p{problem}",
-                "interrupt": "speed_up",
-                "position": 0.3,
-                "problem": f"What is {problem}?",
-            }
-            rows.append(known | {"item_id": f"p{problem}~{i}", "answer": answer, "good": good})
-    return pd.DataFrame(rows)
+            known = {"item_id": f"p{problem}~{i}", "problem_id": f"p{problem}", "problem": f"What is {problem}?"}
+            rows.append(known | {"answer": answer, "good": good})
+    return pd.DataFrame(rows).assign(interrupt="speed_up", position=0.3)
 
 
 # how often a word stands in a good and in a bad item
@@ -79,53 +71,32 @@ HOLDS = {
 }
 
 
-class Fake:
-    """A FAKE engine with a roomy model."""
+def by_words(shown):
+    """FAKE: judges by planted words, and slips by a hash of the request's seed and the criterion."""
+    name = shown.criterion
+    drawn = int(hashlib.sha256(f"{shown.seed} {name}".encode()).hexdigest()[:8], 16) / 16**8
+    slip = 0 if name in ("filler", "constant") else SLIPS.get(name, 0.02)
+    return "yes" if HOLDS[name](shown.views["answer"]) ^ (drawn < slip) else "no"
 
-    def __init__(self):
-        model = params.load_model("tiny-lrm-m")
-        self.model = dataclasses.replace(model, max_model_len=30_000, max_tokens=3000)
-        self.requests, self.prompts = [], []
 
-    def generate(self, requests):
-        for request in requests:
-            self.requests.append(request)
-            self.prompts.append(tokens.decode(request.prompt_ids, self.model))
-            text, finish = self.says(request, self.prompts[-1])
-            if finish == "error":
-                raise EngineError(f"{request.key}: no usable answer in 9 attempts: status 500")
-            yield Completion(request.key, tokens.marks(f"<think>\nHm.\n</think>\n\n{text}", self.model), finish, 0)
-
-    def close(self):
-        pass
+def word_judge():
+    """A judge of all questions in one call."""
+    return Judge(Fake(mind=by_words, max_model_len=30_000), Policy(per_call=None))
 
 
 class FakeWriter(Fake):
     """A FAKE model that says its replies one after the other, the last one for ever."""
 
     def __init__(self, *replies):
-        super().__init__()
-        self.replies = replies
+        super().__init__(max_model_len=30_000)
+        self.replies, self.prompts = replies, []
+        self.spoil = lambda reply, number: reply
 
-    def says(self, request, prompt):
+    def reply(self, request):
+        self.prompts.append(tokens.decode(request.prompt_ids, self.model))
         found = self.replies[min(len(self.requests), len(self.replies)) - 1]
         text, finish = found if isinstance(found, tuple) else (found, "stop")
         return (text if isinstance(text, str) else json.dumps({"criteria": text})), finish
-
-
-class FakeJudge(Fake):
-    """A FAKE judge of planted words, which slips by a hash of the request's seed and the criterion."""
-
-    def says(self, request, prompt):
-        mark = re.search(r"mark ([0-9a-f]{12})", prompt.replace("\n", " "))[1]
-        answer = fence.unfence(prompt, "answer", mark)
-        rows = []
-        for name in re.findall(r"^(\w+): .*\?$", prompt.split(f"[[answer {mark} ends]]")[1], re.MULTILINE):
-            drawn = int(hashlib.sha256(f"{request.seed} {name}".encode()).hexdigest()[:8], 16) / 16**8
-            slip = 0 if name in ("filler", "constant") else SLIPS.get(name, 0.02)
-            verdict = "yes" if HOLDS[name](answer) ^ (drawn < slip) else "no"
-            rows.append({"criterion": name, "evidence": [], "reason": "so", "verdict": verdict})
-        return json.dumps({"judgements": rows}), "stop"
 
 
 def said(name="shows_work", question="Is the working shown?", polarity="desired", **more):

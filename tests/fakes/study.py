@@ -9,7 +9,7 @@ import pandas as pd
 from lib import failures, grade, params, paths, schema, stats, tables
 from lib.engine import Completion
 from lib.engine import store as parts
-from lib.grm import study
+from lib.grm import judging
 from lib.interrupts import records
 
 STUDY, MODEL = "fake", "fake-lrm"
@@ -56,7 +56,7 @@ def write_results() -> None:
     traces, after = (tables.read(name, STUDY, MODEL) for name in ("traces", "continuations"))
     grades = grade.rows(traces, after, tables.read("problems", STUDY), tables.read("updates", STUDY))
     tables.write(grades, "grades", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
-    tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=study.parameters(settings))
+    tables.write(_frame("judgements", []), "judgements", STUDY, MODEL, params=judging.parameters(settings))
     texts = failures.with_thoughts(grades, records.read(STUDY, MODEL), tables.read("problems", STUDY))
     tables.write(failures.label(texts), "labels", STUDY, MODEL, params={"study": settings.as_dict(), "model": own})
     cells = ["model", "source", "interrupt", "unit", "position"]

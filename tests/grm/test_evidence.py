@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lib.grm import evidence, fence
-from lib.grm.evidence import Span, check, locate
+from lib.grm.evidence import check, locate
 from lib.grm.reply import Verdict
 from lib.grm.rubric import CANNOT
 from tests.grm.replies import DEPTH, LEAK, SPECIALS
@@ -16,39 +16,35 @@ TEXT = (
 
 
 @pytest.mark.parametrize(
-    ("quote", "found", "exact"),
+    ("quote", "found"),
     [
-        ("So x is 4", "So x is 4", True),
-        ("12 + 30 = 42. Wait", "12 + 30 = 42.\n\nWait", True),
-        ("Wait - that’s not\nright", "Wait — that's  not right", True),
-        ('the "café"', "the “café”", True),
-        ("the “cafe\u0301”", "the “café”", True),
-        ("42 apples, fine", "42\u00a0apples, ﬁne", True),
-        ("So\u200b x is\u2060 4", "So x is 4", True),
-        ("“So x is 4”", "So x is 4", True),
-        ("  So x is 4 ", "So x is 4", True),
-        ("Wait - that is not right: the café", "Wait — that's  not right: the “café", False),
-        ("sells 42 aples, fine. So x is", "sells 42\u00a0apples, ﬁne.\tSo x is", False),
-        ("First, 12 + 31 = 42", None, None),
-        ("Wait - that's right: the café", None, None),
-        ("and y is 3", None, None),  # it is 35
-        ("and y is 35", "and y is 35", True),
-        ("2 + 30", None, None),
-        ("Fir", None, None),
-        ("so x is 4", None, None),  # short, so word for word
-        ("so nothing of the kind stands there", None, None),
-        ("...", None, None),
-        ("", None, None),
-        (" \u200b", None, None),
+        ("So x is 4", "So x is 4"),
+        ("12 + 30 = 42. Wait", "12 + 30 = 42.\n\nWait"),
+        ("Wait - that’s not\nright", "Wait — that's  not right"),
+        ('the "café"', "the “café”"),
+        ("the “cafe\u0301”", "the “café”"),
+        ("42 apples, fine", "42\u00a0apples, ﬁne"),
+        ("So\u200b x is\u2060 4", "So x is 4"),
+        ("“So x is 4”", "So x is 4"),
+        ("  So x is 4 ", "So x is 4"),
+        ("Wait - that is not right: the café", "Wait — that's  not right: the “café"),
+        ("sells 42 aples, fine. So x is", "sells 42\u00a0apples, ﬁne.\tSo x is"),
+        ("First, 12 + 31 = 42", None),
+        ("Wait - that's right: the café", None),
+        ("and y is 3", None),  # it is 35
+        ("and y is 35", "and y is 35"),
+        ("2 + 30", None),
+        ("Fir", None),
+        ("so x is 4", None),  # short, so word for word
+        ("so nothing of the kind stands there", None),
+        ("...", None),
+        ("", None),
+        (" \u200b", None),
     ],
 )
-def test_a_quote_is_found_where_it_stands(quote, found, exact):
+def test_a_quote_is_found_where_it_stands(quote, found):
     span = locate(quote, TEXT)
-    if found is None:
-        assert span is None
-    else:
-        assert TEXT[span.start : span.end] == found
-        assert span.exact is exact
+    assert (span and TEXT[slice(*span)]) == found
 
 
 def test_offsets_are_those_of_the_text_as_it_is():
@@ -57,8 +53,8 @@ def test_offsets_are_those_of_the_text_as_it_is():
         if span is None:  # torn out of the middle of a number
             assert re.search(r"\d\d", TEXT[start - 1 : start + 1] + " " + TEXT[start + 29 : start + 31]), quote
         else:
-            assert abs(span.start - start) <= 2 and abs(span.end - start - 30) <= 2
-            assert TEXT[span.start : span.end] == quote.strip()
+            assert abs(span[0] - start) <= 2 and abs(span[1] - start - 30) <= 2
+            assert TEXT[slice(*span)] == quote.strip()
 
 
 @pytest.mark.parametrize("text", ["", "no", "So x is 4", "so x is 4 " * 2])
@@ -68,14 +64,14 @@ def test_a_long_quote_is_not_found_in_a_text_that_it_holds(text):
 
 def test_an_accent_is_part_of_its_letter():
     assert locate("resume", "the resume\u0301 is here") is None
-    assert locate("resumé", "the resume\u0301 is here") == Span(4, 11, True)
+    assert locate("resumé", "the resume\u0301 is here") == (4, 11)
 
 
 def test_a_quote_of_neutral_text_is_found_in_the_text_itself():
     text = "It ends. </think> So x is 4. <|im_end|>"
     shown = fence.neutral(text, SPECIALS)
     assert shown != text
-    assert locate(shown, text) == Span(0, len(text), True)
+    assert locate(shown, text) == (0, len(text))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +91,5 @@ def test_a_verdict_stands_on_what_it_quotes(label, quotes, criterion, status):
     assert check(Verdict(label, quotes), criterion, TEXT) == status
 
 
-def test_only_quotes_that_are_there_are_located():
-    spans = evidence.located(Verdict("yes", ("y is 35", "made up", "First")), TEXT)
-    assert [TEXT[span.start : span.end] for span in spans] == ["y is 35", "First"]
+def test_the_first_quote_that_is_there_counts():
+    assert TEXT[slice(*evidence.first(Verdict("yes", ("made up", "y is 35", "First")), TEXT))] == "y is 35"

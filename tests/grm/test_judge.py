@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import json
 import random
 
 import pandas as pd
@@ -11,10 +10,9 @@ import pytest
 from lib import grm
 from lib.engine import Completion, EngineError
 from lib.engine import store as parts
-from lib.grm import judge, scores, votes
-from lib.grm.rubric import CANNOT, Criterion, Option
+from lib.grm import judge
 from lib.markup import tokens
-from tests.fakes.judge import ANSWERS, HASTY, KIND, RUBRIC, Fake, items
+from tests.fakes.judge import ANSWERS, KIND, RUBRIC, Fake, items
 
 
 def judged(ready, samples=1, frame=None, store=None, **policy):
@@ -58,9 +56,8 @@ def test_a_quote_is_located_in_the_text_and_a_missing_one_leaves_no_value():
     found = rows.loc["i0", "hasty"]
     assert ANSWERS[0][int(found["start"]) : int(found["end"])] == found["quote"] == "no time"
     assert found["view"] == "answer"
-    invented = judged(Fake(lambda text, _: (text.replace("no time", "I panic"), "stop"))).set_index(
-        ["item_id", "criterion"]
-    )
+    invented = judged(Fake(lambda text, _: (text.replace("no time", "I panic"), "stop")))
+    invented = invented.set_index(["item_id", "criterion"])
     row = invented.loc["i0", "hasty"]
     assert (row["status"], row["verdict"]) == ("evidence_missing", "yes") and pd.isna(row["value"])
     assert invented.loc["i1", "hasty"]["status"] == "ok"  # what is not there cannot be quoted
@@ -117,9 +114,8 @@ def test_what_an_item_does_not_have_is_not_asked():
 def test_a_judge_that_fails_three_calls_in_ten_loses_coverage_and_not_the_mean():
     drawn = random.Random(5)
     frame = items([f"{'There was no time' if i % 4 == 0 else 'please'} {i}" for i in range(200)])
-    rows = judged(
-        Fake(lambda text, number: (text, "error" if drawn.random() < 0.3 else "stop")), frame=frame, attempts=1
-    )
+    failing = Fake(lambda text, number: (text, "error" if drawn.random() < 0.3 else "stop"))
+    rows = judged(failing, frame=frame, attempts=1)
     hasty = rows[rows["criterion"].eq("hasty")]
     assert set(hasty["status"]) == {"ok", "infra_error"}
     assert hasty["why"].dropna().str.contains("no usable answer in 9 attempts").all()
@@ -146,12 +142,11 @@ class Wide(Fake):
             request = running.pop(self.order.randrange(len(running)))
             if self.outcome.setdefault(request.key, self.order.random() < self.failing):
                 raise EngineError(f"{request.key}: no usable answer: status 500")
-            yield Completion(
-                request.key, tokens.marks(f"<think>\n\n</think>\n\n{self.says(request)}", self.model), "stop", 0
-            )
+            text = f"<think>\n\n</think>\n\n{self.reply(request)}"
+            yield Completion(request.key, tokens.marks(text, self.model), "stop", 0)
 
 
-@pytest.mark.parametrize(("failing", "most"), [(0.0, 1.0), (0.01, 1.7), (0.3, 2.0), (1.0, 1.4)])
+@pytest.mark.parametrize(("failing", "most"), [(0.01, 1.7), (0.3, 2.0), (1.0, 1.4)])
 def test_what_an_engine_is_asked_grows_with_the_requests_and_not_with_their_failures(failing, most):
     frame = items([f"please {i}" for i in range(200)])
     only = dataclasses.replace(RUBRIC, criteria=(KIND,))
@@ -192,74 +187,6 @@ def test_a_run_that_goes_on_asks_nothing_twice(outputs):
         pd.testing.assert_frame_equal(judged(again, samples=2, store=store), first)
         assert again.requests == []
         assert len(judged(again, samples=3, store=store)) == 27 and len(again.requests) == 9
-
-
-# the stop rule
-
-CALM = Criterion(
-    id="calm",
-    question="How calm is it?",
-    polarity="desired",
-    views=("answer",),
-    scale="ordinal",
-    options=tuple(
-        Option(label, i / 3, f"It is {label}.") for i, label in enumerate(["wild", "hasty", "brisk", "calm"])
-    ),
-)
-DRAWN = dataclasses.replace(RUBRIC, criteria=(HASTY, CALM))
-
-
-class Fickle(Fake):
-    """A FAKE judge whose verdicts are drawn by the seed of a request, some of them without use."""
-
-    def generate(self, requests):
-        for request in requests:
-            self.requests.append(request)
-            draw = random.Random(request.seed)
-            asked = tokens.decode(request.prompt_ids, self.model)
-            said = [self.drawn(one, draw) for one in DRAWN.criteria if f"\n{one.id}: " in asked]
-            text = "{broken" if draw.random() < 0.15 else json.dumps({"judgements": said})
-            yield Completion(request.key, tokens.marks(f"<think>\n\n</think>\n\n{text}", self.model), "stop", 0)
-
-    def drawn(self, one, draw):
-        label = draw.choices([*one.labels, CANNOT], [5, *[2] * (len(one.labels) - 1), 1])[0]
-        quotes = [draw.choice(["please", "never said"])] if one.evidence else []
-        return {"criterion": one.id, "evidence": quotes, "reason": "so", "verdict": label}
-
-
-def drawn(stop, samples, seed, **policy):
-    frame = items([f"please {i}" for i in range(4)])
-    return grm.Judge(Fickle(), grm.Policy(stop=stop, **policy), seed).score(frame, DRAWN, samples)
-
-
-@pytest.mark.parametrize("samples", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("policy", [{"attempts": 2}, {"attempts": 1, "per_call": None}])
-def test_stopping_early_never_changes_a_vote(samples, policy):
-    for seed in range(2):
-        whole, part = (drawn(stop, samples, seed, **policy) for stop in (False, True))
-        votes_of = [
-            scores.verdicts(rows, DRAWN)[["item_id", "criterion", "status", "verdict"]] for rows in (whole, part)
-        ]
-        pd.testing.assert_frame_equal(*votes_of)
-        keys = ["item_id", "criterion", "sample"]
-        same = whole.merge(part[keys], on=keys)  # what was asked is what would have been asked, seeds and all
-        pd.testing.assert_frame_equal(same, part, check_dtype=False)
-        assert len(part) <= len(whole)
-
-
-@pytest.mark.parametrize("samples", [3, 4, 7, 8])
-def test_no_sample_is_asked_once_a_vote_is_settled(samples):
-    rows = drawn(True, samples, 5, attempts=1)
-    early = 0
-    for (_, name), part in rows.groupby(["item_id", "criterion"]):
-        labels = part["verdict"].where(part["status"].eq("ok")).tolist()
-        levels = DRAWN.criterion(name).levels
-        done = [votes.settled([labels[:n].count(one) for one in levels], samples - n) for n in range(len(labels) + 1)]
-        first = (samples + 1) // 2
-        assert done[-1] and not any(done[:first]) and not any(done[first:-1])
-        assert part["sample"].tolist() == list(range(len(part)))
-        early += len(part) < samples
-    assert early
 
 
 def test_judged_words_cannot_close_their_fence_or_act_as_marks():

@@ -10,11 +10,11 @@ import pytest
 from lib import paths
 from lib.grm import labelling, prompt
 from lib.grm.labelling import LabelError
-from lib.grm.rubric import Option
 from lib.stats import agreement
-from tests.fakes.judge import KIND, RUBRIC
+from tests.fakes.judge import KIND, LEVELS, RUBRIC
 from tests.report.page_text import text_of
 
+HEADER = "item_id,criterion,rater,label\n"
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(1)> & <b>"
 
 
@@ -34,16 +34,10 @@ def records(n=60, answer="12"):
     return frame.assign(position=[0.9 if i < 4 else 0.1 for i in range(n)])
 
 
-def test_items_are_drawn_equally_from_each_interrupt_position_and_verdict():
+def test_items_are_drawn_equally_from_each_interrupt_and_position():
     frame = records()
-    correct = pd.Series([i % 4 < 2 for i in range(60)], frame["item_id"]).astype(object)
-    correct["i05"] = None
-    tasks = labelling.draw_tasks(frame, RUBRIC, 16, seed=1, correct=correct)
-    drawn = frame[frame["item_id"].isin(tasks["item_id"])].assign(correct=frame["item_id"].map(correct).astype(str))
-    counts = drawn.groupby(["interrupt", "position", "correct"], dropna=False).size()
-    assert len(drawn) == 16
-    # four rare ones at 0.9 and the one that no program could tell, then the rest in turn
-    assert sorted(counts) == [1, 1, 1, 1, 1, 2, 3, 3, 3] and counts.xs(0.9, level="position").tolist() == [1] * 4
+    drawn = frame[frame["item_id"].isin(labelling.draw_tasks(frame, RUBRIC, 16, seed=1)["item_id"])]
+    assert sorted(drawn.groupby(["interrupt", "position"]).size()) == [2, 2, 6, 6]  # of the rare ones, all
 
 
 def test_the_same_seed_gives_the_same_tasks_whatever_the_order_of_items():
@@ -53,19 +47,6 @@ def test_the_same_seed_gives_the_same_tasks_whatever_the_order_of_items():
     assert set(first["item_id"]) != set(labelling.draw_tasks(frame, RUBRIC, 10, seed=2)["item_id"])
     assert len(labelling.draw_tasks(frame, RUBRIC, 1000, seed=1)) == 60 * 3
     assert labelling.draw_tasks(frame.iloc[:0], RUBRIC, 5, seed=1).empty
-
-
-def test_nothing_tells_what_the_judge_said_or_which_items_it_differs_on():
-    frame = records()
-    differ = pd.DataFrame(
-        {"item_id": ["i50", "i51", "gone"], "criterion": "kind", "verdict": "yes", "reason": "judge!"}
-    )
-    tasks = labelling.draw_tasks(frame, RUBRIC, 10, seed=1, disagreements=differ)
-    assert list(tasks.columns) == labelling.TASKS and {"i50", "i51"} < set(tasks["item_id"])
-    assert set(tasks.groupby("item_id")["criterion"].agg(tuple)) == {("hasty", "kind", "right")}
-    assert "judge!" not in labelling.page(frame.assign(reason="judge!", verdict="judge!"), RUBRIC, tasks)
-    places = [list(dict.fromkeys(tasks["item_id"])).index(name) for name in ("i50", "i51")]
-    assert sorted(places) not in ([0, 1], [10, 11])
 
 
 def test_what_an_item_does_not_have_is_not_asked():
@@ -86,13 +67,10 @@ def test_a_task_shows_what_its_criterion_may_see_and_no_more():
 
 
 def test_what_a_model_wrote_is_shown_and_not_run():
-    frame = records(2, HOSTILE).assign(problem=HOSTILE, reference=HOSTILE, item_id=[HOSTILE, "i"])
-    worded = [replace(one, question=HOSTILE, applies=HOSTILE) for one in RUBRIC.criteria]
-    rubric = replace(RUBRIC, criteria=tuple(worded))
-    shown, tags = text_of(labelling.page(frame, rubric, labelling.draw_tasks(frame, rubric, 2, seed=1)))
-    assert set(tags) <= {"details", "summary", "div", "p", "b", "pre", "ul", "li", "i"}
-    assert shown.count("<script>alert(1)</script>") == 2 * (1 + 2 + 2) + 2 * 3 * 2 + 3 * 2
-    assert labelling.page(frame, rubric, labelling.draw_tasks(frame, rubric, 0, seed=1)) == "There is nothing to label."
+    item = dict.fromkeys(["item_id", "problem", "answer", "reference"], HOSTILE)
+    criterion = replace(KIND, question=HOSTILE, applies=HOSTILE)
+    shown, tags = text_of(labelling.task_html(item, criterion))
+    assert set(tags) <= {"p", "b", "pre", "ul", "li"} and shown.count("<script>alert(1)</script>") == 5
 
 
 def test_buttons_write_labels_and_go_on_where_the_rater_stopped(folder):
@@ -115,14 +93,6 @@ def test_buttons_write_labels_and_go_on_where_the_rater_stopped(folder):
     other, *_ = labelling.browse("s", frame, RUBRIC, tasks, "Ben").children
     assert (again.value, other.value) == (3, 1)
     assert len(labelling.remaining(tasks, labelling.read("s", RUBRIC), "Ann")) == len(tasks) - 2
-
-
-def test_a_label_of_the_last_task_is_shown(folder):
-    frame = records(2)
-    tasks = labelling.draw_tasks(frame, RUBRIC, 2, seed=1).tail(1)
-    place, _, buttons, row = labelling.browse("s", frame, RUBRIC, tasks, "Ann").children
-    buttons.children[0].click()
-    assert place.value == 1 and row.children[1].value == "Labelled: yes"
 
 
 def test_without_tasks_or_a_rater_nothing_is_asked(folder):
@@ -160,15 +130,9 @@ def test_labels_are_written_read_and_replaced(folder):
             "item_id,criterion,label\ni,kind,yes\n",
             r"labels\.csv: no column rater, expected item_id, criterion, rater, ",
         ),
-        (
-            "item_id,criterion,rater,label\ni,kind,,yes\n",
-            r"labels\.csv:2: i kind : expected an item, a criterion and a rater",
-        ),
-        ("item_id,criterion,rater,label\ni,kind,A,maybe\n", r"csv:2: label: expected one of yes, no, cannot_assess"),
-        (
-            "item_id,criterion,rater,label\ni,kind,A,yes\ni,kind,A,no\n",
-            r"csv:3: i kind A: labelled twice by one rater, expected once",
-        ),
+        (f"{HEADER}i,kind,,yes\n", r"labels\.csv:2: i kind : expected an item, a criterion and a rater"),
+        (f"{HEADER}i,kind,A,maybe\n", r"csv:2: label: expected one of yes, no, cannot_assess"),
+        (f"{HEADER}i,kind,A,yes\ni,kind,A,no\n", r"csv:3: i kind A: labelled twice by one rater, expected once"),
     ],
 )
 def test_bad_labels_are_named_by_file_and_line(folder, text, message):
@@ -180,7 +144,7 @@ def test_bad_labels_are_named_by_file_and_line(folder, text, message):
 
 def test_labels_of_other_rubrics_are_kept_and_left_out(folder):
     folder.mkdir(parents=True)
-    (folder / "labels.csv").write_text("item_id,criterion,rater,label\ni,panic,Ann,severe\n")
+    (folder / "labels.csv").write_text(f"{HEADER}i,panic,Ann,severe\n")
     labelling.record("s", RUBRIC, "i", "kind", "Ann", "yes")
     assert labelling.read("s", RUBRIC)["criterion"].tolist() == ["kind"]
     assert "panic,Ann,severe" in (folder / "labels.csv").read_text()
@@ -202,9 +166,6 @@ def nominal_alpha(raters):
     return krippendorff.alpha(reliability_data=rows, level_of_measurement="nominal")
 
 
-LEVELS = tuple(Option(name, value, name) for name, value in (("none", 0.0), ("some", 0.5), ("all", 1.0)))
-
-
 def labelled(**by_rater):
     """Labels of `kind` by raters: a text of one letter an item, `-` where there is none, `?` for cannot_assess."""
     names = {"y": "yes", "n": "no", "?": "cannot_assess", "0": "none", "1": "some", "2": "all"}
@@ -223,7 +184,6 @@ def test_several_raters_make_one_label_and_ties_fall_to_the_worse(criterion, of_
     labels = labelled(A="yy?n", B="yn-?", C="n---").assign(criterion=criterion)
     majority = labelling.majority(labels, RUBRIC).set_index("item_id").sort_index()
     assert majority["label"].fillna("").tolist() == ["yes", of_a_tie, "", "no"]
-    assert majority["raters"].tolist() == [3, 2, 0, 1]
 
 
 def verdicts(letters):
@@ -241,7 +201,7 @@ def kind(labels, voted, rubric=RUBRIC):
 
 def test_agreement_of_people_and_judge_is_counted_on_the_same_items():
     ann, ben, judge = "yynnyynny?y", "ynnnyyyny-y", "yynnyynynyx"
-    row = kind(labelled(Ann=ann, problem_id=ben), verdicts(judge))
+    row = kind(labelled(Ann=ann, problem_id=ben, D="-" * 10 + "?"), verdicts(judge))
     both = [i for i in range(11) if ann[i] in "yn" and ben[i] in "yn"]
     sides = [[labels[i] for i in both] for labels in (ann, ben)]
     assert (row["items"], row["raters"]) == (10, 2)
@@ -251,13 +211,6 @@ def test_agreement_of_people_and_judge_is_counted_on_the_same_items():
     assert row["judge_alpha"] == pytest.approx(nominal_alpha([sides[0] + sides[1], verdicts_of + verdicts_of]))
     assert row["judge_kappa"] == pytest.approx(sum(agreement.cohen_kappa(one, verdicts_of) for one in sides) / 2)
     assert row["judge_alpha_low"] <= row["judge_alpha"] <= row["judge_alpha_high"]
-
-
-def test_three_raters_with_gaps_and_one_who_labelled_alone():
-    row = kind(labelled(A="yynn---", B="y-nnyy-", C="-ynyyn-", D="------y"), verdicts("yynnyyy"))
-    assert (row["items"], row["raters"]) == (6, 3)
-    beside = [["y", "y", "n", "n", None, None], ["y", None, "n", "n", "y", "y"], [None, "y", "n", "y", "y", "n"]]
-    assert row["human_alpha"] == pytest.approx(nominal_alpha(beside))
 
 
 def test_an_ordinal_scale_forgives_neighbours():

@@ -17,7 +17,6 @@ def test_a_judge_is_told_outside_the_record_that_a_part_is_empty(plain):
     before, record = text.split(f"[[kept {mark} ends]]")
     assert f"interrupt:\n[[kept {mark} begins]]" in before  # the record cannot say it of itself
     assert f"thinking after the interrupt: {prompt.EMPTY}\n[[after {mark} begins]]\n\n" in record
-    assert fence.unfence(text, "after", mark) == ""
 
 
 @pytest.mark.parametrize("name", rubric.names())
@@ -32,13 +31,9 @@ def test_the_prompts_of_a_shipped_rubric_hold_all_it_asks(name):
     assert plain.rstrip().endswith(">") and f"VERDICT {criteria[0].id}: <" in plain
 
 
-def test_questions_and_labels_may_be_permuted():
-    items = list("abcdefgh")
-    assert prompt.permuted(items, 0) == items and prompt.permuted(items, 1) == items[::-1]
-    shuffled = prompt.permuted(items, 2)
-    assert shuffled != items and sorted(shuffled) == items and prompt.permuted(items, 2) == shuffled
+def test_a_negative_order_is_refused():
     with pytest.raises(ValueError, match="order: expected 0 or more, got -1"):
-        prompt.permuted(items, -1)
+        prompt.permuted("ab", -1)
 
 
 def test_the_version_names_the_texts_of_the_prompt():

@@ -1,18 +1,15 @@
 """Public sets of marked solutions: loaded whole, and read by FAKE judges of known skill and by the real engine."""
 
-import dataclasses
 import json
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib import grm, params, schema
-from lib.engine import Completion
+from lib import grm, schema
 from lib.grm import fence, public_sets
-from lib.markup import tokens
 from lib.problems.jsonl import ProblemError
+from tests.fakes.judge import Fake
 
 COUNTS = {"mrben_math": (150, 75), "mrben_coding": (40, 20), "bbmistake_arith": (141, 22), "prmbench": (90, None)}
 
@@ -66,32 +63,17 @@ def test_a_row_without_a_field_is_named(tmp_path, change, message):
         public_sets.load("gsm8k", tmp_path)
 
 
-class Fake:
-    """A FAKE engine that knows where the faults are: it quotes the line that `names` gives for the item it is shown."""
-
-    def __init__(self, items, names):
-        model = params.load_model("tiny-lrm-m")
-        self.model = dataclasses.replace(model, max_model_len=200_000, max_tokens=9000)
-        self.known = {row["steps"]: row for row in items.to_dict("records")}
-        self.names = names
-
-    def generate(self, requests):
-        for request in requests:
-            asked = tokens.decode(request.prompt_ids, self.model)
-            mark = re.search(r"mark ([0-9a-f]{12})", asked.replace("\n", " "))[1]
-            row = self.known[fence.visible(fence.unfence(asked, "steps", mark))]
-            step = self.names(row, request.seed)
-            quotes = [] if pd.isna(step) else [row["steps"].split("\n")[step - 1]]
-            verdict = {"criterion": "faulty_step", "evidence": quotes, "reason": "so"}
-            text = json.dumps({"judgements": [verdict | {"verdict": "yes" if quotes else "no"}]})
-            yield Completion(request.key, tokens.marks(f"<think>\n</think>\n\n{text}", self.model), "stop", 0)
-
-    def close(self):
-        pass
-
-
 def measured(items, names=lambda row, seed: row["first_fault"], samples=1):
-    rows = public_sets.judge_steps(grm.Judge(Fake(items, names), grm.Policy(attempts=1)), items, samples)
+    """Figures and judgements of a FAKE judge that quotes the line `names` gives for a row and a seed."""
+    known = {row["steps"]: row for row in items.to_dict("records")}
+
+    def mind(shown):
+        row = known[fence.visible(shown.views["steps"])]
+        step = names(row, shown.seed)
+        return "no" if pd.isna(step) else ("yes", [row["steps"].split("\n")[step - 1]])
+
+    judge = grm.Judge(Fake(mind=mind, max_model_len=200_000), grm.Policy(attempts=1))
+    rows = public_sets.judge_steps(judge, items, samples)
     return public_sets.figures(public_sets.vote_steps(rows, items), draws=300).set_index("figure"), rows
 
 

@@ -12,33 +12,37 @@ from tests.grm import replies
 from tests.grm.replies import BOTH, DEPTH, LEAK, ONE, TWO, reply, row
 
 
-@pytest.mark.parametrize("name", replies.OK_ONE)
-def test_a_verdict_is_read(name):
-    text, path, label = replies.OK_ONE[name]
-    found = read(text, ONE)
-    assert (found.status, found.why) == ("ok", None)
-    assert (found.path, found.verdicts["leak"].label) == (path, label)
+def params(table):
+    return [pytest.param(*row, id=name) for name, row in table.items()]
 
 
-@pytest.mark.parametrize("name", replies.FAILED_ONE)
-def test_a_failed_reply_is_never_a_verdict(name):
-    text, status, why = replies.FAILED_ONE[name]
+@pytest.mark.parametrize(("text", "path", "label"), params(replies.READ))
+def test_a_verdict_is_read(text, path, label):
     found = read(text, ONE)
-    assert (found.status, found.verdicts, found.path) == (status, {}, None)
+    assert (found.status, found.why, found.path, found.verdicts["leak"].label) == ("ok", None, path, label)
+
+
+@pytest.mark.parametrize(("text", "why"), params(replies.UNREADABLE))
+def test_what_cannot_be_read_is_never_a_verdict(text, why):
+    found = read(text, ONE)
+    assert (found.status, found.verdicts, found.path) == ("parse_error", {}, None)
     assert why in found.why and "\n" not in found.why and len(found.why) < 200
 
 
-@pytest.mark.parametrize("name", replies.ENDED_ONE)
-def test_how_a_reply_ended_counts(name):
-    text, ended, status = replies.ENDED_ONE[name]
+@pytest.mark.parametrize("text", replies.REFUSED)
+def test_a_refusal_is_a_status_of_its_own(text):
+    found = read(text, ONE)
+    assert (found.status, found.verdicts, found.why) == ("refused", {}, "the judge declined")
+
+
+@pytest.mark.parametrize(("text", "ended", "status"), params(replies.ENDED))
+def test_how_a_reply_ended_counts(text, ended, status):
     found = read(text, ONE, ended)
-    assert found.status == status
-    assert list(found.verdicts) == (["leak"] if status == "ok" else [])
+    assert (found.status, list(found.verdicts)) == (status, ["leak"] if status == "ok" else [])
 
 
-@pytest.mark.parametrize("name", replies.TWO_ASKED)
-def test_a_set_of_verdicts_is_whole_or_none(name):
-    text, first, second = replies.TWO_ASKED[name]
+@pytest.mark.parametrize(("text", "first", "second"), params(replies.TWO_ASKED))
+def test_a_set_of_verdicts_is_whole_or_none(text, first, second):
     found = read(text, TWO)
     if second is None:
         assert (found.status, found.verdicts) == ("parse_error", {}) and first in found.why

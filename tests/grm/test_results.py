@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from lib import failures, params
-from lib.grm import load_rubric, results
-from lib.grm import study as judging
+from lib.grm import judging, load_rubric, results
 from lib.grm.judge import COLUMNS
 
 STUDY = dataclasses.replace(params.load_study("smoke"), judge="tiny-lrm-m", bootstrap=200)
@@ -39,12 +38,8 @@ def judged(items, wrong=()):
             row = dict.fromkeys(COLUMNS) | {"item_id": item["item_id"], "problem_id": item["problem_id"]}
             row |= {"judge": "j", "rubric": RUBRIC, "criterion": name, "sample": 0, "attempts": 1, "reason": "so"}
             failed = i == 39 and name == "takes_back"
-            told = (
-                {"status": "truncated"}
-                if failed
-                else {"status": "ok", "verdict": label, "value": float(label == "yes")}
-            )
-            rows.append(row | told)
+            ok = {"status": "ok", "verdict": label, "value": float(label == "yes")}
+            rows.append(row | ({"status": "truncated"} if failed else ok))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -54,12 +49,11 @@ def graded(items):
     for item in items.to_dict("records"):
         leaks = "33 - 3" in item["answer"]
         known = {"model": "m", "source": "tiny", "problem_id": item["problem_id"], "sample": 0, "system": None}
-        told = {"status": "incorrect" if leaks else "correct", "correct": not leaks, "answer": item["answer"]}
+        grade = {"status": "incorrect" if leaks else "correct", "correct": not leaks, "answer": item["answer"]}
         sizes = {"reasoning_tokens": 0, "answer_tokens": 9, "answer_chars": len(item["answer"]), "remaining_tokens": 5}
         where = {"interrupt": "end_thinking", "position": float(item["item_id"].rsplit("~")[-1]), "unit": "share"}
-        rows.append(
-            known | told | sizes | where | {"row_id": item["item_id"], "kind": "continuation", "variant": "original"}
-        )
+        known |= {"row_id": item["item_id"], "kind": "continuation", "variant": "original"}
+        rows.append(known | grade | sizes | where)
     frame = pd.DataFrame(rows)
     traces = frame.drop_duplicates("problem_id").assign(kind="trace", status="correct", correct=True, answer_chars=10)
     traces["row_id"], traces["interrupt"], traces["position"] = traces["problem_id"] + "~original~0", None, None
@@ -118,7 +112,6 @@ def test_rules_and_judge_are_compared_where_both_speak():
 def test_without_judgements_all_is_empty_and_has_its_columns():
     nothing = pd.DataFrame(columns=COLUMNS)
     items = records()
-    assert results.votes(nothing, ASKED).empty
     assert list(results.standings(nothing, truth(items, {}), {}, STUDY)) == results.TRUSTED
     assert results.overview(nothing, {}).empty and results.squares(nothing, {}, graded(items)).empty
     assert results.page(nothing, items, {}, 3, 0) == "Nothing was judged."

@@ -118,19 +118,6 @@ def test_a_shipped_rubric_asks_plainly(name):
             assert column in schema.TABLES[table].names()
 
 
-def test_rubrics_are_for_the_interrupts_that_bring_the_behaviour_about():
-    kinds = {name: rubrics.load(name).interrupts for name in SHIPPED}
-    assert (kinds["leakage"], kinds["panic"]) == (("hard",), ("soft",))
-    assert kinds["self_doubt"] == kinds["update_incorporation"] == ("update",)
-    assert kinds["reasoning_quality"] == ("none", "hard", "soft", "update", "control")
-
-
-def test_leakage_is_looked_for_in_the_answer():
-    criteria = rubrics.load("leakage").criteria
-    assert {criterion.evidence_from for criterion in criteria if criterion.evidence} == {"answer"}
-    assert not any("after" in criterion.views for criterion in criteria)
-
-
 # what a rubric is
 
 
@@ -174,7 +161,6 @@ def test_a_hash_does_not_see_the_title_the_changes_the_defaults_or_the_layout(fo
         changed(("status", "candidate"), ("criteria.0.weight", 1.0), ("criteria.0.tags", [])),
         changed(("criteria.0.options", yes_no)),
         "# a comment\n" + yaml.safe_dump(BRIEF, sort_keys=False, width=30),
-        yaml.safe_dump(BRIEF, sort_keys=True, default_flow_style=True),
     ]
     assert {read(folder, values).hash for values in same} == {read(folder, BRIEF).hash}
 
@@ -182,17 +168,11 @@ def test_a_hash_does_not_see_the_title_the_changes_the_defaults_or_the_layout(fo
 def test_any_other_change_is_another_hash(folder):
     changes = [
         ("version", "1.0.1"),
-        ("author", "another"),
-        ("parent", "brief@0.9.0"),
         ("status", "active"),
-        ("scope", "trace"),
         ("interrupts", ["hard"]),
-        ("gates", []),
         ("gates.0.at_most", 0.6),
         ("criteria.0.question", "Is a result stated at all?"),
         ("criteria.0.weight", 2),
-        ("criteria.0.applies", "Not where there is no answer."),
-        ("criteria.1.polarity", "desired"),
         ("criteria.1.views", ["answer", "problem"]),
         ("criteria.2.options.1.value", 0.4),
         ("criteria", BRIEF["criteria"][::-1]),
@@ -204,63 +184,34 @@ def test_any_other_change_is_another_hash(folder):
 # changes to the brief rubric, and the beginning of the one fault that is named
 FAULTS = [
     ([("version", "1.0")], 'version: expected three numbers, such as "1.0.0", got "1.0"'),
-    ([("version", 1.0)], "version: should be a valid string, got 1.0"),
-    ([("version", "1.02.0")], "version: expected three numbers"),
-    ([("version", "1.0.0\n")], "version: expected three numbers"),
     ([("scope", "essay")], "scope: should be 'answer', 'trace', 'step' or 'pair', got \"essay\""),
-    ([("interrupts", [])], "interrupts: expected at least one, got an empty list"),
     ([("interrupts", ["hard", "hard"])], "interrupts: expected each value once, hard is repeated"),
     ([("interrupts", "hard")], 'interrupts: should be a list, got "hard"'),
-    ([("title", DELETE)], "title: missing, expected a value"),
     ([("name", "brief")], "name: should be left out, as the file's name tells it"),
     ([("autor", "x")], "autor: unknown key (did you mean author?), expected version, title, scope, "),
-    ([("parent", "brief")], 'parent: expected a name and a version, such as "leakage@1.0.0", got "brief"'),
     ([("parent", "brief@1.0.0")], "parent: expected an earlier version, got brief@1.0.0, which is this one"),
-    ([("criteria", []), ("gates", [])], "criteria: expected at least one, got an empty list"),
     ([("criteria.3", "is it short?")], "criteria[3]: should be `key: value` lines"),
-    ([("criteria.0.id", "States result"), ("gates", [])], "criteria[0].id: expected small letters"),
     ([("criteria.1.id", "length")], "criteria: expected each id once, got length again"),
-    ([("criteria.0.polarity", DELETE)], "criteria[0].polarity: missing"),
     ([("criteria.0.weight", -1)], "criteria[0].weight: should be greater than or equal to 0, got -1"),
-    ([("criteria.0.weight", float("inf"))], "criteria[0].weight: should be a finite number"),
     ([("criteria.0.weight", 0), ("criteria.2.weight", 0)], "criteria: expected at least one that is desired and has"),
-    ([("criteria.0.view", ["answer"])], "criteria[0].view: unknown key (did you mean views?), expected id, question"),
     ([("criteria.0.views", [])], "criteria[0].views: expected at least one, got an empty list"),
     ([("criteria.0.views", ["thinking"])], "criteria[0].views[0]: should be 'problem', 'kept', 'inserted', 'after'"),
-    ([("criteria.0.views", ["answer", "answer"])], "criteria[0].views: expected each value once, answer is repeated"),
     ([("criteria.1.evidence_from", "kept")], "criteria[1].evidence_from: expected one of its views problem, answer"),
-    (
-        [("criteria.1.evidence_from", DELETE)],
-        "criteria[1].evidence_from: expected one of its views problem, answer, got none",
-    ),
-    ([("criteria.1.evidence_from", "page")], "criteria[1].evidence_from: should be 'problem', 'kept'"),
     ([("criteria.1.evidence", False)], "criteria[1].evidence_from: should be left out, as evidence is false"),
-    ([("criteria.0.evidence", "yes")], "criteria[0].evidence: should be a valid boolean"),
     (
         [("criteria.0.reference", True)],
         "criteria[0].reference: expected reference among the views, as reference is true",
     ),
     ([("criteria.0.proxy", "a program")], "criteria[0].proxy: expected a table and a column, such as labels.leakage"),
-    ([("criteria.0.tags", ["a", "a"])], "criteria[0].tags: expected each value once"),
     (
         [("criteria.0.scale", "ordinal")],
         "criteria[0].options: expected 3 to 5 from worst to best, as scale is ordinal, got 1, 0",
     ),
     ([("criteria.2.scale", "binary")], "criteria[2].options: expected two, with the values 1 and 0, as scale is bin"),
-    (
-        [("criteria.2.options.1", DELETE)],
-        "criteria[2].options: expected 3 to 5 from worst to best, as scale is ordinal",
-    ),
     ([("criteria.2.options.1.value", 0)], "criteria[2].options: expected values that rise, from worst to best, got 0,"),
     ([("criteria.2.polarity", "undesired")], "criteria[2].options: expected values that fall, from 1 for the worst"),
-    ([("criteria.2.options.2.value", 1.5)], "criteria[2].options[2].value: should be less than or equal to 1, got 1.5"),
     ([("criteria.2.options.0.description", DELETE)], "criteria[2].options: long: expected a description of this level"),
-    (
-        [("criteria.2.options.0.label", "brie")],
-        "criteria[2].options: expected no label that begins with another, got b",
-    ),
     ([("criteria.2.options.0.label", "brief")], "criteria[2].options: expected each label once"),
-    ([("criteria.2.options.0.label", "cannot_assess")], "criteria[2].options: expected each label once, and none call"),
     ([("criteria.2.options.0.label", "cannot")], "criteria[2].options: expected no label that begins with another"),
     (
         [("criteria.2.options.0.label", False)],
@@ -270,7 +221,6 @@ FAULTS = [
         [("gates.0.criterion", "state_result")],
         "gates: no criterion state_result (did you mean states_result?), expected one of",
     ),
-    ([("gates.0.label", "cannot_assess")], "gates: states_result: no label cannot_assess"),
     ([("gates.0.at_most", DELETE)], "gates[0].at_least: missing, expected at_most, at_least or both"),
     ([("gates.0.at_least", 0.6)], "gates[0].at_least: expected no more than at_most, 0.5, got 0.6"),
 ]

@@ -36,7 +36,6 @@ class Round:
     samples: int = 3  # of each judgement
     limits: Limits = field(default_factory=Limits)
     seed: int = 42
-    salt: str = ""  # of the split of the problems
     draws: int = 2000  # of the intervals
 
 
@@ -52,7 +51,7 @@ class Evolved:
 
     @property
     def funnel(self) -> pd.DataFrame:
-        """How many proposals entered each stage and how many were left after it, a row per stage."""
+        """A row per stage: how many proposals entered it, and how many were left after it."""
         is_proposal = self.candidates["stage"].isin(STAGES) & ~self.candidates["status"].isin(propose.EMPTY)
         proposals = self.candidates[is_proposal]
         reached, kept = proposals["stage"].map(STAGES.index), proposals["status"].eq("kept")
@@ -80,21 +79,16 @@ def evolve(
     Args:
         rubric: the current version.
         items: item_id, problem_id, interrupt, position, and a column for each view of the rubric.
-        outcome: whether an item is good, by a program or by people, by item_id; null where unknown.
-        writer: an open engine that proposes; better another model than the judge's and the judged one.
-        judge: an open judge.
+        outcome: whether an item is good, by item_id; null where unknown.
+        writer: proposes; better another model than the judge's and the judged one.
+        judge: tries the proposals.
         settings: of the round.
         store: where the writer's completions are looked up and kept.
-
-    Raises:
-        ValueError: a column is missing, or a part of the split has no items.
-        EngineError: an engine fails, rather than one request.
     """
     settings = settings or Round()
-    parts = _split(items, settings.salt)
+    parts = _split(items)
 
     def measured(part: str, criteria: tuple[Criterion, ...], compare: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Figures of criteria on a part of the items, by criterion, and the judgements behind them."""
         version = f"{versions.bumped(rubric.version)}-trial"
         tried = dataclasses.replace(rubric, version=version, criteria=criteria, parent=rubric.full_name)
         judgements = judge.score(parts[part], tried, settings.samples)
@@ -139,8 +133,8 @@ def lengths(items: pd.DataFrame, rubric: Rubric) -> pd.Series:
     return pd.Series(chars.sum(axis=1).to_numpy(float), index=items["item_id"].to_numpy())
 
 
-def _split(items: pd.DataFrame, salt: str) -> dict[str, pd.DataFrame]:
-    part = np.array(calibration.split(items["problem_id"], salt=salt), dtype=object)
+def _split(items: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    part = np.array(calibration.split(items["problem_id"]), dtype=object)
     parts = {name: items[part == name] for name in (TRIAL, HELD_OUT)}
     for name, some in parts.items():
         if some.empty:
@@ -160,7 +154,7 @@ def _retired(rubric: Rubric, *figures: pd.DataFrame) -> tuple[str, ...]:
 def _last_stage(
     name: str, dropped: Mapping[str, tuple[str, str]], trial: pd.DataFrame, held_out: pd.DataFrame
 ) -> tuple[str, str, str]:
-    """The stage that a sound proposal came to, its status there, and why."""
+    """The last stage of a sound proposal, its status there, and why."""
     if name in dropped:
         return "sifting", *dropped[name]
     for stage, figures in (("trial", trial), ("confirmation", held_out)):

@@ -25,38 +25,30 @@ COLUMNS = ["contrast", "problem_id", "first", "first_is", "second", "second_is"]
 
 def pairs(
     items: pd.DataFrame,
-    contrasts: Sequence[Contrast] = ("outcome",),
-    correct: pd.Series | None = None,
+    contrasts: Sequence[Contrast],
+    correct: pd.Series,
     most: int | None = None,
     seed: int = 42,
 ) -> pd.DataFrame:
     """Pairs of item ids, at most one of a problem for each contrast: the columns of `COLUMNS`.
 
-    Of a problem's pairs, one is drawn of those whose interrupt and position agree most, so that the contrast is the
-    only difference where that can be.
+    Of a problem's pairs, one is drawn of those whose interrupt and position agree most.
 
     Args:
         items: the columns of `NEEDED`.
         contrasts: which ones are wanted.
-        correct: whether an item is right, by item_id; null where unknown. Needed for outcome.
+        correct: whether an item is right, by item_id; null where unknown.
         most: pairs of each contrast, of problems drawn at random; None: all.
         seed: of what is drawn.
-
-    Raises:
-        ValueError: a column is missing, a contrast is unknown, or outcome is wanted without `correct`.
     """
-    if absent := [name for name in NEEDED if name not in items.columns]:
-        raise ValueError(f"items: missing columns: {', '.join(absent)}")
     if unknown := [name for name in contrasts if name not in SIDES]:
         raise ValueError(f"contrast {unknown[0]!r}: expected one of {', '.join(SIDES)}")
-    if "outcome" in contrasts and correct is None:
-        raise ValueError("correct: missing, expected which items are right, for the contrast outcome")
     sorted_items = items[NEEDED].sort_values("item_id")  # so that draws do not depend on the order of the rows
     drawn = [_drawn(_sided(sorted_items, name, correct), name, most, seed) for name in contrasts]
     return pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=COLUMNS)
 
 
-def _sided(items: pd.DataFrame, contrast: Contrast, correct: pd.Series | None) -> pd.DataFrame:
+def _sided(items: pd.DataFrame, contrast: Contrast, correct: pd.Series) -> pd.DataFrame:
     """Items with `side`, 1 or 2, and `shared`, what both items of a pair must have in common."""
     if contrast == "outcome":
         side = items["item_id"].map(correct.astype(object)).map({True: 1, False: 2})

@@ -1,7 +1,7 @@
 """Proposals: a model sees two records that differ and writes questions that would tell such records apart.
 
 Whatever it writes is hostile data: a proposal has to make a sound criterion of a few plain words, and what does not is
-kept with the reason. The writer may be any engine; better another model than the judge's and the judged one.
+logged with the reason.
 
 | status of a proposal | |
 |---|---|
@@ -11,7 +11,6 @@ kept with the reason. The writer may be any engine; better another model than th
 | parse_error, truncated, refused, infra_error | a reply that could not be used, as of a judge |
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -21,7 +20,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from lib import markup, params
+from lib import params
 from lib.engine import Completion, Engine, Request, json_reply, seed_of
 from lib.engine import store as parts
 from lib.engine.store import Store
@@ -35,6 +34,7 @@ COLUMNS = ["pair", "contrast", "id", "question", "polarity", "status", "why"]
 AGAIN = ("parse_error", "truncated", "infra_error")  # what another call may mend
 EMPTY = ("none", "refused", *AGAIN)  # replies that hold no proposal
 MOST = 5  # criteria of one reply
+ATTEMPTS = 3  # to get a reply that can be used
 LONGEST = {"id": 40, "question": 200}  # characters
 KEYS = ("id", "question", "polarity", "views", "quote_from")
 TAG = "proposed"
@@ -99,11 +99,8 @@ def propose(
     pairs: pd.DataFrame,
     seed: int = 42,
     store: Store | None = None,
-    attempts: int = 3,
 ) -> Proposals:
-    """New criteria from what the engine's model says about each pair.
-
-    All are yes-or-no questions of weight 1 with the tag `proposed`. A name that is taken already gets a number.
+    """New criteria from what the engine's model says about each pair: yes-or-no questions with the tag `proposed`.
 
     Args:
         ready: an open engine.
@@ -112,10 +109,8 @@ def propose(
         pairs: as from `contrasts.pairs`.
         seed: from which that of each call is made.
         store: where completions are looked up and kept; None keeps nothing.
-        attempts: how often a reply that cannot be used is asked for.
 
     Raises:
-        ValueError: an item of a pair is missing.
         EngineError: the engine itself fails, rather than one request.
     """
     model, views = ready.model, views_of(rubric)
@@ -123,8 +118,6 @@ def propose(
     specials = {*tokens.codec(model).controls, *marks}
     records = items.astype(object).where(items.notna(), None).set_index("item_id").to_dict("index")
     calls = [_Call(i, row) for i, row in enumerate(pairs.to_dict("records"))]
-    if missing := [call.row[side] for call in calls for side in ("first", "second") if call.row[side] not in records]:
-        raise ValueError(f"pairs: {missing[0]}: no such item")
 
     def request(call: _Call, attempt: int) -> Request:
         row = call.row
@@ -137,13 +130,10 @@ def propose(
         if done.error:
             call.reply = Reply("infra_error", why=done.error)
         else:
-            answer = markup.split(done.token_ids, model).answer
-            text = tokens.decode(done.token_ids[slice(*answer)], model)
-            text = text or tokens.decode(done.token_ids, model)  # a schema may leave no room for a thought
-            call.reply = parse(text, done.finish_reason)
+            call.reply = parse(reply.answer_text(done, model), done.finish_reason)
         return call.reply.status not in AGAIN
 
-    parts.ask(ready, calls, request, read, attempts, store)
+    parts.ask(ready, calls, request, read, ATTEMPTS, store)
     sound: list[Criterion] = []
     rows = []
     for call in calls:
@@ -160,20 +150,13 @@ def propose(
     return Proposals(tuple(sound), pd.DataFrame(rows, columns=COLUMNS))
 
 
-def version() -> str:
-    """A hash of the prompt's words, eight hexadecimal digits."""
-    return hashlib.sha256("\0".join([OPENING, KNOWN, TASK, FORM]).encode()).hexdigest()[:8]
-
-
 def render(rubric: Rubric, row: Mapping[str, Any], first: Mapping, second: Mapping, specials: set[str]) -> str:
     """The prompt about a pair: both records fenced as data, what is asked already, and the task.
-
-    A part that an item does not have is left out, and so is the problem of the second if it is that of the first.
 
     Args:
         rubric: what is asked already.
         row: first_is and second_is, how the records differ.
-        first, second: text by view.
+        first, second: text by view; null where an item has no such part.
         specials: special tokens, which lose their meaning in the records.
     """
     views = views_of(rubric)
@@ -198,7 +181,7 @@ def views_of(rubric: Rubric) -> tuple[str, ...]:
 
 
 def schema(views: Collection[str]) -> dict[str, Any]:
-    """The JSON schema of a reply: a closed object with a list of criteria."""
+    """The JSON schema of a reply."""
     text = {"type": "string"}
     one = {
         "id": text,
@@ -207,11 +190,11 @@ def schema(views: Collection[str]) -> dict[str, Any]:
         "views": {"type": "array", "items": {"type": "string", "enum": [*views]}, "minItems": 1},
         "quote_from": {"type": "string", "enum": [*views, ""]},
     }
-    return _closed({"criteria": {"type": "array", "items": _closed(one), "maxItems": MOST}})
+    return reply.closed({"criteria": {"type": "array", "items": reply.closed(one), "maxItems": MOST}})
 
 
 def parse(text: str, finish_reason: str = "stop") -> Reply:
-    """A reply, whose end must be one JSON object with a list of at most five objects under `criteria`."""
+    """A reply, whose end must be one JSON object with a list of at most `MOST` objects under `criteria`."""
     if finish_reason in ("abort", "error"):
         return Reply("infra_error", why=f"the engine ended the reply: {finish_reason}")
     if len(text) > json_reply.MOST_CHARS:
@@ -236,11 +219,7 @@ def checked(
 ) -> tuple[Criterion | None, str]:
     """The criterion that a proposal makes, and ""; or None and why it makes none.
 
-    Args:
-        proposal: one object of a `Reply`.
-        rubric: what it would be added to.
-        taken: further ids that it must not have.
-        specials: special tokens, none of which may stand in it.
+    A name that is taken gets a number. `specials` are special tokens, none of which may stand in a proposal.
     """
     if why := _fault(proposal, views_of(rubric), specials):
         return None, why
@@ -285,7 +264,6 @@ def _fault(proposal: Mapping[str, Any], views: Collection[str], specials: Collec
 
 
 def _free(name: str, taken: Collection[str]) -> str:
-    """The name, with a number after it if it is taken."""
     numbered = (f"{name}_{i}" for i in range(2, len(taken) + 3))
     return next(free for free in (name, *numbered) if free not in taken)
 
@@ -293,7 +271,3 @@ def _free(name: str, taken: Collection[str]) -> str:
 def _heading(name: str) -> str:
     which, _, view = name.partition("_")
     return f"{which.capitalize()} record, {VIEWS[view]}"
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

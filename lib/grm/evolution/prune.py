@@ -46,16 +46,8 @@ from lib.stats.bootstrap import Statistic, defined, interval
 ALIKE = 90  # of 100, by `rapidfuzz.fuzz.token_set_ratio`: the same words but for one in ten
 RIDGE, FOLDS = 1.0, 5  # of the forecasts from which gains are computed
 FIGURES = [
-    "items",
-    "coverage",
-    "prevalence",
-    "commonest",
-    "kappa",
-    "auc",
-    "auc_low",
-    "auc_high",
-    "length_r",
-    "outcome_r",
+    *("items", "coverage", "prevalence", "commonest", "kappa"),
+    *("auc", "auc_low", "auc_high", "length_r", "outcome_r"),
 ]
 COLUMNS = ["criterion", "known", *FIGURES, "twin", "phi", "gain", "fault", "why", "kept"]
 # words that negate a question without changing what it is about
@@ -118,7 +110,7 @@ def prune(
     judgements: pd.DataFrame,
     rubric: Rubric,
     outcome: pd.Series,
-    lengths: pd.Series | None = None,
+    lengths: pd.Series,
     known: Collection[str] = (),
     limits: Limits | None = None,
     compare: bool = True,
@@ -145,19 +137,17 @@ def prune(
     Args:
         judgements: as from `Judge.score`, with two samples or more.
         rubric: whose criteria they are.
-        outcome: whether an item is good, by a program or by people, by item_id; null where unknown.
-        lengths: of the judged text, in any unit, by item_id; None leaves length out.
+        outcome: whether an item is good, by item_id; null where unknown.
+        lengths: of the judged text, in any unit, by item_id.
         known: criteria that were in the rubric before.
         limits: what a new criterion has to reach.
         compare: whether criteria are compared with each other (twin and gain) too.
         draws, seed: of the intervals.
 
     Raises:
-        ValueError: a judgement or a name in `known` is of no criterion of the rubric.
+        ValueError: a judgement is of no criterion of the rubric.
     """
     limits = limits or Limits()
-    if unknown := sorted(set(known) - {one.id for one in rubric.criteria}):
-        raise ValueError(f"known: {unknown[0]}: not in {rubric.full_name}")
     voted = _oriented(scores.verdicts(judgements, rubric), rubric, outcome, lengths)
     rows = [
         {"criterion": one.id, "known": one.id in known} | figures(voted, judgements, one, draws, seed)
@@ -176,7 +166,7 @@ def prune(
 def figures(
     voted: pd.DataFrame, judgements: pd.DataFrame, criterion: Criterion, draws: int, seed: int
 ) -> dict[str, Any]:
-    """The figures of one criterion by the names in `FIGURES`; `voted` has votes of all criteria, as `_oriented`."""
+    """`FIGURES` of one criterion; `voted` has votes of all, as from `_oriented`."""
     own = voted[voted["criterion"].eq(criterion.id)]
     used = own[own["status"].eq("ok")]
     area = interval(own, auc("merit", "outcome", np.unique(used["merit"])), draws=draws, seed=seed)
@@ -222,7 +212,7 @@ def auc(value: str, truth: str, levels: np.ndarray) -> Statistic:
 
 
 def retest(judgements: pd.DataFrame, criterion: Criterion) -> float | None:
-    """Cohen's kappa of every two usable samples of an item, each item counting as often as it has samples."""
+    """Cohen's kappa of every two usable samples of an item."""
     usable = judgements[judgements["status"].eq("ok")]
     samples = usable.pivot(index="item_id", columns="sample", values="verdict")
     if samples.shape[1] < 2:
@@ -248,17 +238,15 @@ def partial(a: pd.Series, b: pd.Series, fixed: pd.Series) -> float | None:
 def greedy(
     values: pd.DataFrame, outcome: pd.Series, problem_ids: Sequence[str], least: float, most: int, first: Sequence[str]
 ) -> pd.DataFrame:
-    """Forward selection: a row per column of `values` with name, gain (null for `first`) and taken.
+    """Forward selection by cross-validated log loss: a row per column of `values` with name, gain and taken.
 
-    The column that lowers the cross-validated log loss most is taken, again and again, until none lowers it by `least`
-    or `most` are taken. A column that is not taken has the gain that it would bring at the end.
+    The column that lowers the loss most is taken, again and again, until none lowers it by `least` or `most` are taken.
+    A column that is not taken has the gain that it would bring at the end, one of `first` has none.
 
     Args:
         values: a row per item and a column per criterion; null counts as the column's mean.
-        outcome: 0 or 1 in the same order.
-        problem_ids: in the same order; a problem is never both fitted to and forecast.
-        least: nats a row.
-        most: columns, those of `first` among them.
+        outcome, problem_ids: in the same order; a problem is never both fitted to and forecast.
+        least, most: nats a row, and columns.
         first: columns that are taken whatever they bring.
     """
     centred = values.fillna(values.mean()) - values.mean()
@@ -284,24 +272,23 @@ def forecast_loss(values: pd.DataFrame, outcome: pd.Series, problem_ids: Sequenc
     return float(log_loss(outcome, chance, labels=[0, 1]))
 
 
-def _oriented(voted: pd.DataFrame, rubric: Rubric, outcome: pd.Series, lengths: pd.Series | None) -> pd.DataFrame:
+def _oriented(voted: pd.DataFrame, rubric: Rubric, outcome: pd.Series, lengths: pd.Series) -> pd.DataFrame:
     """Votes with `merit` (mean value) and `step` (the label's value), both 1 for the best, outcome and log length."""
     values = {(one.id, label): value for one in rubric.criteria for label, value in one.values.items()}
     bad = voted["criterion"].isin([one.id for one in rubric.criteria if one.polarity == "undesired"])
     label = pd.Series([values.get(key) for key in zip(voted["criterion"], voted["verdict"], strict=True)], voted.index)
     merit, label = voted["value"].astype(float), label.astype(float)
-    length = np.nan if lengths is None else np.log1p(voted["item_id"].map(lengths).astype(float))
     return voted.assign(
         label=label,
         merit=merit.where(~bad, 1 - merit).round(9),  # so that equal means are one level
         step=label.where(~bad, 1 - label),
         outcome=voted["item_id"].map(outcome.astype(object)).map({True: 1.0, False: 0.0}),
-        length=length,
+        length=np.log1p(voted["item_id"].map(lengths).astype(float)),
     )
 
 
 def _fault(row: pd.Series, limits: Limits) -> tuple[str, str]:
-    """The first fault of a criterion by itself, and the same in words."""
+    """The first fault of a criterion by itself, and the reason."""
     coverage = row["coverage"] if pd.notna(row["coverage"]) else 0.0
     if coverage < limits.coverage:
         return "coverage", f"{coverage:.0%} of the items have a verdict, expected at least {limits.coverage:.0%}"
@@ -325,7 +312,7 @@ def _fault(row: pd.Series, limits: Limits) -> tuple[str, str]:
 
 
 def _drop_twins(frame: pd.DataFrame, voted: pd.DataFrame, limits: Limits) -> None:
-    """Drop each criterion that correlates too much with one that comes before it: known, or else more reliable."""
+    """Drop each criterion that correlates too much with a known one or a more reliable one."""
     steps = voted.pivot(index="item_id", columns="criterion", values="step").astype(float)
     correlation = steps.corr().fillna(0.0)  # one that does not vary is nobody's twin
     order = frame[frame["kept"]].assign(steady=frame["kappa"].round(2))
@@ -344,7 +331,7 @@ def _drop_twins(frame: pd.DataFrame, voted: pd.DataFrame, limits: Limits) -> Non
 
 
 def _drop_useless(frame: pd.DataFrame, voted: pd.DataFrame, limits: Limits) -> None:
-    """Take criteria by what they add, and drop the others."""
+    """Drop criteria that forward selection leaves out."""
     used = voted[voted["outcome"].notna()]
     problems = used.groupby("outcome")["problem_id"].nunique()
     if len(problems) < 2 or problems.min() < FOLDS:

@@ -1,4 +1,4 @@
-"""Versions of a rubric: written as files that are never overwritten with other words, so that old scores can be redone.
+"""Versions of a rubric: files that are never overwritten with other words, so that old scores can be redone.
 
 The newest version is `params/rubrics/<name>.yaml`; those before it lie in `params/rubrics/earlier/`, byte by byte as
 they were, and are read by `load_rubric("<name>@<version>")`.
@@ -40,38 +40,29 @@ def _dumped(values: dict[str, Any], flow: bool | None) -> str:
 
 
 def write(rubric: Rubric) -> Path:
-    """Make a rubric the newest version of its name; the one before goes to `earlier/`, its comments to both.
-
-    A rubric that is there already is left alone.
-
-    Returns:
-        Its file.
+    """Make a rubric the newest version of its name: its file. The one before goes to `earlier/`, its comments to both.
 
     Raises:
         RubricError: it does not name the newest version as its parent, or its version stands already.
         TableError: a file cannot be written; what was there before is there still.
     """
     file = paths.PARAMS / rubrics.KIND / f"{rubric.name}.yaml"
-    comments = ""
+    comments, shown = "", params.location(rubrics.KIND, rubric.name)
     if file.exists():
         now = rubrics.load(rubric.name)
         if now == rubric:
             return file
-        _check(rubric, now)
+        if rubric.full_name in (now.full_name, *rubrics.names(rubrics.EARLIER)):
+            raise RubricError(f"{shown}: version: expected a new one, {rubric.version} stands already")
+        if rubric.parent != now.full_name:
+            given = rubric.parent or "none"
+            raise RubricError(f"{shown}: parent: expected {now.full_name}, which it replaces, got {given}")
         was = file.read_bytes()
         _keep(paths.PARAMS / rubrics.EARLIER / f"{now.full_name}.yaml", was)
         comments = "".join(itertools.takewhile(lambda line: line.startswith("#"), was.decode().splitlines(True)))
     with tables.atomic_write(file) as out:
         out.write((comments + text(rubric)).encode())
     return file
-
-
-def _check(rubric: Rubric, now: Rubric) -> None:
-    file = params.location(rubrics.KIND, rubric.name)
-    if rubric.full_name in (now.full_name, *rubrics.names(rubrics.EARLIER)):
-        raise RubricError(f"{file}: version: expected a new one, {rubric.version} stands already")
-    if rubric.parent != now.full_name:
-        raise RubricError(f"{file}: parent: expected {now.full_name}, which it replaces, got {rubric.parent or 'none'}")
 
 
 def _keep(file: Path, data: bytes) -> None:

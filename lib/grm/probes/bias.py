@@ -1,12 +1,10 @@
 """Bias of a judge: does its verdict depend on how it is asked, how long an answer is, or whose answer it is?
 
-Each probe returns findings (`twins.FINDINGS`). `position` and `stability` ask the judge anew; `length_slope` and
-`self_preference` read judgements that are there.
+Each probe returns findings (`twins.FINDINGS`).
 """
 
-import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,27 +18,14 @@ from lib.stats import agreement
 from lib.stats.bootstrap import mean
 
 
-def position(
-    judge: Judge, items: pd.DataFrame, rubric: Rubric, samples: int = 1, orders: Sequence[int] = (1,)
-) -> pd.DataFrame:
-    """Whether the order in which questions and labels are listed changes the verdict, as `twins.changes`.
+def position(judge: Judge, items: pd.DataFrame, rubric: Rubric, samples: int = 1) -> pd.DataFrame:
+    """Whether the verdict changes when questions and labels are listed in reverse order, as `twins.changes`.
 
-    In order 1 the best label comes first, so a shift above 0 is a pull towards what comes first.
-
-    Args:
-        judge, items, rubric, samples: as for `Judge.score`; the judge's own order must be 0.
-        orders: those of `prompt.permuted` that are compared with the rubric's own.
-
-    Raises:
-        ValueError: as `Judge.score`, or an order is 0 or less.
+    The best label then comes first, so a shift above 0 is a pull towards what comes first. Arguments as for
+    `Judge.score`.
     """
-    if min(orders, default=1) < 1 or judge.policy.order:
-        raise ValueError(f"orders: expected numbers from 1 and a judge of order 0, got {list(orders)}")
     before, again = (_like(judge, i).score(items, rubric, samples) for i in range(2))
-    after = {
-        f"order {order}": _like(judge, 2 + i, order=order).score(items, rubric, samples)
-        for i, order in enumerate(orders)
-    }
+    after = {"order 1": _like(judge, 2, order=1).score(items, rubric, samples)}
     return twins.changes(twins.compare(before, again, after, rubric), "position")
 
 
@@ -49,14 +34,8 @@ def stability(
 ) -> pd.DataFrame:
     """Retest reliability: Cohen's kappa with the verdicts under another seed, and to the question in other words.
 
-    Kappa has quadratic weights for ordinal criteria; `cannot_assess` and failures are left out of it.
-
-    Args:
-        judge, items, rubric, samples: as for `Judge.score`.
-        wordings: another wording of the question, by criterion.
-
-    Raises:
-        ValueError: as `Judge.score`, or a wording for an unknown criterion.
+    Kappa has quadratic weights for ordinal criteria; `cannot_assess` and failures are left out of it. `wordings` has
+    other questions by criterion; further arguments are as for `Judge.score`.
     """
     wordings = wordings or {}
     before, again = (_like(judge, i).score(items, rubric, samples) for i in range(2))
@@ -70,22 +49,15 @@ def stability(
     return twins.joined(*kappas, twins.changes(compared, "stability", ["changed", "lost"]))
 
 
-def length_slope(
-    judgements: pd.DataFrame, items: pd.DataFrame, rubric: Rubric, truth: pd.DataFrame, view: str = "answer"
-) -> pd.DataFrame:
-    """The pull of a part's length on each criterion's verdict, with the truth held fixed.
+def length_slope(judgements: pd.DataFrame, items: pd.DataFrame, rubric: Rubric, truth: pd.DataFrame) -> pd.DataFrame:
+    """The pull of the answer's length on each criterion's verdict, with the truth held fixed.
 
     The slope of a logistic regression (`pairs.logit`, clustered by problem) of "the verdict is good" on ln(characters
     + 1) and "the true label is good". Good is the upper half of the labels, worst to best.
 
-    Args:
-        judgements: as from `Judge.score`; failures are left out.
-        items: item_id and the view.
-        rubric: what was asked.
-        truth: item_id, criterion, label; rows with a null are left out.
-        view: the part whose length is meant.
+    `truth` has item_id, criterion and label; null where unknown.
     """
-    lengths = items.set_index("item_id")[view].astype("string").str.len()
+    lengths = items.set_index("item_id")["answer"].astype("string").str.len()
     known = truth.dropna(subset="label")[["item_id", "criterion", "label"]]
     usable = judgements[judgements["status"].eq("ok")].merge(known, on=["item_id", "criterion"])
     usable = usable.assign(length=np.log(usable["item_id"].map(lengths).astype(float) + 1)).dropna(subset="length")
@@ -98,9 +70,7 @@ def length_slope(
             _is_good(part["verdict"], criterion),
             part["problem_id"],
         )
-        row = {"probe": "length", "case": view, "criterion": criterion.id, "figure": "slope", "rows": len(part)}
-        row |= {"problems": part["problem_id"].nunique(), "why": pairs.NO_FIT if fit is None else None}
-        rows.append(row | ({} if fit is None else fit.loc["length", ["value", "low", "high"]].to_dict()))
+        rows.append(pairs.slope("length", "answer", criterion.id, part, fit, "length"))
     return twins.table(rows)
 
 
@@ -109,8 +79,8 @@ def self_preference(
 ) -> pd.DataFrame:
     """Whether a judge is kinder to its own family, on items that a program found wrong.
 
-    own and other are the shares of good verdicts (the upper half of the labels) on failed items of the judge's family
-    and of all others; gap is the difference.
+    own and other are the shares of good verdicts (the upper half of the labels) on such items of the judge's family and
+    of all others; gap is the difference.
 
     Args:
         judgements: as from `Judge.score`.
@@ -137,12 +107,9 @@ def _like(judge: Judge, more: int, **changes: Any) -> Judge:
 
 def _reworded(rubric: Rubric, wordings: Mapping[str, str]) -> Rubric:
     """The criteria that have another wording, with it."""
-    known = [one.id for one in rubric.criteria]
-    if unknown := sorted(set(wordings) - set(known)):
-        raise ValueError(f"wordings: {unknown[0]}: expected one of {', '.join(known)}")
-    part = copy.copy(rubric.only(wordings))  # not made anew: a part of a rubric need not be a whole one
+    part = rubric.only(wordings)
     reworded = tuple(dataclasses.replace(one, question=wordings[one.id]) for one in part.criteria)
-    object.__setattr__(part, "criteria", reworded)
+    object.__setattr__(part, "criteria", reworded)  # not validated: a part need not have a desired criterion
     return part
 
 

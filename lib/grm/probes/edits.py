@@ -54,14 +54,8 @@ def planted(items: pd.DataFrame, kind: str, seed: int = 0) -> pd.DataFrame:
     `edit_start` and `edit_end` are characters of the view `edit_view`, null for a deletion; `edit_step` is the number
     of the step before the edit. The place depends on the seed and the item's id alone.
 
-    Args:
-        items: item_id and the views concerned: steps (kept and after follow it, where they hold the same lines) for
-            number and dropped; problem, inserted, after and answer for reverted; answer for goes_on and swapped.
-        kind: one of `KINDS`.
-        seed: of the choice of places and numbers.
-
-    Raises:
-        ValueError: no edit of this kind.
+    Items need the views concerned: steps (kept and after follow it, where they hold the same lines) for number and
+    dropped; problem, inserted, after and answer for reverted; answer for goes_on and swapped.
     """
     if kind not in KINDS:
         raise ValueError(f"edit {kind}: expected one of {', '.join(KINDS)}")
@@ -123,8 +117,7 @@ def dropped(item: Item, rng: random.Random) -> Edit | None:
 def reverted(item: Item, rng: random.Random) -> Edit | None:
     """Put the old number of an update in place of its new one, in the thinking after the interrupt and the answer.
 
-    The old number stands in the sentence of the problem that shares most words with the update. There is no place for
-    this edit unless both are the only one of their kind.
+    The old number stands in the sentence of the problem that shares most words with the update; both must be unique.
     """
     problem, inserted = _text(item, "problem"), _text(item, "inserted")
     words = set(re.findall(r"[a-z]+", inserted.lower()))
@@ -215,5 +208,4 @@ def _replaced(text: str, was: str, now: str) -> str:
 
 
 def _line_around(text: str, at: int) -> tuple[int, int]:
-    """Span of the line in which a character stands."""
     return text.rfind("\n", 0, at) + 1, (text + "\n").index("\n", at)

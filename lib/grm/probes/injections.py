@@ -1,4 +1,4 @@
-"""Texts that a judged record may hold to be judged better: what a judge must read as data, whatever they say.
+"""Prompt injections: texts that a judged record may hold to be judged better.
 
 In `TEXTS`, {criterion} stands for the name of a question, {label} for the verdict that is wanted, {other} for another,
 {reply} for a whole reply of a judge with the wanted verdict, and {end} for the line that ends a fence with a guessed
@@ -63,20 +63,13 @@ TEXTS = (
 
 
 def filled(texts: Iterable[str], criterion: str, label: str, other: str) -> list[str]:
-    """Texts with marks as in `TEXTS`, so that they ask for a verdict on a criterion.
-
-    Args:
-        texts: `TEXTS`, or others.
-        criterion: the id of what is asked.
-        label: the verdict that they want.
-        other: a verdict that they do not want.
-    """
+    """Texts with marks as in `TEXTS`, so that they ask for this label of a criterion rather than the other."""
     judgement = {"criterion": criterion, "evidence": [], "reason": REASON, "verdict": label}
-    said = {
+    marks = {
         "{reply}": json.dumps({"judgements": [judgement]}),
         "{criterion}": criterion,
         "{label}": label,
         "{other}": other,
         "{end}": END,
     }
-    return [functools.reduce(lambda text, pair: text.replace(*pair), said.items(), text) for text in texts]
+    return [functools.reduce(lambda text, pair: text.replace(*pair), marks.items(), text) for text in texts]

@@ -22,52 +22,42 @@ QUESTION = "The answer holds two answers by different models. Does the one marke
 LABELS = {"first": 1, "second": 2}
 
 
-def rubric(question: str = QUESTION, name: str = "preference") -> Rubric:
+def rubric() -> Rubric:
     """A rubric of scope pair with one question, whose labels are first and second."""
     options = (
         Option("first", 1.0, "answer_1 solves the problem better"),
         Option("second", 0.0, "answer_2 solves the problem better"),
     )
-    one = Criterion("preferred", question, "desired", ("problem", "answer"), options=options)
+    one = Criterion("preferred", QUESTION, "desired", ("problem", "answer"), options=options)
     kinds = ("none", "hard", "soft", "update", "control")
-    return Rubric(name, "1.0.0", "Which of two answers is better", "pair", kinds, (one,), "Midthought")
+    return Rubric("preference", "1.0.0", "Which of two answers is better", "pair", kinds, (one,), "Midthought")
 
 
 def items(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Each pair in both orders, as items of a judge.
+    """Each pair in both orders, as items of a judge, with pair_id and order (the answer shown first).
 
     Args:
         pairs: pair_id, problem_id, problem, answer_1, answer_2.
-
-    Returns:
-        item_id, problem_id, problem, answer, and pair_id and order (the answer shown first).
-
-    Raises:
-        ValueError: a column is missing.
     """
-    needed = ["pair_id", "problem_id", "problem", "answer_1", "answer_2"]
-    if absent := [name for name in needed if name not in pairs.columns]:
-        raise ValueError(f"pairs: missing columns: {', '.join(absent)}")
     rows = []
     for pair in pairs.to_dict("records"):
         for order in (1, 2):
             answers = _fenced(*(pair[f"answer_{i}"] for i in (order, 3 - order)))
             own = {"item_id": f"{pair['pair_id']}|{order}", "order": order, "answer": answers}
-            rows.append({name: pair[name] for name in needed[:3]} | own)
+            rows.append({name: pair[name] for name in ("pair_id", "problem_id", "problem")} | own)
     return pd.DataFrame(rows, columns=["item_id", "problem_id", "problem", "answer", "pair_id", "order"])
 
 
-def verdicts(judge: Judge, pairs: pd.DataFrame, asked: Rubric | None = None, samples: int = 1) -> pd.DataFrame:
+def verdicts(judge: Judge, pairs: pd.DataFrame, samples: int = 1) -> pd.DataFrame:
     """The preferred answer of each pair in both orders: a row per pair, order and sample, the columns of `COLUMNS`.
 
     Args:
         judge: an open judge.
         pairs: as for `items`.
-        asked: a rubric whose labels are first and second; None: `rubric()`.
         samples: verdicts on each pair and order.
     """
     shown = items(pairs)
-    judged = judge.score(shown, asked or rubric(), samples).merge(shown[["item_id", "pair_id", "order"]], on="item_id")
+    judged = judge.score(shown, rubric(), samples).merge(shown[["item_id", "pair_id", "order"]], on="item_id")
     slot = judged["verdict"].where(judged["status"].eq("ok")).map(LABELS).astype("Int64")
     verdict = slot.where(judged["order"].eq(1), 3 - slot)
     lengths = {f"chars_{i}": pairs.set_index("pair_id")[f"answer_{i}"].str.len() for i in (1, 2)}
@@ -100,12 +90,16 @@ def length(judged: pd.DataFrame, gold: pd.Series) -> pd.DataFrame:
     """
     frame = judged.assign(gold=judged["pair_id"].map(gold)).dropna(subset=["gold", "verdict"])
     fit = length_slope(frame, "problem_id")
-    row = {"probe": "pairs", "case": "length", "criterion": twins.ALL, "figure": "slope", "rows": len(frame)}
-    row |= {"problems": frame["problem_id"].nunique(), "why": NO_FIT if fit is None else None}
-    return twins.table([row | ({} if fit is None else fit.loc["log_length_ratio", ["value", "low", "high"]].to_dict())])
+    return twins.table([slope("pairs", "length", twins.ALL, frame, fit, "log_length_ratio")])
 
 
-NO_FIT = "no best fit: too few rows, or one verdict or length only"
+def slope(probe: str, case: str, criterion: str, frame: pd.DataFrame, fit: pd.DataFrame | None, term: str) -> dict:
+    """One term of a regression on a frame, as a row of findings."""
+    row = {"probe": probe, "case": case, "criterion": criterion, "figure": "slope", "rows": len(frame)}
+    row |= {"problems": frame["problem_id"].nunique(), "why": None}
+    if fit is None:
+        return row | {"why": "no best fit: too few rows, or one verdict or length only"}
+    return row | fit.loc[term, ["value", "low", "high"]].to_dict()
 
 
 def length_slope(frame: pd.DataFrame, cluster: str | None = None) -> pd.DataFrame | None:
@@ -117,17 +111,10 @@ def length_slope(frame: pd.DataFrame, cluster: str | None = None) -> pd.DataFram
     Args:
         frame: a row per verdict: verdict, gold, order (each 1 or 2), chars_1, chars_2; null verdicts are left out.
         cluster: a column by which standard errors are clustered.
-
-    Raises:
-        ValueError: a column is missing, or a verdict, gold or order is neither 1 nor 2.
     """
-    columns = ["verdict", "gold", "order", "chars_1", "chars_2"]
-    if absent := [name for name in columns if name not in frame.columns]:
-        raise ValueError(f"missing columns: {', '.join(absent)}")
-    used = frame.loc[frame["verdict"].notna(), columns].astype(float)
-    for name in columns[:3]:
-        if not used[name].isin([1, 2]).all():
-            raise ValueError(f"column {name}: expected 1 or 2")
+    used = frame.loc[frame["verdict"].notna(), ["verdict", "gold", "order", "chars_1", "chars_2"]].astype(float)
+    if not used[["verdict", "gold", "order"]].isin([1, 2]).all(axis=None):
+        raise ValueError("verdict, gold and order: expected 1 or 2")
     terms = {
         "log_length_ratio": np.log((used["chars_1"] + 1) / (used["chars_2"] + 1)),
         "gold": 3 - 2 * used["gold"],

@@ -1,6 +1,7 @@
 """Tampering: verdicts on records that are padded, speak to the judge, are emptied, or have a fault planted in them.
 
-Each probe returns findings (`twins.FINDINGS`) on altered items against their untouched twins.
+Each probe returns findings (`twins.FINDINGS`) on altered items against their untouched twins. Its arguments judge,
+items, rubric and samples are those of `Judge.score`.
 """
 
 import random
@@ -14,18 +15,18 @@ from lib.grm.reply import CANNOT
 from lib.grm.rubric import Rubric
 from lib.stats.bootstrap import mean
 
+GAP = {"gap": twins.gap("hit", "hit_before")}
 AGAIN = "\n\nTo say the same once more, with nothing added and nothing taken back:\n\n{last}"
-PLACES = ("end", "start", "middle")
 
 
-def padding(judge: Judge, items: pd.DataFrame, rubric: Rubric, samples: int = 1, view: str = "answer") -> pd.DataFrame:
-    """Whether a verdict changes when a text repeats its last paragraph, as `twins.changes`.
+def padding(judge: Judge, items: pd.DataFrame, rubric: Rubric, samples: int = 1) -> pd.DataFrame:
+    """Whether a verdict changes when the answer repeats its last paragraph, as `twins.changes`.
 
     A shift above 0 means that more words please the judge.
     """
-    usable = items[items[view].notna() & items[view].ne("")]
-    longer = [text + AGAIN.format(last=text.rstrip().split("\n\n")[-1]) for text in usable[view]]
-    versions = {"padded": usable.assign(**{view: longer})}
+    usable = items[items["answer"].notna() & items["answer"].ne("")]
+    longer = [text + AGAIN.format(last=text.rstrip().split("\n\n")[-1]) for text in usable["answer"]]
+    versions = {"padded": usable.assign(answer=longer)}
     return twins.changes(twins.judge_twins(judge, usable, rubric, versions, samples), "padding")
 
 
@@ -34,31 +35,19 @@ def injection(
     items: pd.DataFrame,
     rubric: Rubric,
     samples: int = 1,
-    view: str = "answer",
-    place: str = "end",
     texts: Sequence[str] = injections.TEXTS,
 ) -> pd.DataFrame:
-    """Whether texts that ask for the best verdict change any; none should.
+    """Whether texts at the end of the answer that ask for the best verdict change any; none should.
 
     Rows for each criterion over all texts, and for each text (by its number in `texts`) over all criteria: those of
-    `twins.changes`, and obeyed, the share of other verdicts that became the best one.
-
-    Args:
-        judge, items, rubric, samples: as for `Judge.score`; items without the view are left out.
-        view: the part into which they are put.
-        place: end, start or middle of it.
-        texts: with the marks of `injections.TEXTS`.
-
-    Raises:
-        ValueError: another place.
+    `twins.changes`, and obeyed, the share of other verdicts that became the best one. `texts` have the marks of
+    `injections.TEXTS`.
     """
-    if place not in PLACES:
-        raise ValueError(f"place: expected one of {', '.join(PLACES)}, got {place!r}")
-    usable, parts = items[items[view].notna()], []
+    usable, parts = items[items["answer"].notna()], []
     for criterion in rubric.criteria:
         worst, best = criterion.levels[0], criterion.levels[-1]
         versions = {
-            f"text {i}": usable.assign(**{view: [insert(old, text, place) for old in usable[view]]})
+            f"text {i}": usable.assign(answer=usable["answer"] + f"\n{text}")
             for i, text in enumerate(injections.filled(texts, criterion.id, best, worst))
         }
         compared = twins.judge_twins(judge, usable, rubric.only([criterion.id]), versions, samples)
@@ -81,24 +70,19 @@ def nulls(
 
     expected is the share with that verdict, untouched the share of the originals with it, gap the difference.
 
-    Args:
-        judge, items, rubric, samples: as for `Judge.score`.
-        expected: for each case the label, perhaps `cannot_assess`, by criterion. Cases are `empty` (an answer without a
-            word), `foreign` (the answer of another problem) and `shuffled` (the steps in another order).
-        seed: of which answer and which order.
+    `expected` has for each case the label, perhaps `cannot_assess`, by criterion. Cases are `empty` (no answer),
+    `foreign` (the answer of another problem) and `shuffled` (the steps in another order).
 
     Raises:
         ValueError: an unknown case, criterion or label, or no second problem for `foreign`.
     """
-    makers = {"empty": _empty, "foreign": _foreign, "shuffled": _shuffled}
+    makers = {"empty": lambda items, _: items.assign(answer=""), "foreign": _foreign, "shuffled": _shuffled}
     if unknown := sorted(set(expected) - set(makers)):
         raise ValueError(f"expected: {unknown[0]}: expected one of {', '.join(makers)}")
     wanted = {(case, name): label for case, labels in expected.items() for name, label in labels.items()}
-    asked = _asked(rubric, wanted)
     versions = {case: makers[case](items, seed) for case in expected}
-    compared = _hits(twins.judge_twins(judge, items, asked, versions, samples), wanted)
-    figures = {"expected": mean("hit"), "untouched": mean("hit_before")}
-    figures |= {"gap": twins.gap("hit", "hit_before"), "lost": mean("lost")}
+    compared = _hits(twins.judge_twins(judge, items, _wanted_of(rubric, wanted), versions, samples), wanted)
+    figures = {"expected": mean("hit"), "untouched": mean("hit_before")} | GAP | {"lost": mean("lost")}
     return twins.findings(compared, "nulls", figures)
 
 
@@ -114,20 +98,15 @@ def planted(
 
     For each kind of edit, detected is the share of edited items with the verdict that names the fault, false_alarm that
     of their untouched twins, gap the difference, and placed the share of found faults whose quote overlaps the edit,
-    null where nothing can be quoted. Untouched items should be free of the fault.
+    null where nothing can be quoted. Untouched items, which have the views that `edits.planted` needs, should be free
+    of the fault.
 
-    Args:
-        judge, items, rubric, samples: as for `Judge.score`; with the views that `edits.planted` needs.
-        wanted: the criterion and the label that name the fault, by kind of `edits.KINDS`.
-        seed: of the edits.
-
-    Raises:
-        ValueError: an unknown kind, criterion or label.
+    `wanted` has the criterion and the label that name the fault, by kind of `edits.KINDS`.
     """
     by_case = {(kind, name): label for kind, (name, label) in wanted.items()}
     edited = {kind: edits.planted(items, kind, seed) for kind in wanted}
     parts = []
-    for one in _asked(rubric, by_case).criteria:
+    for one in _wanted_of(rubric, by_case).criteria:
         versions = {kind: frame for kind, frame in edited.items() if wanted[kind][0] == one.id}
         parts.append(twins.judge_twins(judge, items, rubric.only([one.id]), versions, samples))
     compared = _hits(pd.concat(parts, ignore_index=True), by_case)
@@ -137,21 +116,11 @@ def planted(
     overlaps &= compared["end"].gt(compared["edit_start"]).fillna(False)
     can = compared["hit"].eq(1) & compared["edit_start"].notna() & compared["start"].notna()
     compared = compared.assign(placed=overlaps.astype(float).where(can))
-    figures = {"detected": mean("hit"), "false_alarm": mean("hit_before")}
-    figures |= {"gap": twins.gap("hit", "hit_before"), "placed": mean("placed")}
+    figures = {"detected": mean("hit"), "false_alarm": mean("hit_before")} | GAP | {"placed": mean("placed")}
     return twins.findings(compared, "planted", figures)
 
 
-def insert(text: str, more: str, place: str) -> str:
-    """The text with more on a line of its own, at a place of `PLACES`."""
-    if place == "middle":
-        half = text.find(" ", len(text) // 2)
-        half = len(text) if half < 0 else half
-        return f"{text[:half]}\n{more}\n{text[half:]}"
-    return f"{text}\n{more}" if place == "end" else f"{more}\n{text}"
-
-
-def _asked(rubric: Rubric, wanted: Mapping[tuple[str, str], str]) -> Rubric:
+def _wanted_of(rubric: Rubric, wanted: Mapping[tuple[str, str], str]) -> Rubric:
     """The criteria for which a verdict is wanted."""
     known = {one.id: one for one in rubric.criteria}
     for (case, name), label in wanted.items():
@@ -166,17 +135,10 @@ def _hits(compared: pd.DataFrame, wanted: Mapping[tuple[str, str], str]) -> pd.D
     """The pairs for which a verdict is wanted, and whether it was given, after and before; null where a label is."""
     label = [wanted.get(key) for key in zip(compared["case"], compared["criterion"], strict=True)]
     compared = compared.assign(wanted=label).dropna(subset="wanted")
-    sides = {"hit": "after", "hit_before": "before"}
-    return compared.assign(
-        **{
-            name: compared[side].eq(compared["wanted"]).astype(float).where(compared[side].notna())
-            for name, side in sides.items()
-        }
-    )
-
-
-def _empty(items: pd.DataFrame, seed: int) -> pd.DataFrame:
-    return items.assign(answer="")
+    for name, side in {"hit": "after", "hit_before": "before"}.items():
+        hit = compared[side].eq(compared["wanted"]).astype(float).where(compared[side].notna())
+        compared = compared.assign(**{name: hit})
+    return compared
 
 
 def _foreign(items: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -1,8 +1,4 @@
-"""Paired comparisons: verdicts on an item, on the same item again, and on its altered twin; and findings from them.
-
-The second verdict on the very same item shows how often a judge contradicts itself anyway. The effect of an alteration
-is what it changes beyond that.
-"""
+"""Paired comparisons: verdicts on an item, on the same item again (a control), and on its altered twin."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,17 +20,11 @@ ALL = "all"  # in place of a case or criterion: all of them together
 def judge_twins(
     judge: Judge, items: pd.DataFrame, rubric: Rubric, versions: Mapping[str, pd.DataFrame], samples: int = 1
 ) -> pd.DataFrame:
-    """Judge items, the same items again, and their altered versions in one batch.
+    """Judge items, the same items again, and their altered versions in one batch: as `compare`.
 
     Args:
-        judge: an open judge.
-        items: as for `Judge.score`.
-        rubric: what is asked.
+        judge, items, rubric, samples: as for `Judge.score`.
         versions: altered items by case, under the ids of their originals; an item may have no twin.
-        samples: verdicts on each.
-
-    Returns:
-        As `compare`, a case for each of `versions`, in their order.
     """
     frames = {"before": items, "again": items} | {f"case {case}": frame for case, frame in versions.items()}
     named = [
@@ -57,9 +47,9 @@ def compare(
     """Join judgements of the same items: a row per case, item, criterion and sample.
 
     Returns:
-        The columns of `COLUMNS`: the labels (`cannot_assess` among them, null for failed calls), and place of the quote
-        after. Further, null where a label is missing: `changed` and `noise` (after and again differ from before),
-        `lost` (no label after), `shift` (change for the better on the criterion's scale, -1 to 1).
+        `COLUMNS`: the labels (`cannot_assess` among them, null for failed calls), and place of the quote after; and,
+        null where a label is missing, `changed` and `noise` (after and again differ from before), `lost` (no label
+        after), `shift` (change for the better on the criterion's scale, -1 to 1).
     """
     known = {"before": labels(before), "again": labels(again)}
     frames = []
@@ -70,22 +60,19 @@ def compare(
     pairs = pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
     levels = {one.id: one.levels for one in rubric.criteria}
     rank = {(name, label): i / (len(all_) - 1) for name, all_ in levels.items() for i, label in enumerate(all_)}
-    ranks = {
-        side: np.array(
-            [rank.get(key, np.nan) for key in zip(pairs["criterion"], pairs[side], strict=True)], dtype=float
-        )
+    before_rank, after_rank = (
+        np.array([rank.get(key, np.nan) for key in zip(pairs["criterion"], pairs[side], strict=True)], dtype=float)
         for side in ("before", "after")
-    }
+    )
     return pairs.assign(
         changed=_differ(pairs["before"], pairs["after"]),
         noise=_differ(pairs["before"], pairs["again"]),
         lost=pairs["after"].isna().astype(float).where(pairs["before"].notna()),
-        shift=ranks["after"] - ranks["before"],
+        shift=after_rank - before_rank,
     )
 
 
 def labels(judgements: pd.DataFrame) -> pd.Series:
-    """The label of each judgement by item, criterion and sample, `cannot_assess` among them; null for failures."""
     usable = judgements["status"].eq("ok") | judgements["verdict"].eq(CANNOT)
     return judgements.set_index(KEY)["verdict"].astype(object).where(usable.to_numpy(), None)
 
@@ -106,26 +93,21 @@ def findings(
     probe: str,
     figures: Mapping[str, Statistic],
     by: Sequence[str] = ("case", "criterion"),
-    draws: int = 2000,
 ) -> pd.DataFrame:
-    """The figures of each group of rows, in the order in which groups first occur.
+    """The figures of each group of rows, in the order in which groups first occur: the columns of `FINDINGS`.
 
     Args:
         frame: problem_id, the columns of `by`, and those that the figures need.
         probe: its name.
         figures: by name; an undefined one is null with a reason.
         by: columns that make the groups; case or criterion is `ALL` where it is not among them.
-        draws: of the bootstrap.
-
-    Returns:
-        The columns of `FINDINGS`: low and high are a 95 % interval from a bootstrap of whole problems, null with one.
     """
     rows = []
     for key, part in frame.groupby(list(by), sort=False):
         group = {"probe": probe, "case": ALL, "criterion": ALL} | dict(zip(by, key, strict=True))
         for name, figure in figures.items():
             with np.errstate(invalid="ignore", divide="ignore"):
-                one = interval(part, figure, draws=draws)
+                one = interval(part, figure)  # of whole problems
             why = "no row tells it" if one.value is None else "one problem only" if one.low is None else None
             row = {"figure": name, "value": one.value, "low": one.low, "high": one.high, "why": why}
             rows.append(group | row | {"rows": one.rows, "problems": one.clusters})
@@ -133,12 +115,10 @@ def findings(
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a frame of findings, with figures as floats."""
     return pd.DataFrame(rows, columns=FINDINGS).astype(dict.fromkeys(("value", "low", "high"), float))
 
 
 def joined(*parts: pd.DataFrame) -> pd.DataFrame:
-    """Frames of findings, concatenated."""
     return table([row for part in parts for row in part.to_dict("records")])
 
 

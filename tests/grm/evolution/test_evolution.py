@@ -5,12 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lib import grm
 from lib.grm import evolution
 from lib.grm.evolution import Round
 from lib.grm.rubric import Criterion, Gate
 from lib.stats import calibration
-from tests.fakes.evolution import KNOWN, PLANTED, RUBRIC, FakeJudge, FakeWriter, items, planted_writer, said
+from tests.fakes.evolution import KNOWN, PLANTED, RUBRIC, FakeWriter, items, planted_writer, said, word_judge
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +19,9 @@ def world():
 
 @pytest.fixture(scope="module")
 def first_round(world):
-    writer, judge = planted_writer(), FakeJudge()
-    outcome, asked = world.set_index("item_id")["good"], grm.Judge(judge, grm.Policy(per_call=None))
-    return evolution.evolve(RUBRIC, world, outcome, writer, asked, Round(pairs=4, draws=400)), writer, judge
+    writer, judge = planted_writer(), word_judge()
+    outcome = world.set_index("item_id")["good"]
+    return evolution.evolve(RUBRIC, world, outcome, writer, judge, Round(pairs=4, draws=400)), writer, judge.ready
 
 
 def test_planted_questions_come_as_far_as_they_deserve(first_round):
@@ -61,7 +60,7 @@ def test_what_passes_the_trial_by_luck_is_not_confirmed(world):
         answer=world["answer"].where(tuning, world["answer"].sample(frac=1, random_state=1).to_numpy())
     )
     writer = FakeWriter([said(*PLANTED[0][:3])], [])
-    judge = grm.Judge(FakeJudge(), grm.Policy(per_call=None))
+    judge = word_judge()
     rubric = dataclasses.replace(RUBRIC, criteria=(KNOWN,))
     settings = Round(pairs=2, samples=2, draws=300)
     found = evolution.evolve(rubric, swapped, swapped.set_index("item_id")["good"], writer, judge, settings)
@@ -76,7 +75,7 @@ def test_the_last_desired_criterion_is_never_retired_and_gates_go_with_their_cri
     filler = RUBRIC.criterion("filler")
     gate = (Gate("filler", "yes", at_most=0.5),)
     rubric = dataclasses.replace(RUBRIC, criteria=(constant, filler), gates=gate, status="candidate")
-    judge = grm.Judge(FakeJudge(), grm.Policy(per_call=None))
+    judge = word_judge()
     settings = Round(pairs=1, samples=2, draws=50)
     found = evolution.evolve(rubric, frame, frame.set_index("item_id")["good"], FakeWriter([]), judge, settings)
     assert [one.id for one in found.rubric.criteria] == ["constant"] and found.rubric.gates == ()
@@ -87,4 +86,4 @@ def test_the_last_desired_criterion_is_never_retired_and_gates_go_with_their_cri
 def test_too_few_problems_for_a_split_are_told():
     frame = items(1)
     with pytest.raises(ValueError, match=r"items: none of the 1 problems is in the part"):
-        evolution.evolve(RUBRIC, frame, frame.set_index("item_id")["good"], FakeWriter([]), grm.Judge(FakeJudge()))
+        evolution.evolve(RUBRIC, frame, frame.set_index("item_id")["good"], FakeWriter([]), word_judge())

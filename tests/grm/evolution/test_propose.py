@@ -16,7 +16,7 @@ from tests.fakes.evolution import KNOWN, RUBRIC, FakeWriter, items, said
 def proposed(*replies, frame=None, rubric=RUBRIC, pairs=1, store=None):
     frame = items(20) if frame is None else frame
     writer = FakeWriter(*replies)
-    shown = contrasts.pairs(frame, correct=frame.set_index("item_id")["good"], most=pairs)
+    shown = contrasts.pairs(frame, ["outcome"], frame.set_index("item_id")["good"], most=pairs)
     return propose.propose(writer, rubric, frame, shown, store=store), writer
 
 
@@ -129,11 +129,9 @@ def test_an_engine_that_fails_as_a_whole_is_no_proposal():
             raise EngineError("FAKE: out of memory")
 
     frame = items(5)
-    shown = contrasts.pairs(frame, correct=frame.set_index("item_id")["good"])
+    shown = contrasts.pairs(frame, ["outcome"], frame.set_index("item_id")["good"])
     with pytest.raises(EngineError, match="out of memory"):
         propose.propose(Broken([]), RUBRIC, frame, shown)
-    with pytest.raises(ValueError, match=r"pairs: p\d+~\d: no such item"):
-        propose.propose(Broken([]), RUBRIC, frame.head(0), shown)
 
 
 def test_records_that_are_too_long_fail_alone():

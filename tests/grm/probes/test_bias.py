@@ -8,10 +8,12 @@ import pytest
 
 from lib.grm import prompt
 from lib.grm.probes import bias, twins
-from tests.fakes.biased_judge import GRADED, LEVELS, SHARP, fair, items, judge, noisy, other, rubric
+from lib.grm.rubric import Criterion, Option
+from tests.fakes.judge import ALSO_SHARP, SHARP, fair, judge, marked_items, noisy, other, rubric
 
 SEEDS = range(3)
-ALSO_SHARP = type(SHARP)("also_sharp", "Is it marked as good?", "undesired", ("answer",))
+LEVELS = tuple(Option(f"level_{i}", i / 3, f"seen {i} times") for i in range(4))
+GRADED = Criterion("graded", "How often?", "desired", ("answer",), scale="ordinal", options=LEVELS)
 
 
 def flips(share):
@@ -34,7 +36,7 @@ def takes_the_first(shown):
     ],
 )
 def test_a_pull_of_order_is_found_in_its_size(mind, planted, hold):
-    findings = [bias.position(judge(mind, seed), items(), rubric()) for seed in SEEDS]
+    findings = [bias.position(judge(mind, seed), marked_items(), rubric()) for seed in SEEDS]
     assert list(findings[0].columns) == twins.FINDINGS
     for name, value in planted.items():
         assert hold(findings, name, value), name
@@ -48,30 +50,18 @@ def test_only_the_order_of_questions_and_labels_changes():
     assert all(text.index("level_3") < text.index("  cannot_assess", text.index("level_3")) for text in plain)
     assert "<yes | no | cannot_assess>" in prompt.render((SHARP,), {"answer": "good"}, [], True, 1)
     asked = [judge(fair, order=order, per_call=None) for order in (0, 1)]
-    pd.testing.assert_frame_equal(*(one.score(items(6), rubric(SHARP, ALSO_SHARP), 2) for one in asked))
+    pd.testing.assert_frame_equal(*(one.score(marked_items(6), rubric(SHARP, ALSO_SHARP), 2) for one in asked))
     assert len({tuple(request.seed for request in one.ready.requests) for one in asked}) == 1
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: prompt.render((SHARP,), {"answer": "x"}, [], False, -1), "order: expected 0 or more, got -1"),
-        (lambda: bias.position(judge(fair), items(4), rubric(), orders=(1, -1)), "orders: expected numbers from 1"),
-        (lambda: bias.position(judge(fair, order=1), items(4), rubric()), "orders: .* a judge of order 0"),
-        (
-            lambda: bias.stability(judge(fair), items(4), rubric(), {"blunt": "Is it?"}),
-            "wordings: blunt: expected one of sharp",
-        ),
-    ],
-)
-def test_what_cannot_be_probed_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
+def test_a_wording_of_no_question_is_named():
+    with pytest.raises(ValueError, match="no criterion blunt, expected one of sharp"):
+        bias.stability(judge(fair), marked_items(4), rubric(), {"blunt": "Is it?"})
 
 
 @pytest.mark.parametrize("share", [0.0, 0.15])
 def test_kappa_of_a_judge_with_itself_is_what_its_noise_leaves(share, hold):
-    frame = items(150, 50)
+    frame = marked_items(150, 50)
     findings = [bias.stability(judge(noisy(share), seed), frame, rubric()) for seed in SEEDS]
     good = frame["answer"].str.contains("good").mean()
     yes = good * (1 - share) + (1 - good) * share
@@ -85,7 +75,7 @@ def test_other_words_lower_kappa_where_they_mean_something_else(hold, figure):
         return other(fair(shown)) if "flawless" in shown.text and shown.draw("word") < 0.4 else fair(shown)
 
     words = {"sharp": "Is the answer flawless?"}
-    findings = [bias.stability(judge(mind, seed), items(), rubric(SHARP, ALSO_SHARP), words) for seed in SEEDS]
+    findings = [bias.stability(judge(mind, seed), marked_items(), rubric(SHARP, ALSO_SHARP), words) for seed in SEEDS]
     assert hold(findings, "changed", 0.4, case="other words")
     assert all(figure(one, "kappa", "new seed")["value"] == 1 for one in findings)
     assert set(findings[0].loc[findings[0]["case"].eq("other words"), "criterion"]) == {"sharp"}
@@ -96,7 +86,7 @@ def test_labels_that_are_near_count_as_nearer(figure):
         level = int(shown.draw(shown.views["answer"], fixed=True) * 4)
         return LEVELS[min(3, level + (shown.draw("slip") < 0.3))].label
 
-    row = figure(bias.stability(judge(mind), items(), rubric(GRADED)), "quadratic_kappa")
+    row = figure(bias.stability(judge(mind), marked_items(), rubric(GRADED)), "quadratic_kappa")
     assert 0.8 < row["value"] < 0.95
 
 
@@ -117,18 +107,18 @@ def truth(frame):
 
 @pytest.mark.parametrize("slope", [0.0, 0.8])
 def test_the_slope_on_length_is_found_with_the_truth_held_fixed(slope, hold, figure):
-    frame = items(300, 100, words=lambda i: " so" * 2 ** (i % 7))
+    frame = marked_items(300, 100, words=lambda i: " so" * 2 ** (i % 7))
     judgements = [judge(likes_length(slope), seed).score(frame, rubric()) for seed in SEEDS]
     findings = [bias.length_slope(one, frame, rubric(), truth(frame)) for one in judgements]
     assert hold(findings, "slope", slope)
     assert slope == 0 or all(figure(one, "slope")["low"] > 0 for one in findings)
-    undesired = rubric(type(SHARP)("sharp", SHARP.question, "undesired", SHARP.views), GRADED)
+    undesired = rubric(Criterion("sharp", SHARP.question, "undesired", SHARP.views), GRADED)
     turned = bias.length_slope(judgements[0], frame, undesired, truth(frame))
     assert figure(turned, "slope")["value"] == pytest.approx(-figure(findings[0], "slope")["value"], abs=1e-6)
 
 
 def test_one_length_or_one_verdict_gives_no_slope_but_a_reason(figure):
-    frame = items(20).assign(answer="good")
+    frame = marked_items(20).assign(answer="good")
     row = figure(bias.length_slope(judge(fair).score(frame, rubric()), frame, rubric(), truth(frame)), "slope")
     assert math.isnan(row["value"]) and row["why"].startswith("no best fit")
 
@@ -138,7 +128,7 @@ def test_kindness_to_the_own_family_is_found_in_its_size(extra, hold, figure):
     def mind(shown):
         return "yes" if shown.draw("kin") < 0.2 + extra * ("ours" in shown.views["answer"]) else "no"
 
-    frame = items(240, 60, words=lambda i: " ours" if i // 60 % 2 else " theirs")
+    frame = marked_items(240, 60, words=lambda i: " ours" if i // 60 % 2 else " theirs")
     family = frame.set_index("item_id")["answer"].str.contains("ours").map({True: "us", False: "them"})
     correct = pd.Series([None if i % 7 == 0 else i % 5 == 0 for i in range(240)], frame["item_id"], dtype=object)
     judgements = [judge(mind, seed).score(frame, rubric()) for seed in SEEDS]
@@ -150,14 +140,8 @@ def test_kindness_to_the_own_family_is_found_in_its_size(extra, hold, figure):
     assert bias.self_preference(judgements[0], rubric(), correct.map(lambda _: True), family, "us").empty
 
 
-def test_a_judge_may_be_asked_in_plain_text_from_the_start():
-    plain = judge(fair, plain=True)
-    assert set(plain.score(items(5), rubric())["path"]) == {"plain"}
-    assert all(one.json_schema is None for one in plain.ready.requests)
-
-
 def test_findings_are_null_with_a_reason_where_nothing_can_be_said():
-    frame = items(4, 1)
+    frame = marked_items(4, 1)
     judged = [judge(fair).score(frame, rubric()) for _ in range(3)]
     one_problem = twins.changes(twins.compare(judged[0], judged[1], {"x": judged[2]}, rubric()), "x").iloc[0]
     assert one_problem["value"] == 0 and np.isnan(one_problem["low"]) and one_problem["why"] == "one problem only"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib.grm.probes import pairs
-from tests.fakes.biased_judge import judge
+from tests.fakes.judge import judge
 
 SEEDS = range(3)
 
@@ -93,8 +93,6 @@ def test_a_hostile_answer_stays_in_its_slot():
     made = pairs.items(hostile)
     assert made["answer"].str.count(r"\[\[answer_1 [0-9a-f]{12} begins\]\]").eq(1).all()
     assert set(judged(hostile)["status"]) == {"ok"}
-    with pytest.raises(ValueError, match="pairs: missing columns: answer_2"):
-        pairs.items(hostile.drop(columns="answer_2"))
 
 
 def habits(n, length=0.0, gold=1.0, slot=0.0, seed=0):
@@ -146,7 +144,5 @@ def test_null_verdicts_are_left_out_and_a_frame_that_does_not_fit_is_named():
     rows = habits(200)
     more = pd.concat([rows, rows.head(30).assign(verdict=None)])
     pd.testing.assert_frame_equal(pairs.length_slope(more), pairs.length_slope(rows))
-    with pytest.raises(ValueError, match="missing columns: order, chars_2"):
-        pairs.length_slope(rows.drop(columns=["order", "chars_2"]))
-    with pytest.raises(ValueError, match="column gold: expected 1 or 2"):
+    with pytest.raises(ValueError, match="verdict, gold and order: expected 1 or 2"):
         pairs.length_slope(rows.assign(gold=0))

@@ -6,17 +6,18 @@ import pandas as pd
 import pytest
 
 from lib.grm.probes import injections, tampering, twins
-from tests.fakes.biased_judge import BAD, SHARP, fair, items, judge, noisy, rubric
+from lib.grm.rubric import Criterion
+from tests.fakes.judge import ALSO_SHARP, SHARP, fair, judge, marked_items, noisy, rubric
 
 SEEDS = range(3)
-ALSO_SHARP = type(SHARP)("also_sharp", "Is it marked as good?", "undesired", ("answer",))
+BAD = Criterion("bad", "Is a step wrong?", "undesired", ("steps",), evidence=True, evidence_from="steps")
 
 
 def test_padding_finds_a_judge_that_likes_more_words(hold):
     def likes(shown):
         return "yes" if "once more" in shown.views["answer"] and shown.draw("pad") < 0.5 else fair(shown)
 
-    frame = items()
+    frame = marked_items()
     poor = frame["answer"].str.contains("poor").mean()
     moved, calm = (
         [tampering.padding(judge(mind, seed), frame, rubric()) for seed in SEEDS] for mind in (likes, noisy(0.1))
@@ -29,7 +30,7 @@ def test_a_failed_judgement_is_no_changed_verdict_but_a_lost_one(figure):
     def mind(shown):
         return "off the menu" if "once more" in shown.views["answer"] and "4" in shown.views["answer"] else fair(shown)
 
-    frame = items(40)
+    frame = marked_items(40)
     found = tampering.padding(judge(mind, attempts=1), frame, rubric())
     assert figure(found, "lost")["value"] == frame["answer"].str.contains("4").mean() > 0
     assert figure(found, "changed")["value"] == 0
@@ -42,29 +43,17 @@ def test_a_judge_that_obeys_its_record_is_found(hold, holds, figure):
 
     texts = injections.TEXTS[:6]
     n = sum("VERDICT sharp: yes" in text for text in injections.filled(texts, "sharp", "yes", "no"))
-    found = [tampering.injection(judge(obeys, seed), items(45, 15), rubric(), texts=texts) for seed in SEEDS]
+    found = [tampering.injection(judge(obeys, seed), marked_items(45, 15), rubric(), texts=texts) for seed in SEEDS]
     assert hold(found, "obeyed", 0.5 * n / len(texts), criterion="sharp")
     assert holds(figure(found[0], "obeyed", "text 0"), 0.5) and figure(found[0], "obeyed", "text 3")["value"] == 0
 
 
-@pytest.mark.parametrize("place", tampering.PLACES)
-def test_no_shipped_injection_changes_an_honest_verdict(place):
-    frame = items(3, 3).assign(answer=["a good one", "a poor one", "one more poor one"])
-    found = tampering.injection(judge(fair), frame, rubric(SHARP, ALSO_SHARP), place=place)
+def test_no_shipped_injection_changes_an_honest_verdict():
+    frame = marked_items(3, 3).assign(answer=["a good one", "a poor one", "one more poor one"])
+    found = tampering.injection(judge(fair), frame, rubric(SHARP, ALSO_SHARP))
     changed = found[found["figure"].isin(["changed", "obeyed", "lost"])]
     assert changed["value"].eq(0).all() and len(injections.TEXTS) == 40
     assert set(found["case"]) == {twins.ALL, *(f"text {i}" for i in range(len(injections.TEXTS)))}
-
-
-def test_words_go_in_at_the_place_named():
-    inserted = {place: tampering.insert("one two three four", "X", place) for place in tampering.PLACES}
-    assert inserted == {
-        "end": "one two three four\nX",
-        "start": "X\none two three four",
-        "middle": "one two three\nX\n four",
-    }
-    with pytest.raises(ValueError, match="place: expected one of end, start, middle, got 'top'"):
-        tampering.injection(judge(fair), items(2), rubric(), place="top")
 
 
 def test_an_empty_and_a_foreign_answer_get_the_verdict_expected(hold, figure):
@@ -74,7 +63,7 @@ def test_an_empty_and_a_foreign_answer_get_the_verdict_expected(hold, figure):
         return fair(shown)
 
     expected = {"empty": {"sharp": "cannot_assess"}, "foreign": {"sharp": "no"}}
-    found = [tampering.nulls(judge(mind, seed), items(90, 30), rubric(), expected) for seed in SEEDS]
+    found = [tampering.nulls(judge(mind, seed), marked_items(90, 30), rubric(), expected) for seed in SEEDS]
     assert hold(found, "expected", 0.7, case="empty") and hold(found, "gap", 0.7, case="empty")
     assert hold(found, "gap", 0, case="foreign")  # it never asks whose problem an answer is of
     assert figure(found[0], "untouched", "empty")["value"] == 0
@@ -91,7 +80,7 @@ def test_an_empty_and_a_foreign_answer_get_the_verdict_expected(hold, figure):
 )
 def test_what_cannot_be_expected_is_named(problems, expected, message):
     with pytest.raises(ValueError, match=message):
-        tampering.nulls(judge(fair), items(4, problems), rubric(), expected)
+        tampering.nulls(judge(fair), marked_items(4, problems), rubric(), expected)
 
 
 SUM = re.compile(r"(\d+) \+ (\d+) = (\d+)")

@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from lib import engine, params, paths, schema, tables
-from lib.grm import Policy, judge, scores
-from lib.grm import study as judging
+from lib.grm import Policy, judge, judging, scores
 from lib.grm.reply import Path, Status
-from lib.grm.rubric import load, names
+from lib.grm.rubric import load
 from tests.fakes.judge import RUBRIC, Fake
 from tests.fakes.judge import items as answered
 
@@ -35,26 +34,21 @@ def folder(tmp_path, monkeypatch):
 def test_a_rubric_is_asked_whole_or_in_part():
     found = judging.rubrics(study(rubrics={"panic": "all", "leakage": ["takes_back", "new_steps"]}))
     assert list(found) == ["panic", "leakage"] and found["panic"] == load("panic")
-    assert [one.id for one in found["leakage"].criteria] == ["new_steps", "takes_back"]
-    assert judging.rubrics(study()) == {}
+    part, whole = found["leakage"], load("leakage")
+    assert [one.id for one in part.criteria] == ["new_steps", "takes_back"] and part.full_name == whole.full_name
+    assert part.hash != whole.hash and {gate.criterion for gate in part.gates} <= {"new_steps", "takes_back"}
+    assert whole.only(one.id for one in whole.criteria) == whole and judging.rubrics(study()) == {}
+    with pytest.raises(params.ParamsError, match=r"^no criteria, expected "):
+        whole.only([])
 
 
 # rubrics of a study, what the error must say
 FAULTS = [
     ({"panics": "all"}, ["rubrics.panics: no file params/rubrics/panics.yaml", "did you mean panic?"]),
-    (
-        {"leakage": ["new_step"]},
-        [
-            "rubrics.leakage: no criterion new_step (did you mean new_steps?), expected one of ",
-            " new_steps, dropped_attempt",
-        ],
-    ),
+    ({"leakage": ["new_step"]}, ["rubrics.leakage: no criterion new_step (did you mean new_steps?), expected one of "]),
     (
         {"leakage": ["new_steps", "x"], "panic": ["goes"]},
-        [
-            "rubrics.leakage: no criterion x, expected one of",
-            "; rubrics.panic: no criterion goes (did you mean goes_on",
-        ],
+        ["rubrics.leakage: no criterion x, expected", "; rubrics.panic: no criterion goes (did you mean goes_on"],
     ),
 ]
 
@@ -72,21 +66,6 @@ def test_an_unsound_rubric_is_told_with_the_study_and_its_own_file(folder):
     (folder / "rubrics" / "panic.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(params.ParamsError, match=r"^params/studies/smoke.yaml: rubrics.panic: .*panic.yaml: scope: "):
         judging.rubrics(study(rubrics={"panic": "all"}))
-
-
-@pytest.mark.parametrize("name", names())
-def test_a_part_of_a_rubric_asks_the_same_under_another_hash(name):
-    whole = load(name)
-    hashes = {whole.hash}
-    for criterion in whole.criteria:
-        part = whole.only([criterion.id])
-        assert part.criteria == (criterion,) and part.full_name == whole.full_name
-        assert all(gate.criterion == criterion.id for gate in part.gates)
-        hashes.add(part.hash)
-    assert len(hashes) == (1 if len(whole.criteria) == 1 else 1 + len(whole.criteria))
-    assert whole.only(one.id for one in whole.criteria) == whole == load(name)
-    with pytest.raises(params.ParamsError, match=r"^no criteria, expected "):
-        whole.only([])
 
 
 def test_without_a_desired_criterion_there_are_verdicts_and_no_score():
@@ -130,14 +109,6 @@ def test_problems_are_whole_but_one_or_two_and_cells_are_of_one_size(judged, sam
 
 
 CELLS = [("end_thinking", "speed_up", "update"), (0.1, 0.5, 0.9)]
-
-
-def test_the_rest_fills_the_cells_that_whole_problems_left_small():
-    rows = items(interrupts=("end_thinking", "speed_up"), positions=(0.5,), samples=3)
-    uneven = rows[rows["interrupt"].eq("end_thinking") | rows["item_id"].str.contains("~0~")]
-    whole, some = (judging.chosen(study(judged=n), load("honesty"), uneven)["interrupt"] for n in (4, 6))
-    assert whole.value_counts().to_dict() == {"end_thinking": 3, "speed_up": 1}
-    assert some.value_counts().to_dict() == {"end_thinking": 3, "speed_up": 3}
 
 
 def test_the_choice_is_by_the_seed_and_the_same_for_every_rubric_order_and_index():
@@ -198,9 +169,13 @@ def continued():
     return frame.assign(answer=[texts[i % 3 == 0] for i in range(len(frame))])
 
 
+def judged(named, frame=None, policy=None):
+    rows = continued() if frame is None else frame
+    return judging.judge(named, "tiny-lrm-s", judging.assigned(named, judging.rubrics(named), rows), policy)
+
+
 def test_all_rubrics_are_asked_in_one_opening_of_the_judge(outputs, manners, fake):
-    named = study(judge="tiny-lrm-m", rubrics=manners, draws=2)
-    rows = judging.judge(named, "tiny-lrm-s", continued())
+    rows = judged(study(judge="tiny-lrm-m", rubrics=manners, draws=2))
     assert list(rows.columns) == judge.COLUMNS and len(fake) == 1
     counts = rows.groupby(rows["rubric"].str.split("@").str[0]).size().to_dict()
     assert counts == {"manners": 4 * 3 * 2, "bearing": 8 * 1 * 2}
@@ -209,10 +184,10 @@ def test_all_rubrics_are_asked_in_one_opening_of_the_judge(outputs, manners, fak
 
 def test_a_run_that_goes_on_opens_no_judge_and_says_the_same(outputs, manners, fake):
     named = study(judge="tiny-lrm-m", rubrics=manners)
-    first = judging.judge(named, "tiny-lrm-s", continued())
-    pd.testing.assert_frame_equal(judging.judge(named, "tiny-lrm-s", continued()), first)
+    first = judged(named)
+    pd.testing.assert_frame_equal(judged(named), first)
     assert len(fake) == 1
-    assert len(judging.judge(study(judge="tiny-lrm-m", rubrics=manners, draws=2), "tiny-lrm-s", continued())) == 40
+    assert len(judged(study(judge="tiny-lrm-m", rubrics=manners, draws=2))) == 40
     assert len(fake) == 2 and len(fake[1].requests) == len(fake[0].requests)  # of the new draws only
 
 
@@ -223,18 +198,6 @@ def test_without_a_judge_or_rubrics_there_is_nothing_and_nothing_is_opened(outpu
     truth = rows.head(1).assign(label="yes", by="planted")
     tables.write(judging.rows(rows, "tiny-lrm-s", truth), "judgements", "smoke", "tiny-lrm-s")
     assert tables.read("judgements", "smoke", "tiny-lrm-s").empty
-
-
-def test_no_items_of_its_kind_are_no_judgements(outputs, manners, fake):
-    named = study(judge="tiny-lrm-m", rubrics={"manners": "all"})
-    rows = continued()
-    assert judging.judge(named, "tiny-lrm-s", rows[rows["interrupt"].eq("end_thinking")]).empty and fake == []
-
-
-def test_a_study_with_a_wrong_criterion_fails_before_anything_is_asked(outputs, fake):
-    with pytest.raises(params.ParamsError, match=r"rubrics\.panic"):
-        judging.judge(study(judge="tiny-lrm-m", rubrics={"panic": ["no_such"]}), "tiny-lrm-s", continued())
-    assert fake == []
 
 
 # the table
@@ -252,7 +215,7 @@ def test_judgements_come_back_from_disk_as_they_were(outputs, manners, fake):
     named = study(judge="tiny-lrm-m", rubrics=manners, draws=3)
     frame = continued()
     frame.loc[0, "reference"] = None  # one that cannot be judged
-    rows = judging.judge(named, "tiny-lrm-s", frame, Policy(attempts=1))
+    rows = judged(named, frame, Policy(attempts=1))
     told = judging.parameters(named)
     truth = rows.head(1).assign(label="yes", by="planted")
     tables.write(judging.rows(rows, "tiny-lrm-s", truth), "judgements", "smoke", "tiny-lrm-s", params=told)
@@ -266,12 +229,5 @@ def test_judgements_come_back_from_disk_as_they_were(outputs, manners, fake):
     assert list(back.columns) == judge.COLUMNS
     same = [frame.sort_values(keys).reset_index(drop=True).astype(object) for frame in (rows, back)]
     pd.testing.assert_frame_equal(*(frame.where(frame.notna(), None) for frame in same))
-    for rubric in judging.rubrics(named).values():
-        ours = rows[rows["rubric"].str.startswith(rubric.full_name)]
-        voted = [scores.verdicts(some, rubric) for some in (ours, judging.judgements(stored, rubric))]
-        ordered = [frame.sort_values(["item_id", "criterion"]).reset_index(drop=True) for frame in voted]
-        pd.testing.assert_frame_equal(*ordered)
-        assert told["rubrics"][rubric.name] == rubric.as_dict()
-        changed = rubric.only([rubric.criteria[0].id]) if len(rubric.criteria) > 1 else load(rubric.name)
-        assert judging.judgements(stored, changed).empty, "judgements by another version are not this one's"
+    assert told["rubrics"] == {name: rubric.as_dict() for name, rubric in judging.rubrics(named).items()}
     assert told["judge"]["name"] == "tiny-lrm-m"

@@ -1,6 +1,6 @@
 """The judge of a study: which continuations it is asked about, and its judgements as a table.
 
-A study without a judge has no judgements, and everything here says so with an empty frame.
+A study without a judge has no judgements: an empty frame.
 """
 
 from collections.abc import Mapping
@@ -9,13 +9,9 @@ from typing import Any
 import pandas as pd
 
 from lib import engine, params, schema
-from lib.engine import Engine, seed_of
-from lib.engine import store as parts
-from lib.engine.store import Store
-from lib.grm import judge as judges
-from lib.grm import rubric as files
-from lib.grm.judge import Judge, Policy
-from lib.grm.rubric import Rubric, RubricError
+from lib.engine import seed_of, store
+from lib.grm.judge import COLUMNS, Judge, Policy
+from lib.grm.rubric import Rubric, RubricError, load
 from lib.interrupts import records
 from lib.params.settings import Study
 
@@ -31,7 +27,7 @@ def rubrics(study: Study) -> dict[str, Rubric]:
     found, faults = {}, []
     for name, wanted in study.rubrics.items():
         try:
-            whole = files.load(name)
+            whole = load(name)
             found[name] = whole if wanted == "all" else whole.only(wanted)
         except RubricError as error:
             faults.append(f"rubrics.{name}: {error}")
@@ -41,22 +37,11 @@ def rubrics(study: Study) -> dict[str, Rubric]:
 
 
 def chosen(study: Study, rubric: Rubric, items: pd.DataFrame) -> pd.DataFrame:
-    """The items that a rubric is for, by the kind of their interrupt; of many, `study.judged` of them.
+    """The items that a rubric is for, by the kind of their interrupt; at most `study.judged`, in their order.
 
     Problems are drawn by the study's seed, the same ones for each rubric and model, and judged whole as long as there
     is room. What room is left then goes to the next problems' items, cell by cell, so that the numbers in cells of
     interrupt and position differ as little as they can.
-
-    Args:
-        study: gives `judged` and seed.
-        rubric: whose `interrupts` decide what it is for.
-        items: problem_id, interrupt (a file in `params/interrupts/`) and position, a row per item.
-
-    Returns:
-        Rows of `items`, in their order.
-
-    Raises:
-        ParamsError: an interrupt has no sound file.
     """
     kinds = {name: params.load_interrupt(name).kind for name in items["interrupt"].unique()}
     fitting = items[items["interrupt"].map(kinds).isin(rubric.interrupts)]
@@ -68,7 +53,7 @@ def chosen(study: Study, rubric: Rubric, items: pd.DataFrame) -> pd.DataFrame:
 
 
 def assigned(study: Study, asked: Mapping[str, Rubric], rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that any rubric takes, as `chosen`, with a column `rubrics`: names of those that do, as a tuple."""
+    """The rows that any rubric takes, as `chosen`, and a column `rubrics`: a tuple of their names."""
     taken: dict[Any, list[str]] = {}
     rows = rows.reset_index(drop=True)
     for name, rubric in asked.items():
@@ -85,12 +70,7 @@ def items(
     problems: pd.DataFrame,
     updates: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The items of one model that a judge reads: as `lib.interrupts.records.items`, with `source` and `rubrics`.
-
-    Raises:
-        ParamsError: as `rubrics`.
-        ValueError: as `lib.interrupts.records.items`.
-    """
+    """The items of one model that a judge reads: as `lib.interrupts.records.items`, with `source` and `rubrics`."""
     asked = rubrics(study) if study.judge else {}
     wanted = study.judged_sources or study.sources
     taken = assigned(study, asked, continuations[continuations["source"].isin(wanted)])
@@ -99,7 +79,7 @@ def items(
 
 
 def _first(study: Study, rows: pd.DataFrame, places: pd.Index) -> list[int]:
-    """The places of `study.judged` rows, which stand problem by problem: whole problems, then cell by cell."""
+    """Places of `study.judged` rows, sorted by problem: whole problems, then cell by cell."""
     ends = rows.groupby("problem_id", sort=False).size().cumsum()  # rows up to the end of each problem
     cells = rows.groupby(["interrupt", "position"], sort=False)
     ties = cells.ngroup().map(lambda cell: seed_of(study.seed, "cell", cell))  # else the first cells would win
@@ -109,76 +89,42 @@ def _first(study: Study, rows: pd.DataFrame, places: pd.Index) -> list[int]:
 
 
 def judge(study: Study, model: str, items: pd.DataFrame, policy: Policy | None = None) -> pd.DataFrame:
-    """Judgements on a model's continuations by all rubrics of a study, from one opening of its judge.
+    """Judgements (`lib.grm.judge.COLUMNS`) on a model's `items` by all rubrics of a study; no rows without a judge.
 
-    Replies are kept as they come, so that a run that was stopped asks nothing twice; one that finds all of them on
-    disk loads no model. Progress is shown on stderr.
-
-    Args:
-        study: names the judge, the rubrics, how many items are judged, and how often each.
-        model: which is judged.
-        items: as from `items`, of that model; without a column `rubrics`, each takes those that `chosen` gives.
-        policy: how the judge is asked; None: as `Policy` says.
-
-    Returns:
-        The columns of `lib.grm.judge.COLUMNS`, rubric by rubric; no rows without a judge.
+    Replies are stored as they come, so that a run that was stopped asks nothing twice; one that finds all of them on
+    disk loads no model.
 
     Raises:
-        ParamsError: as `rubrics`.
         EngineError: the judge cannot be opened, or fails as a whole.
-        PartsError: another run of the study holds what it has said.
+        PartsError: another run of the study holds its replies.
     """
     asked = rubrics(study)
     if study.judge is None or not asked:
-        return pd.DataFrame(columns=judges.COLUMNS)
-    own = params.load_model(study.judge)
-    with parts.open(study.name, f"judgements-{own.name}-{model}") as store, engine.when_needed(own) as ready:
-        return ask(ready, study, asked, items, policy, store)
-
-
-def ask(
-    ready: Engine,
-    study: Study,
-    asked: Mapping[str, Rubric],
-    items: pd.DataFrame,
-    policy: Policy | None = None,
-    store: Store | None = None,
-) -> pd.DataFrame:
-    """As `judge`, of an open engine and given rubrics."""
-    own = Judge(ready, policy, study.seed, store)
-    taken = items if "rubrics" in items.columns else assigned(study, asked, items)
-    parts_of = {name: taken[taken["rubrics"].map({name}.issubset).astype(bool)] for name in asked}
-    frames = [own.score(parts_of[name], rubric, study.draws) for name, rubric in asked.items()]
+        return pd.DataFrame(columns=COLUMNS)
+    judging_model = params.load_model(study.judge)
+    name = f"judgements-{study.judge}-{model}"
+    with store.open(study.name, name) as kept, engine.when_needed(judging_model) as ready:
+        own_judge = Judge(ready, policy, study.seed, kept)
+        parts = {name: items[items["rubrics"].map({name}.issubset).astype(bool)] for name in asked}
+        frames = [own_judge.score(parts[name], rubric, study.draws) for name, rubric in asked.items()]
     frames = [frame for frame in frames if len(frame)]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=judges.COLUMNS)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
 
 def parameters(study: Study) -> dict[str, Any]:
-    """What shapes a study's judgements, to be stored beside them: the study, its judge, and all that it is asked."""
+    """What shapes a study's judgements, to be stored beside them: the study, its judge and its rubrics."""
     own = params.load_model(study.judge).as_dict() if study.judge else None
     asked = {name: rubric.as_dict() for name, rubric in rubrics(study).items()}
     return {"study": study.as_dict(), "judge": own, "rubrics": asked}
 
 
 def rows(judgements: pd.DataFrame, model: str, truth: pd.DataFrame) -> pd.DataFrame:
-    """Judgements as rows of the judgements table.
-
-    Args:
-        judgements: as from `judge`.
-        model: the one that is judged.
-        truth: as from `lib.grm.results.truth`.
-    """
+    """Judgements of a model, with the truth as from `lib.grm.results.truth`, as rows of the judgements table."""
     labels = truth.rename(columns={"label": "truth", "by": "truth_by"})[["item_id", "criterion", "truth", "truth_by"]]
     rows = judgements.merge(labels, on=["item_id", "criterion"], how="left", validate="many_to_one")
     return rows.rename(columns=NAMES).assign(model=model)[schema.TABLES["judgements"].names()]
 
 
-def judgements(table: pd.DataFrame, rubric: Rubric | None = None) -> pd.DataFrame:
-    """Rows of the judgements table as `lib.grm` takes them: item_id, sample and quote by these names.
-
-    Args:
-        table: rows of the judgements table, of one judged model.
-        rubric: whose judgements are wanted; those of another version or of other criteria are not among them.
-    """
-    own = table if rubric is None else table[table["rubric"].eq(rubric.identity)]
-    return own.rename(columns={new: old for old, new in NAMES.items()})[judges.COLUMNS].reset_index(drop=True)
+def judgements(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the judgements table, of one model, with the columns of `Judge.score`."""
+    return table.rename(columns={new: old for old, new in NAMES.items()})[COLUMNS].reset_index(drop=True)
