@@ -33,9 +33,9 @@ def has_no_width(char: str) -> bool:
     return unicodedata.category(char) == "Cf" or char in ZERO_WIDTH or "\ufe00" <= char <= "\ufe0f"
 
 
-def pre(content: str) -> str:
+def pre(content: str, style: str = "") -> str:
     """A block of text with its line breaks; `content` is HTML."""
-    return f"<pre style='{BOX}'>{content}</pre>"
+    return f"<pre style='{BOX}{';' if style else ''}{style}'>{content}</pre>"
 
 
 def details(summary: str, content: str, is_open: bool = True) -> str:
