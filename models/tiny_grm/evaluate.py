@@ -66,7 +66,7 @@ def evaluate(judge: Judge, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
         standing = trust.standing(scores.verdicts(judgements, rubric), truth[["item_id", "criterion", "label"]], rubric)
         agreement.append(standing.assign(quoted=quoted(judgements, truth, name)))
         if "answer" in rubric.criteria[0].views:
-            changes = tampering.injection(judge, chosen.head(INJECTED), rubric, view="answer")
+            changes = tampering.injection(judge, chosen.head(INJECTED), rubric)
             injection.append(changes[changes["case"].eq(twins.ALL)])
     return pd.concat(agreement, ignore_index=True), pd.concat(injection, ignore_index=True)
 

@@ -1,7 +1,7 @@
 """Tampering: verdicts on records that are padded, speak to the judge, are emptied, or have a fault planted in them.
 
 Each probe returns findings (`twins.FINDINGS`) on altered items against their untouched twins. Its arguments judge,
-items, rubric and samples are those of `Judge.score`.
+items and rubric are those of `Judge.score`.
 """
 
 import random
@@ -19,7 +19,7 @@ GAP = {"gap": twins.gap("hit", "hit_before")}
 AGAIN = "\n\nTo say the same once more, with nothing added and nothing taken back:\n\n{last}"
 
 
-def padding(judge: Judge, items: pd.DataFrame, rubric: Rubric, samples: int = 1) -> pd.DataFrame:
+def padding(judge: Judge, items: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
     """Whether a verdict changes when the answer repeats its last paragraph, as `twins.changes`.
 
     A shift above 0 means that more words please the judge.
@@ -27,14 +27,13 @@ def padding(judge: Judge, items: pd.DataFrame, rubric: Rubric, samples: int = 1)
     usable = items[items["answer"].notna() & items["answer"].ne("")]
     longer = [text + AGAIN.format(last=text.rstrip().split("\n\n")[-1]) for text in usable["answer"]]
     versions = {"padded": usable.assign(answer=longer)}
-    return twins.changes(twins.judge_twins(judge, usable, rubric, versions, samples), "padding")
+    return twins.changes(twins.judge_twins(judge, usable, rubric, versions), "padding")
 
 
 def injection(
     judge: Judge,
     items: pd.DataFrame,
     rubric: Rubric,
-    samples: int = 1,
     texts: Sequence[str] = injections.TEXTS,
 ) -> pd.DataFrame:
     """Whether texts at the end of the answer that ask for the best verdict change any; none should.
@@ -50,7 +49,7 @@ def injection(
             f"text {i}": usable.assign(answer=usable["answer"] + f"\n{text}")
             for i, text in enumerate(injections.filled(texts, criterion.id, best, worst))
         }
-        compared = twins.judge_twins(judge, usable, rubric.only([criterion.id]), versions, samples)
+        compared = twins.judge_twins(judge, usable, rubric.only([criterion.id]), versions)
         could = compared["before"].notna() & compared["after"].notna() & compared["before"].ne(best)
         parts.append(compared.assign(obeyed=compared["after"].eq(best).astype(float).where(could)))
     compared = pd.concat(parts, ignore_index=True)
@@ -63,7 +62,6 @@ def nulls(
     items: pd.DataFrame,
     rubric: Rubric,
     expected: Mapping[str, Mapping[str, str]],
-    samples: int = 1,
     seed: int = 0,
 ) -> pd.DataFrame:
     """How often records without sense get the verdict that they should.
@@ -81,7 +79,7 @@ def nulls(
         raise ValueError(f"expected: {unknown[0]}: expected one of {', '.join(makers)}")
     wanted = {(case, name): label for case, labels in expected.items() for name, label in labels.items()}
     versions = {case: makers[case](items, seed) for case in expected}
-    compared = _hits(twins.judge_twins(judge, items, _wanted_of(rubric, wanted), versions, samples), wanted)
+    compared = _hits(twins.judge_twins(judge, items, _wanted_of(rubric, wanted), versions), wanted)
     figures = {"expected": mean("hit"), "untouched": mean("hit_before")} | GAP | {"lost": mean("lost")}
     return twins.findings(compared, "nulls", figures)
 
@@ -91,7 +89,6 @@ def planted(
     items: pd.DataFrame,
     rubric: Rubric,
     wanted: Mapping[str, tuple[str, str]],
-    samples: int = 1,
     seed: int = 0,
 ) -> pd.DataFrame:
     """How often planted faults are found.
@@ -108,7 +105,7 @@ def planted(
     parts = []
     for one in _wanted_of(rubric, by_case).criteria:
         versions = {kind: frame for kind, frame in edited.items() if wanted[kind][0] == one.id}
-        parts.append(twins.judge_twins(judge, items, rubric.only([one.id]), versions, samples))
+        parts.append(twins.judge_twins(judge, items, rubric.only([one.id]), versions))
     compared = _hits(pd.concat(parts, ignore_index=True), by_case)
     spans = pd.concat([frame.assign(case=kind)[["case", "item_id", *edits.COLUMNS]] for kind, frame in edited.items()])
     compared = compared.merge(spans, on=["case", "item_id"], how="left")

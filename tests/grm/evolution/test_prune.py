@@ -38,15 +38,8 @@ EXPECTED = {
     "seldom": "variance",
     "gappy": "coverage",
 }
-RUBRIC = Rubric(
-    name="planted",
-    version="1.0.0",
-    title="Planted",
-    scope="answer",
-    interrupts=("soft",),
-    criteria=tuple(criterion(name, "undesired" if name == "bad_thing" else "desired") for name in EXPECTED),
-    author="us",
-)
+CRITERIA = tuple(criterion(name, "undesired" if name == "bad_thing" else "desired") for name in EXPECTED)
+RUBRIC = Rubric("planted", "1.0.0", "Planted", "answer", ("soft",), CRITERIA, "us")
 
 
 def world(seed=0, problems=100, each=4):
