@@ -68,6 +68,13 @@ def ends(model: Model) -> frozenset[int]:
     return _ends(*_source(model))
 
 
+def size(model: Model) -> int | None:
+    """The number of ids that a tokenizer knows; None for one that would have to be fetched from the hub first."""
+    if not (model.is_local or _file(model.location, "tokenizer.json", model.revision, local_files_only=True)):
+        return None
+    return _size(*_source(model))
+
+
 def file(model: Model, name: str) -> Path | None:
     """A file of a model, in its folder or fetched from the hub; None if it has no such file."""
     return _file(model.location, name, model.revision)
@@ -150,13 +157,18 @@ def _tokenizer(location: str, revision: str | None, native: bool, trusted: bool)
     return PreTrainedTokenizerFast.from_pretrained(location, revision=revision)
 
 
-def _file(location: str, name: str, revision: str | None) -> Path | None:
+def _file(location: str, name: str, revision: str | None, **options: bool) -> Path | None:
     from transformers.utils import cached_file
 
     try:
-        return Path(cached_file(location, name, revision=revision))
+        return Path(cached_file(location, name, revision=revision, **options))
     except OSError:
         return None
+
+
+@cache
+def _size(location: str, revision: str | None, native: bool, trusted: bool) -> int:
+    return max(_tokenizer(location, revision, native, trusted).get_vocab().values()) + 1
 
 
 @cache

@@ -52,6 +52,12 @@ def _in_order(days: tuple[str, str]) -> tuple[str, str]:
     return days
 
 
+def shown_url(url: str) -> str:
+    """An address without the user, the password and the query in it."""
+    address, slashes, rest = url.partition("?")[0].partition("//")
+    return address + slashes + rest.rpartition("@")[2] if slashes else address.rpartition("@")[2]
+
+
 def _criteria(value: Any) -> Any:
     listed = tuple(value) if isinstance(value, (list, tuple)) else ()
     if value == "all" or (listed and all(isinstance(name, str) and name for name in listed)):
@@ -144,8 +150,11 @@ class Model(_Params):
     planted: Planted | None = None  # rate of each failure mode it was taught; null: a model like others
 
     def as_dict(self) -> dict[str, Any]:
-        """As of all parameters; what nobody planted is left out, as it makes no difference to what is run."""
-        return {key: value for key, value in super().as_dict().items() if key != "planted" or value is not None}
+        """As of all parameters, without a password; what nobody planted is left out, as it changes nothing."""
+        values = {key: value for key, value in super().as_dict().items() if key != "planted" or value is not None}
+        if isinstance(url := self.options.get("url"), str):
+            values["options"]["url"] = shown_url(url)
+        return values
 
     @cached_property
     def is_local(self) -> bool:

@@ -1,18 +1,27 @@
 """The engine behind HTTP: against a fake server that fails on purpose, and against a real `vllm serve`."""
 
 import asyncio
+import base64
 import contextlib
 import dataclasses
+import datetime
+import email.utils
+import gzip
+import html
+import itertools
 import json
 import logging
 import os
 import random
+import resource
 import socket
 import subprocess
 import sys
 import threading
 import time
 import traceback
+import urllib.parse
+import zlib
 from collections.abc import Iterator
 
 import httpx
@@ -26,7 +35,7 @@ from lib.markup import tokens
 from lib.markup.prompts import opening, prompt_ids
 from lib.params.settings import Model
 from lib.updates import solving, writing
-from tests.fakes.server import FAULTS, NAME, Fake, generated, serving
+from tests.fakes.server import FAULTS, NAME, Fake, Raw, generated, serving
 
 KEY = "sk-loopback-0123456789abcdef"
 
@@ -46,10 +55,13 @@ def model(url: str, options: dict | None = None, **changes) -> Model:
 
 
 @contextlib.contextmanager
-def opened(fault=None, late=3.0, card=None, **changes) -> Iterator[tuple[Fake, Engine]]:
+def opened(fault=None, late=3.0, card=None, has_seeds=True, **changes) -> Iterator[tuple[Fake, Engine]]:
     """A fake server and an engine that asks it; `fault` names a fault of each answer, or chooses it by the request."""
     faults = fault if callable(fault) else lambda body: fault
-    with serving(faults=faults, late=late, card=card) as fake, engine.open(model(fake.url, **changes)) as ready:
+    with (
+        serving(faults=faults, late=late, card=card, has_seeds=has_seeds) as fake,
+        engine.open(model(fake.url, **changes)) as ready,
+    ):
         yield fake, ready
 
 
@@ -96,13 +108,176 @@ def test_with_every_third_answer_a_fault_all_rows_complete_and_none_is_wrong(cap
         ("503", 3, 4, "k: no usable answer in 4 attempts: status 503: too much to do$"),
         ("400", 8, 1, "k: the server refuses with status 400: no good: Bearer … no good: Bearer …$"),
         ("text only", 8, 1, "k: .* without token_ids, expected .* return_token_ids"),  # never ids made from text
-        ("longer prompt", 2, 3, "k: no usable answer in 3 attempts: about other prompt ids than were asked$"),
+        ("longer prompt", 8, 1, "k: about other prompt ids than were asked: the server puts 1 more in front, expected"),
+        ("other prompt", 8, 3, "k: no usable answer in 3 attempts: about other prompt ids than were asked$"),
+        ("late", 8, 1, r"k: no answer within 0.3 s \(options.timeout\); expected a longer one, a smaller"),
+        (Raw(404, chunks=lambda: [b"Not Found"]), 8, 1, r"k: .*404: Not Found \(expected POST .*/v1/completions, of "),
+        (Raw(503, (("Retry-After", "0"),)), 1, 2, "k: no usable answer in 2 attempts: status 503:"),
     ],
 )
 def test_a_server_that_does_not_answer_is_given_up(fault, retries, attempts, expected):
-    with opened(fault, options={"retries": retries}) as (fake, ready), pytest.raises(EngineError, match=f"^{expected}"):
+    options = {"retries": retries, "timeout": 0.3 if fault == "late" else 60}
+    with opened(fault, 1.0, options=options) as (fake, ready), pytest.raises(EngineError, match=f"^{expected}"):
         list(ready.generate(ONE))
     assert len(fake.bodies) == attempts
+
+
+def test_a_thought_has_time_by_the_tokens_that_it_may_have():
+    with opened(max_tokens=131072, max_model_len=131072, card={"max_model_len": 131072}) as (_, ready):
+        assert ready._timeout > 131072 / 10
+    with opened(options={"timeout": 7.0}) as (_, ready):
+        assert ready._timeout == 7
+
+
+def packed(size: int) -> bytes:
+    """So many bytes, by gzip."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(bytes(2**20)) for _ in range(size // 2**20)) + packer.flush()
+
+
+GZIP = (("Content-Encoding", "gzip"),)
+LONG = [{"id": f"{i}" * 50} for i in range(400)]
+
+
+def with_choice(**fields):
+    return lambda answer: answer | {"choices": [answer["choices"][0] | fields]}
+
+
+def with_usage(**fields):
+    return lambda answer: answer | {"usage": answer["usage"] | fields}
+
+
+def cached(count):
+    return with_usage(prompt_tokens_details={"cached_tokens": count})
+
+
+def of(ids: list, **fields):
+    """An answer of these ids, counted rightly."""
+    return lambda answer: with_usage(completion_tokens=len(ids))(with_choice(token_ids=ids, **fields)(answer))
+
+
+# (answer, what the message says); prompt of two ids, 64 tokens asked for
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Raw(headers=GZIP, chunks=lambda: [packed(2**30)]), "longer than 1057024 bytes"),
+        (Raw(headers=(("Content-Encoding", "deflate"),), chunks=lambda: [packed(2**28)]), "longer than 1057024 bytes"),
+        (Raw(headers=(("Content-Encoding", "br"),), chunks=lambda: [b"x"]), "packed in another way than the gzip"),
+        (Raw(headers=GZIP, chunks=lambda: [b"{}"]), "packed in another way than its header says"),
+        (Raw(chunks=lambda: itertools.repeat(b" " * 2**16)), "longer than 1057024 bytes"),
+        (Raw(500, chunks=lambda: itertools.repeat(b"x" * 2**16)), "status 500: x{299}…$"),
+        (Raw(chunks=lambda: [b"[" * 10**6]), "no JSON$"),
+        (Raw(change=of([1] * 65)), "65 token_ids, expected at most 64$"),
+        (
+            Raw(change=of([1] * 20, finish_reason="length")),
+            r"k: cut by the server after 20 tokens of 64, .*generation_c",
+        ),
+        (Raw(change=of([], finish_reason="length")), "k: cut by the server after 0 tokens of 64, "),
+        (Raw(change=of([2**31])), "token_ids beyond the vocabulary of 2147483648$"),
+        (Raw(change=of([-1])), "token_ids that are no list of numbers$"),
+        (Raw(change=of([True])), "token_ids that are no list of numbers$"),
+        (Raw(change=of([1.0])), "token_ids that are no list of numbers$"),
+        (Raw(change=with_choice(finish_reason={"a": 1})), "broken off with finish_reason of another type$"),
+        (Raw(change=with_usage(completion_tokens="3")), "where the server counts '3'$"),
+        (Raw(change=with_usage(prompt_tokens=3)), "2 prompt ids where the server counts 3$"),
+        (Raw(change=cached(-1)), "cached_tokens -1 of a prompt of 2$"),
+        (Raw(change=cached(3)), "cached_tokens 3 of a prompt of 2$"),
+        (Raw(change=cached("1")), "cached_tokens '1' of a prompt of 2$"),
+        (
+            Raw(change=lambda answer: with_choice(prompt_token_ids=None)(answer | {"usage": None})),
+            "k: the server says neither prompt_token_ids nor usage.prompt_tokens, expected one of them",
+        ),
+        (Raw(429, chunks=lambda: [b"\x1b[31mwait\x07\xe2\x80\xae\n now"]), r"status 429: \[31mwait now$"),
+    ],
+)
+def test_an_answer_is_read_in_bounded_memory_and_every_number_of_it_is_checked(answer, expected):
+    with opened(answer, options={"retries": 2}) as (_, ready), pytest.raises(EngineError, match=expected) as caught:
+        list(ready.generate(ONE))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 500
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**15  # kilobytes
+
+
+def test_a_sound_answer_may_be_packed():
+    for headers, pack in ((GZIP, gzip.compress), ((("Content-Encoding", "deflate"),), zlib.compress)):
+        sound = []
+        plain = Raw(change=lambda answer, kept=sound: kept.append(answer) or answer)
+        with opened(plain) as (_, ready):
+            (expected,) = ready.generate(ONE)
+        content = pack(json.dumps(sound[0]).encode())
+        with opened(Raw(headers=headers, chunks=lambda c=content: [c[:9], c[9:]])) as (_, ready):
+            assert list(ready.generate(ONE)) == [expected]
+
+
+def test_ids_that_the_tokenizer_does_not_know_are_refused(tiny):
+    with (
+        serving(card={"id": tiny.path}, faults=lambda body: Raw(change=of([1536]))) as fake,
+        engine.open(at(fake.url, tiny)) as ready,
+        pytest.raises(EngineError, match=r"token_ids beyond the vocabulary of 1536$"),
+    ):
+        list(ready.generate(ONE))
+
+
+@pytest.mark.parametrize(
+    ("cards", "expected"),
+    [
+        ([{"id": 3}], "no usable answer in 3 attempts: a list of models whose id or root is no text"),
+        ([{"id": NAME, "root": ["x"]}], "a list of models whose id or root is no text"),
+        ([{"id": NAME, "max_model_len": "4096"}], "max_model_len '4096', expected a number of tokens"),
+        ([{"id": NAME, "max_model_len": True}], "max_model_len True, expected"),
+        ([{"id": NAME, "max_model_len": -1}], "max_model_len -1, expected"),
+        ("models", "no list of models"),
+        (["model"], "no list of models"),
+        ([], f"serves no model, expected {NAME}"),
+        (LONG, rf"serves 0{{50}}.* and 395 more, expected {NAME}; if it has another name there"),
+        ([{"id": "\x1b[2Jfake/modul"}], rf"serves \[2Jfake/modul \(did you mean .*, expected {NAME}"),
+    ],
+)
+def test_a_list_of_models_is_checked_too(cards, expected):
+    with (
+        serving(cards=cards) as fake,
+        pytest.raises(EngineError, match=expected) as caught,
+        engine.open(model(fake.url)),
+    ):
+        pass
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("said", ["Retry-After of a number", "of a date", "of none"])
+def test_a_server_that_asks_for_a_pause_gets_it(said):
+    text = {"Retry-After of a number": "1", "of none": "soon"}.get(said)
+    text = text or email.utils.format_datetime(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2))
+    times = []
+
+    def faults(body):
+        times.append(time.monotonic())
+        return Raw(429, (("Retry-After", text),)) if len(times) == 1 else None
+
+    with opened(faults) as (_, ready):
+        assert len(list(ready.generate(ONE))) == 1
+    assert (times[1] - times[0] > 0.5) == (text != "soon")
+    for hostile in ("-1", "nan", "inf", "9" * 5000, "1e999", "²", ""):
+        assert 0 <= server._retry_after(hostile) <= server.LONGEST_RETRY_AFTER
+
+
+SAMPLES = [Request(f"k{i}", [1, 2], 2**40 + i) for i in range(16)]
+
+
+def test_a_server_that_heeds_no_seed_is_refused_and_a_model_sure_of_itself_is_not():
+    with (
+        opened(has_seeds=False) as (fake, ready),
+        pytest.raises(EngineError, match=r"^http://127.*: answers one prompt alike whatever the seed, expected"),
+    ):
+        list(ready.generate(SAMPLES))
+    with opened() as (fake, ready):
+        assert len(list(ready.generate(SAMPLES))) == 16
+    assert len({body["seed"] for body in fake.bodies}) == 16 and max(body["seed"] for body in fake.bodies) < 2**31
+    sure = lambda body: Raw(change=of([5])) if body["temperature"] < 1 else None  # noqa: E731
+    with opened(sure) as (fake, ready):
+        assert {tuple(one.token_ids) for one in ready.generate(SAMPLES)} == {(5,)}
+    assert len(fake.bodies) == 18  # asked again once
+    with opened(has_seeds=False, temperature=0.0) as (fake, ready):
+        assert len(list(ready.generate(SAMPLES))) == 16
 
 
 def test_a_server_that_is_not_there_is_named():
@@ -114,6 +289,56 @@ def test_a_server_that_is_not_there_is_named():
             engine.open(model(url, {"retries": 1})),
         ):
             pass
+
+
+SPELT = {
+    "as JSON": json.dumps({"error": "".join(f"\\u{ord(letter):04x}" for letter in KEY)}).replace("\\\\", "\\"),
+    "as JSON in JSON": json.dumps({"error": "".join(f"\\u{ord(letter):04x}" for letter in KEY)}),
+    "as a URL": "".join(f"%{ord(letter):02X}" for letter in KEY),
+    "in capitals": KEY.upper(),
+    "as HTML": "".join(f"&#{ord(letter)};" for letter in KEY),
+    "over two lines": f"{KEY[:9]}\r\n {KEY[9:]}",
+    "in base64": base64.b64encode(KEY.encode()).decode(),
+    "escaped": KEY.replace("-", "\\-"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELT)
+@pytest.mark.parametrize("status", [400, 503])
+def test_the_key_in_another_spelling_never_shows(spelling, status):
+    answer = Raw(status, chunks=lambda: [SPELT[spelling].encode()])
+    with opened(answer, options={"retries": 1}) as (_, ready), pytest.raises(EngineError) as caught:
+        list(ready.generate(ONE))
+    shown = html.unescape(urllib.parse.unquote(str(caught.value))).replace("\\", "").replace(" ", "").casefold()
+    assert KEY[:12] not in shown and KEY[-12:] not in shown
+    assert base64.b64encode(KEY.encode()).decode()[:12].casefold() not in shown and f"status{status}" in shown
+
+
+@pytest.mark.parametrize("password", ["secret-word", "sécret%20word", "secret:word@"])
+def test_a_user_and_a_password_are_sent_and_never_shown(password, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    quoted = urllib.parse.quote(password, safe="%")
+    quote = lambda body: Raw(400, chunks=lambda: [f"{password} {quoted}".encode()])  # noqa: E731
+    with serving(faults=quote) as fake, serving(card={"id": "other", "root": "other"}) as other:
+        urls = [one.url.replace("//", f"//some-user:{quoted}@") for one in (fake, other)]
+        with pytest.raises(EngineError, match="serves other") as of_name, engine.open(model(urls[1])):
+            pass
+        with (
+            engine.open(model(urls[0])) as ready,
+            pytest.raises(EngineError, match=r"status 400: (… …|.with.*)$") as of_request,
+        ):
+            list(ready.generate(ONE))
+        login = base64.b64encode(f"some-user:{urllib.parse.unquote(password)}".encode()).decode()
+        assert fake.headers[0]["Authorization"] == f"Basic {login}"
+    bad = ["htp://some-user:secret-word@h/v1", "http://some-user:secret/word@h/v1", "some-user:secret-word@h"]
+    bad += ["http://some-user:secret-word@/v1", "http://some-user:secret-word@h/v1?key=secret"]
+    seen = [str(of_name.value), str(of_request.value), repr(vars(ready)["_options"]), repr(model(urls[0]).as_dict())]
+    for url in bad:
+        refused = pytest.raises(EngineError, match=r"options\.url: expected one such as http")
+        with refused as caught, engine.open(model(url)):
+            pass
+        seen.append(str(caught.value))
+    assert not [text for text in seen if "some-user" in text or "secret" in text or "word" in text.replace("key", "")]
 
 
 @pytest.mark.parametrize("fault", ["401", "503", "reset", "late", "garbage", "text only"])
@@ -157,7 +382,7 @@ def test_the_prompt_goes_as_ids_and_the_sampling_is_spelt_out():
         "add_special_tokens": False,
         "max_tokens": 64,
         "n": 1,
-        "seed": 2**63 - 1,
+        "seed": 2**31 - 1,
         "temperature": 0.7,
         "top_p": 0.9,
         "top_k": -1,
