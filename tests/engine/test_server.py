@@ -86,7 +86,7 @@ def test_with_every_third_answer_a_fault_all_rows_complete_and_none_is_wrong(cap
         return injected[-1]
 
     requests = asked(200)
-    with opened(faults, options={"concurrency": 32, "timeout": 1.5, "retries": 12}) as (fake, ready):
+    with opened(faults, options={"concurrency": 32, "retries": 12}) as (fake, ready):
         done = list(ready.generate(requests))
     assert set(injected) == {None, *FAULTS}
     assert 0.2 < sum(map(bool, injected)) / len(injected) < 0.4
