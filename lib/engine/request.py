@@ -69,10 +69,10 @@ class Completion:
     cached_tokens: int  # prompt tokens found in the prefix cache, as far as the engine reports them
     error: str | None = None  # why there is no answer, without the key; only `store.completed` fills it
 
-    def raise_for_error(self) -> None:
-        """Raise EngineError, with the key, where there is no answer."""
+    def raise_for_error(self, name: str | None = None) -> None:
+        """Raise EngineError, with a name that readers know or else the key, where there is no answer."""
         if self.error is not None:
-            raise EngineError(f"{self.key}: {self.error}")
+            raise EngineError(f"{name or self.key}: {self.error}")
 
 
 class Engine(Protocol):

@@ -1,6 +1,7 @@
 """Generate the traces and continuations of a study: requests out, rows of the two tables in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from lib.markup import Split, tokens
 from lib.params.settings import Interrupt, Model, Study
 
 Row = dict[str, Any]
+Planned = tuple[tuple[Job, Splice], Completion]
 
 
 def initial(
@@ -35,7 +37,7 @@ def initial(
     rows = list(plan.questions(study, problems, updates, ready.model, chosen))
     planned = ((i, Request.of(ready.model, row["prompt_ids"], row["seed"])) for i, row in enumerate(rows))
     for i, done in parts.completed(ready, planned, store, usage, len(rows)):
-        done.raise_for_error()
+        done.raise_for_error(rows[i]["trace_id"])
         rows[i] |= _measured(done, markup.split(done.token_ids, ready.model, rows[i].pop("thinking")), ready.model)
     return pd.DataFrame(rows)
 
@@ -53,6 +55,7 @@ def continuations(
     """Every interrupt at every position of every trace it applies to, in one pass of the engine.
 
     A necessary update is spliced into traces of the revised problem, any other interrupt into traces of the original.
+    A splice that fills the model's context, as of a trace that was cut off, is not asked: its row ends in "length".
     Each step of a chain cuts what followed the step before, in one more pass of the engine. The rows before the last
     are kept too, the first under the name of its own interrupt.
 
@@ -64,10 +67,11 @@ def continuations(
     chars: dict[tuple[str, int], int] = {}  # kept_chars by what was cut, and kept_tokens
     while jobs:
         rows |= {plan.row_id(job): {} for job in jobs}
-        planned = (_planned(study, job, ready.model) for job in jobs)
+        full: list[Planned] = []
+        planned = _planned(study, jobs, ready.model, full)
         later = []
-        for (job, cut), done in parts.completed(ready, planned, store, usage, len(jobs)):
-            done.raise_for_error()
+        for (job, cut), done in chain(parts.completed(ready, planned, store, usage, len(jobs)), full):
+            done.raise_for_error(plan.row_id(job))
             row = _row(study, job, cut) | _continued(done, cut, ready.model)
             where = job.parent_id or job.trace["trace_id"], cut.kept_tokens
             if where not in chars:
@@ -88,10 +92,18 @@ def transcript(trace: Mapping[str, Any], continuation: Mapping[str, Any], model:
     return f"{kept}⟦{inserted}⟧{tokens.decode(continuation['token_ids'], model)}"
 
 
-def _planned(study: Study, job: Job, model: Model) -> tuple[tuple[Job, Splice], Request]:
-    cut = plan.splice(job, model)
-    seed = plan.own_seed(study, job)
-    return (job, cut), Request.of(model, cut.ids, seed, plan.limit(study, job, cut, model), cut.budget)
+def _planned(
+    study: Study, jobs: Sequence[Job], model: Model, full: list[Planned]
+) -> Iterator[tuple[tuple[Job, Splice], Request]]:
+    """The request of each job; where its splice leaves no room to generate anything, it goes to `full` instead."""
+    for job in jobs:
+        cut = plan.splice(job, model)
+        limit = plan.limit(study, job, cut, model)
+        request = Request.of(model, cut.ids, plan.own_seed(study, job), limit, cut.budget)
+        if len(cut.ids) < model.max_model_len:
+            yield (job, cut), request
+        else:
+            full.append(((job, cut), Completion(request.key, np.array([], dtype=np.int32), "length", 0)))
 
 
 def _row(study: Study, job: Job, cut: Splice) -> Row:

@@ -1,5 +1,6 @@
 """Real runs on the shipped small model: prompts exact to the id, seeds apart, results that repeat."""
 
+import copy
 import dataclasses
 import os
 import random
@@ -13,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import engine, params, paths, problems, schema, updates
+from lib import engine, grade, params, paths, problems, schema, updates
 from lib.engine import Completion, Engine, Request
 from lib.engine import store as parts
 from lib.interrupts import run
@@ -208,6 +209,31 @@ def test_a_budget_is_kept_by_the_engine(controls, tiny_lrm):
     assert (rows["reasoning_tokens"] <= rows["budget"]).all()
     assert (rows["reasoning_tokens"] == rows["budget"]).any()
     assert (rows["inserted_ids"].map(len) == 0).all() and rows["ended"].all()
+
+
+@pytest.mark.parametrize("interrupt", ["end_thinking", "force_answer", "update_then_end_thinking", "speed_up_user"])
+def test_a_thought_that_filled_the_context_is_censored_and_the_rest_goes_on(tiny_lrm, asked, revised, interrupt):
+    short = copy.copy(tiny_lrm)
+    short.model = dataclasses.replace(tiny_lrm.model, max_model_len=110, max_tokens=110)
+    study, chosen = params.load_study("tiny", positions=[0.3, 1.0]), [params.load_interrupt(interrupt)]
+    traces = run.initial(short, study, asked, revised, chosen)
+    assert set(traces["finish_reason"]) == {"stop", "length"}  # or the test says nothing
+    rows = run.continuations(short, study, traces, revised, chosen).set_index("continuation_id")
+    full = rows[(rows["position"] == 1) & rows["token_ids"].map(len).eq(0)]
+    assert set(full["trace_id"]) & set(traces["trace_id"][traces["finish_reason"].eq("length")])
+    assert full["finish_reason"].eq("length").all() and full["answer"].eq("").all()
+    assert set(rows["finish_reason"]) == {"stop", "length"}
+    texts = grade.math(rows.assign(text=rows["answer"], gold="1", source="tiny"))
+    assert not texts["status"][full.index].isin(["correct", "incorrect"]).any()
+
+
+def test_a_problem_that_is_too_long_is_named(tiny_lrm, study, asked, revised):
+    long = asked.assign(problem=asked["problem"].where(asked.index != asked.index[2], "Mia has 14 coins. " * 200))
+    name = f"{asked['problem_id'].iloc[2]}~original~0"
+    with pytest.raises(
+        engine.EngineError, match=f"^{name}: prompt of [0-9]* tokens, expected fewer than max_model_len"
+    ):
+        run.initial(tiny_lrm, study, long, revised, [])
 
 
 COMMAND = [sys.executable, str(paths.ROOT / "tests" / "bench" / "pass_through.py"), "smoke", "tiny-lrm-s", "6"]
