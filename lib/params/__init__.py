@@ -32,7 +32,11 @@ def load_study(name: str, **overrides: Any) -> Study:
     """
     given = {key: _split(key, value) for key, value in overrides.items() if value not in (None, "")}
     study = _load(Study, "studies", name, given)
-    file = location("studies", name, given)
+    file = location("studies", name, _changed(read("studies", name), given))
+    if study.rubrics and not study.judge:
+        raise ParamsError(f"{file}: judge: missing, expected a model that judges by the rubrics")
+    if study.judge and not study.rubrics:
+        raise ParamsError(f"{file}: rubrics: missing, expected what the judge is asked, such as {{leakage: all}}")
     for key in ("writer", "solver", "judge"):
         if named := getattr(study, key):
             _expect(f"{file}: {key}", "models", named)
@@ -110,9 +114,10 @@ def load_steps(interrupt: Interrupt) -> list[Interrupt]:
 
 
 def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = None) -> Any:
-    file = location(kind, name, overrides)
     _expect("", kind, name)
-    values = read(kind, name) | (overrides or {})
+    own = read(kind, name)
+    file = location(kind, name, _changed(own, overrides or {}))
+    values = own | (overrides or {})
     if cls is Interrupt and "prompt_file" in values:
         values = _worded(values, file)
     fields = [field.name for field in dataclasses.fields(cls)]
@@ -127,10 +132,14 @@ def _load(cls: type, kind: str, name: str, overrides: dict[str, Any] | None = No
         raise ParamsError(f"{file}: {'; '.join(map(format_error, error.errors()))}") from error
 
 
+def _changed(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if own.get(key) != value}
+
+
 def _worded(values: dict[str, Any], file: str) -> dict[str, Any]:
     """Values of an interrupt with `system` and `text` taken from the prompt file that they name."""
     if both := [key for key in ("text", "system") if key in values]:
-        raise ParamsError(f"{file}: {both[0]}: stands beside prompt_file, expected one of the two")
+        raise ParamsError(f"{file}: {both[0]}: given beside prompt_file, expected one of the two")
     named = values["prompt_file"]
     try:
         hooks = json.loads((paths.ROOT / str(named)).read_bytes())
@@ -152,7 +161,7 @@ def _split(key: str, value: Any) -> Any:
     items = [item.strip() for item in value.split(",")]
     if key != "positions":
         return items
-    return [float(item) if re.fullmatch(r"[\d.]+", item) else item for item in items]
+    return [float(item) if re.fullmatch(r"[0-9]*\.?[0-9]+|[0-9]+\.", item) else item for item in items]
 
 
 def read(kind: str, name: str) -> dict[str, Any]:
@@ -164,21 +173,43 @@ def read(kind: str, name: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         where = f"{file}: line {mark.line + 1}" if mark else file
-        raise ParamsError(f"{where}: not sound YAML ({what}), expected lines of `key: value`") from error
+        raise ParamsError(f"{where}: cannot be read as YAML ({what}), expected lines of `key: value`") from error
+    except RecursionError:
+        raise ParamsError(f"{file}: nested too deeply, expected lines of `key: value`") from None
     if not isinstance(values, dict):
         raise ParamsError(f"{file}: expected lines of `key: value`, got {_show(values)}")
     return values
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe types; a key written twice is an error, where PyYAML would keep the second silently."""
+    """YAML's safe types. A key written twice is an error, where PyYAML would keep the second silently.
+
+    What only looks like a number or a day stays a text, which the checks then show: 010 would be 8 to PyYAML, 1:30
+    would be 90, and 2024-13-01 an exception.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError:
+            if isinstance(node, yaml.ScalarNode):
+                return node.value
+            raise
+
+    def construct_count(self, node: yaml.ScalarNode) -> int:
+        if re.fullmatch(r"[-+]?(0|[1-9][0-9_]*)", node.value):
+            return int(node.value)
+        raise ValueError(node.value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [key.value for key, _ in node.value]
         for i, (key, _) in enumerate(node.value):
             if key.value in keys[:i]:
-                raise yaml.MarkedYAMLError(None, None, f"key {key.value} stands twice", key.start_mark)
+                raise yaml.MarkedYAMLError(None, None, f"key {key.value} is given twice", key.start_mark)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_count)
 
 
 def format_error(error: Any) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import re
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +17,8 @@ from lib import paths, schema
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 UPDATE_SLOT = "{update}"
 PROBLEM_SLOT = "{problem}"
+OWN = (".jsonl", ".json")  # endings of files of one's own problems
+RELEASED = ("update_math", "update_coding")  # sources whose rows say of which benchmark they are
 SLOTS = {"problem", "revised_problem", "reduced_problem", "starter_code"}  # of the prompts that ask for updates
 
 
@@ -36,6 +39,51 @@ def _place(text: str) -> str:
             "plainly, such as 0.1; YAML reads 1e-1 as a string)"
         )
     return text
+
+
+def _cut(place: float | str) -> tuple[Fraction, str]:
+    """What a position keeps, as a value and a unit, the same for all ways to write it; all ends are one unit's."""
+    value, unit = (Fraction(place[:-1]), place[-1]) if isinstance(place, str) else (Fraction(str(place)), "")
+    return value, "" if value == 0 or (value == 1 and unit in "sp") else unit
+
+
+def _distinct_cuts(places: tuple) -> tuple:
+    cuts = [_cut(place) for place in _some_distinct(places)]
+    for i, cut in enumerate(cuts):
+        if cut in cuts[:i]:
+            both = f"{json.dumps(places[cuts.index(cut)])} and {json.dumps(places[i])}"
+            raise ValueError(f"should hold each cut once, {both} are the same")
+    return places
+
+
+def _asking(text: str) -> str:
+    if PROBLEM_SLOT not in text:
+        raise ValueError(f"should hold {PROBLEM_SLOT}, the place of the statement, got {json.dumps(text)[:60]}")
+    return _slotted(text, PROBLEM_SLOT)
+
+
+def _slotted(text: str, *slots: str) -> str:
+    """Words with no `{name}` but those of `slots`; the argument of a LaTeX command, as in `\\boxed{x}`, is none."""
+    for command, name in re.findall(r"(\\[A-Za-z]+)?(\{ *\w+ *\})", text, re.ASCII):
+        if not command and name not in slots:
+            raise ValueError(f"should hold no {name}, expected {' or '.join(slots) or 'no name in braces'}")
+    return text
+
+
+def source_name(source: str) -> str:
+    """A source as tables name it: of a file of one's own, its name without folder and ending."""
+    return Path(source).stem if Path(source).suffix.lower() in OWN else source
+
+
+def _distinct_files(sources: tuple[str, ...]) -> tuple[str, ...]:
+    names = [source_name(source) for source in _some_distinct(sources)]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ValueError(
+                f"{sources[names.index(name)]} and {sources[i]} both give problems named {name}/…, "
+                "expected different file names"
+            )
+    return sources
 
 
 def _day(value: Any) -> str:
@@ -83,7 +131,11 @@ Place = Annotated[
 Names = Annotated[tuple[Text, ...], AfterValidator(_some_distinct)]
 Planted = Annotated[dict[Text, Share], AfterValidator(_modes)]
 Criteria = Annotated[tuple[Text, ...] | Literal["all"], BeforeValidator(_criteria)]
-Positions = Annotated[tuple[Place, ...], AfterValidator(_some_distinct)]
+Positions = Annotated[tuple[Place, ...], AfterValidator(_distinct_cuts)]
+Sources = Annotated[tuple[Text, ...], AfterValidator(_distinct_files)]
+Asked = Annotated[Text, AfterValidator(_asking)]
+Plain = Annotated[str, AfterValidator(_slotted)]
+Wording = Annotated[str, AfterValidator(lambda text: _slotted(text, UPDATE_SLOT))]
 
 
 class _Params:
@@ -99,7 +151,7 @@ class Study(_Params):
     name: Text
     title: Text
     models: Names
-    sources: Names
+    sources: Sources
     interrupts: Names
     positions: Positions  # share of a trace's own thinking that is kept, or tokens, as lib.interrupts reads them
     problems: Count | None = None  # problems per source; null takes all
@@ -123,6 +175,14 @@ class Study(_Params):
     draws: Count = 1  # verdicts on each question, of which most count
     allow_unsafe: bool = False  # run model-written code even where no sandbox can be had
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [source_name(source) for source in self.sources]
+        for key in () if set(RELEASED) & set(self.sources) else ("samples_by_source", "judged_sources"):
+            if unknown := [name for name in getattr(self, key) or () if name not in names]:
+                raise ValueError(f"{key}: {unknown[0]} is no source of this study, expected one of {', '.join(names)}")
+        return self
+
 
 @dataclass(frozen=True, config=STRICT)
 class Model(_Params):
@@ -135,19 +195,30 @@ class Model(_Params):
     max_tokens: Count  # limit of generated tokens per request
     max_model_len: Count  # limit of prompt and generated tokens together
     revision: Text | None = None  # hub commit; null for a folder
-    temperature: Annotated[float, Field(ge=0)] = 0.6
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.6
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     top_k: Annotated[int, Field(ge=-1)] = 20  # -1 takes the whole vocabulary
     threads: Count | None = None  # CPU threads of the engine, which decide how sums round; null takes all
     template: dict[str, JsonValue] = Field(default_factory=dict)  # options of the chat template
-    prompt_math: Text = PROBLEM_SLOT  # what the model is asked on a math problem, `{problem}` being its statement
-    prompt_code: Text = PROBLEM_SLOT  # the same on a code problem; its starter code follows in a fence
+    prompt_math: Asked = PROBLEM_SLOT  # what the model is asked on a math problem, `{problem}` being its statement
+    prompt_code: Asked = PROBLEM_SLOT  # the same on a code problem; its starter code follows in a fence
     opens_thinking: bool = False  # whether the mark that opens the thinking is put at the end of the prompt
     system_file: Text | None = None  # system prompt that the model needs: a file beside its weights
     engine: Literal["vllm", "ray", "server", "replay"] = "vllm"  # what generates
     structured: bool = True  # whether the engine holds answers to a JSON schema; false leaves it to the prompt
     options: dict[str, JsonValue] = Field(default_factory=dict)  # the engine's own arguments
     planted: Planted | None = None  # rate of each failure mode it was taught; null: a model like others
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.max_tokens > self.max_model_len:
+            raise ValueError(
+                f"max_tokens: should be at most max_model_len ({self.max_model_len}), which prompt and generated "
+                f"tokens share, got {self.max_tokens}"
+            )
+        if self.revision and self.is_local:
+            raise ValueError(f"revision: should be left out, as {self.path} is a folder, got {self.revision}")
+        return self
 
     def as_dict(self) -> dict[str, Any]:
         """As of all parameters, without a password; what nobody planted is left out, as it changes nothing."""
@@ -193,12 +264,12 @@ class Interrupt(_Params):
     name: Text
     title: Text
     kind: Literal["hard", "soft", "update", "control"]
-    text: str = ""  # inserted text; `{update}` in it stands for the update of the problem
+    text: Wording = ""  # inserted text; `{update}` in it stands for the update of the problem
     closes_thinking: bool = False
-    prefill_math: str = ""  # start of the answer, written for the model on math problems
-    prefill_code: str = ""  # start of the answer, written for the model on code problems
+    prefill_math: Plain = ""  # start of the answer, written for the model on math problems
+    prefill_code: Plain = ""  # start of the answer, written for the model on code problems
     role: Literal["assistant", "user"] = "assistant"
-    system: str = ""  # system message that the model has had from the start
+    system: Plain = ""  # system message that the model has had from the start
     update: Literal["necessary", "false", "noop"] = "necessary"  # kind of the updates that `{update}` stands for
     # restart asks anew instead of splicing; budget has the engine end the thinking where the cut would be
     action: Literal["splice", "restart", "budget"] = "splice"
@@ -225,6 +296,8 @@ class Interrupt(_Params):
             raise ValueError("text: should hold {update} exactly once, as kind is update")
         if self.kind in ("hard", "soft") and self.needs_update:
             raise ValueError(f"text: should not hold {{update}}, as kind is {self.kind}")
+        if self.kind == "soft" and not self.text.strip():
+            raise ValueError("text: missing, expected the words of a soft interrupt (kind control says nothing)")
         if self.kind in ("hard", "soft") and self.closes_thinking != (self.kind == "hard"):
             raise ValueError("closes_thinking: should be true for kind hard and false for kind soft")
         if (self.prefill_math or self.prefill_code) and not self.closes_thinking:

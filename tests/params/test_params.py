@@ -103,6 +103,8 @@ BAD_OVERRIDES = [
         ["interrupts[0]", "no file params/interrupts/spedup.yaml", "did you mean speed_up?"],
     ),
     ({"confidence": 95}, ["confidence", "less than 1", "95"]),
+    ({"positions": "1.2.3"}, ["positions[0]", '"1.2.3"']),
+    ({"positions": ".."}, ["positions[0]", '".."']),
     ({"posistions": [0.1]}, ["posistions", "unknown key", "did you mean positions?"]),
 ]
 
@@ -116,6 +118,7 @@ def test_bad_overrides_are_an_error(override, parts):
 
 # bad input: text of a study file, what the error must say
 GOOD_STUDY = "title: T\nmodels: [tiny-lrm-s]\nsources: [tiny]\ninterrupts: [speed_up]\npositions: [0.5]\n"
+ASKED = "rubrics: {panic: all}\n"
 BAD_STUDIES = [
     (GOOD_STUDY.replace("0.5", "1e-1"), ["positions[0]", '"1e-1"', "write numbers plainly"]),
     (GOOD_STUDY.replace("[0.5]", "0.5"), ["positions", "a list", "0.5"]),
@@ -123,19 +126,39 @@ BAD_STUDIES = [
     (GOOD_STUDY.replace("title: T", "title: no"), ["title", "string", "false"]),
     (GOOD_STUDY + "seeds: 42\n", ["seeds", "unknown key", "did you mean seed?", "expected title, models"]),
     (GOOD_STUDY + "name: other\n", ["name", "unknown key"]),
-    (GOOD_STUDY + "seed: 1\nseed: 2\n", ["line 7", "key seed stands twice"]),
-    (GOOD_STUDY.replace("[0.5]", "[0.5"), ["not sound YAML", "line 6"]),
+    (GOOD_STUDY + "seed: 1\nseed: 2\n", ["line 7", "key seed is given twice"]),
+    (GOOD_STUDY.replace("[0.5]", "[0.5"), ["cannot be read as YAML", "line 6"]),
     ("", ["key: value", "null"]),
     ("- title\n", ["key: value", '["title"]']),
-    (GOOD_STUDY + "judge: tiny-lrm\n", ["judge: no file params/models/tiny-lrm.yaml", "did you mean tiny-lrm-s?"]),
+    (
+        GOOD_STUDY + ASKED + "judge: tiny-lrm\n",
+        ["judge: no file params/models/tiny-lrm.yaml", "did you mean tiny-lrm-s?"],
+    ),
     (GOOD_STUDY + "writer: x\n", ["writer: no file params/models/x.yaml", "expected one of"]),
     (GOOD_STUDY + "solver: x\n", ["solver: no file params/models/x.yaml", "expected one of"]),
     (GOOD_STUDY + "rubrics: [panic]\n", ["rubrics", "dictionary"]),
-    (GOOD_STUDY + "rubrics: {panik: all}\n", ["rubrics.panik: no file params/rubrics/panik.yaml", "mean panic?"]),
+    (
+        GOOD_STUDY + "judge: tiny-grm\nrubrics: {panik: all}\n",
+        ["rubrics.panik: no file params/rubrics/panik.yaml", "mean panic?"],
+    ),
     (GOOD_STUDY + "rubrics: {panic: every}\n", ["rubrics.panic: should be all, or a list of criteria", '"every"']),
     (GOOD_STUDY + "rubrics: {panic: []}\n", ["rubrics.panic: should be all, or a list of criteria in [ ], got []"]),
     (GOOD_STUDY + "rubrics: {panic: [goes_on, goes_on]}\n", ["rubrics.panic", "each value once", "goes_on"]),
     (GOOD_STUDY + "window: [2024-10-01, soon]\n", ["window[1]: should be a day", '"soon"']),
+    (GOOD_STUDY + "window: [2024-13-01, 2025-02-30]\n", ["window[0]: should be a day", "2024-13-01", "window[1]"]),
+    (GOOD_STUDY + "seed: 010\n", ["seed", "integer", '"010"']),  # 8 to YAML
+    (GOOD_STUDY + "seed: 1:30\n", ["seed", "integer", '"1:30"']),  # 90 to YAML
+    (GOOD_STUDY + f"seed: {'9' * 5000}\n", ["seed: should be a valid integer"]),
+    (GOOD_STUDY + f"rubrics: {'[' * 3000}\n", ["nested too deeply"]),
+    (GOOD_STUDY + "samples_by_source: {tiny-code: 2}\n", ["samples_by_source: tiny-code is no source", "one of tiny"]),
+    (GOOD_STUDY + "judged_sources: [tinny]\n", ["judged_sources: tinny is no source of this study"]),
+    (GOOD_STUDY + "judge: tiny-grm\n", ["rubrics: missing"]),
+    (GOOD_STUDY + ASKED, ["judge: missing"]),
+    (GOOD_STUDY.replace("[tiny]", "[a/x.jsonl, b/x.json]"), ["sources: a/x.jsonl and b/x.json both give problems"]),
+    (GOOD_STUDY.replace("0.5", '"40t", "040t"'), ['positions: should hold each cut once, "40t" and "040t"']),
+    (GOOD_STUDY.replace("0.5", '"0.3s", 0.3, "0.30s"'), ["positions", '"0.3s" and "0.30s" are the same']),
+    (GOOD_STUDY.replace("0.5", '"0t", 0'), ["positions", '"0t" and 0']),
+    (GOOD_STUDY.replace("0.5", '1.0, "1p"'), ["positions", '1.0 and "1p"']),
     (GOOD_STUDY + "window: [2024-10-01, 2024-09-01]\n", ["window: should hold the first day, then the last"]),
     (GOOD_STUDY + "seed: x\nsamples: 0\n", ["seed: ", "samples: "]),  # several faults in one line
 ]
@@ -160,13 +183,13 @@ def test_a_study_may_name_a_judge_and_what_it_is_asked(folder):
 @pytest.mark.parametrize("key", ["writer", "solver", "judge"])
 def test_a_judge_that_is_no_sound_model_is_an_error(folder, key):
     spoil(folder / "models" / "tiny-lrm-m.yaml", family="qwen4")
-    (folder / "studies" / "bad.yaml").write_text(GOOD_STUDY + f"{key}: tiny-lrm-m\n")
+    (folder / "studies" / "bad.yaml").write_text(GOOD_STUDY + ASKED * (key == "judge") + f"{key}: tiny-lrm-m\n")
     assert error(params.load_study, "bad").startswith("params/models/tiny-lrm-m.yaml: family: no markup for qwen4")
 
 
 def test_bytes_that_are_not_text_are_an_error(folder):
     (folder / "studies" / "bad.yaml").write_bytes(b"title: \xff\xfe\n")
-    assert "params/studies/bad.yaml: not sound YAML" in error(params.load_study, "bad")
+    assert "params/studies/bad.yaml: cannot be read as YAML" in error(params.load_study, "bad")
 
 
 @pytest.mark.parametrize(
@@ -195,6 +218,12 @@ BAD_INTERRUPTS = [
     ("speed_up", {"text": "hurry: {update}"}, ["text", "should not hold {update}", "kind is soft"]),
     ("update", {"text": "no news"}, ["text", "should hold {update} exactly once"]),
     ("update", {"text": "{update}{update}"}, ["text", "should hold {update} at most once"]),
+    ("speed_up", {"text": "Hurry, {foo}."}, ["text: should hold no {foo}, expected {update}"]),
+    ("update", {"text": "{update} and {problem}"}, ["text: should hold no {problem}"]),
+    ("speed_up", {"system": "You are {name}."}, ["system: should hold no {name}"]),
+    ("end_thinking", {"prefill_math": "{update}"}, ["prefill_math: should hold no {update}"]),
+    ("speed_up", {"text": None}, ["text: missing, expected the words of a soft interrupt"]),
+    ("speed_up", {"text": " \n"}, ["text: missing"]),
     ("speed_up", {"action": "restart", "role": "user"}, ["action: restart splices nothing"]),
     ("speed_up", {"step_positions": [0.5]}, ["step_positions: should stand beside steps"]),
     ("speed_up", {"text": None, "steps": ["update"]}, ["steps: should name two interrupts or more"]),
@@ -206,7 +235,7 @@ BAD_INTERRUPTS = [
     ("speed_up", {"text": None, "steps": ["noop", "upd"], "step_positions": [0.5]}, ["steps[1]: no file", "upd"]),
     ("speed_up", {"text": None, "steps": ["end_thinking", "noop"], "step_positions": [1]}, ["steps[0]: end_thinking"]),
     ("speed_up", {"text": None, "steps": ["noop", "restart"], "step_positions": ["9t"]}, ["steps[1]: restart"]),
-    ("speed_up", {"prompt_file": "params/x.json"}, ["text: stands beside prompt_file"]),
+    ("speed_up", {"prompt_file": "params/x.json"}, ["text: given beside prompt_file"]),
     ("speed_up", {"text": None, "prompt_file": "params/x.json"}, ["prompt_file: params/x.json: No such file"]),
     ("speed_up", {"prefill_math": "\\boxed{"}, ["prefill", "only where the thinking is closed"]),
 ]
@@ -273,6 +302,12 @@ BAD_MODELS = [
     ({"temperature": "6e-1"}, ["temperature", "number", '"6e-1"', "write numbers plainly"]),
     ({"engine": "sglang"}, ["engine", "'vllm', 'ray', 'server' or 'replay'", '"sglang"']),
     ({"options": [1]}, ["options", "[1]"]),
+    ({"temperature": 100.0}, ["temperature", "less than or equal to 2"]),
+    ({"max_tokens": 5000}, ["max_tokens: should be at most max_model_len (768)", "got 5000"]),
+    ({"revision": "main"}, ["revision: should be left out", "is a folder"]),
+    ({"prompt_math": "Solve it."}, ["prompt_math: should hold {problem}", '"Solve it."']),
+    ({"prompt_math": "{probelm}"}, ["prompt_math: should hold {problem}", '"{probelm}"']),
+    ({"prompt_code": "{problem} in {language}"}, ["prompt_code: should hold no {language}, expected {problem}"]),
     ({"family": "qwen"}, ["family: no markup for qwen (did you mean qwen3?)", "gpt_oss", "vllm:<parser>"]),
     ({"family": "vllm:"}, ["family"]),
     ({"planted": {"leak": 0.4}}, ["planted: no failure mode leak, expected leakage, panic, self_doubt"]),
@@ -297,6 +332,17 @@ def test_what_is_planted_in_a_model_is_read_and_changes_no_request(folder):
         after = params.load_model("tiny-lrm-s")
         assert after.planted == rates == after.as_dict()["planted"]
         assert request_key(after, [1, 2, 3], 7) == request_key(before, [1, 2, 3], 7)
+
+
+def test_the_argument_of_a_latex_command_is_no_placeholder(folder):
+    asked = "{problem}\nThe last line is \\boxed{answer}."
+    spoil(folder / "models" / "tiny-lrm-s.yaml", prompt_math=asked)
+    assert params.load_model("tiny-lrm-s").prompt_math == asked
+
+
+def test_what_is_given_as_the_file_has_it_is_no_override(folder):
+    (folder / "studies" / "bad.yaml").write_text(GOOD_STUDY + "seed: x\n")
+    assert error(params.load_study, "bad", models="tiny-lrm-s").startswith("params/studies/bad.yaml: seed")
 
 
 @pytest.mark.parametrize("path", ["models/tiny_lrm/tiny-lrm-xl", "./nowhere", "/nowhere", "models"])
