@@ -75,6 +75,23 @@ def _processor() -> str | None:
     return next(named, platform.processor() or None)
 
 
+def is_moving(process: int) -> bool:
+    """Whether a thread of a process, or of one that descends from it, runs or waits for a processor or a disk.
+
+    Where /proc does not say, it counts as standing still.
+    """
+    children = []
+    try:
+        for thread in os.listdir(f"/proc/{process}/task"):
+            place = Path(f"/proc/{process}/task/{thread}")
+            if place.joinpath("stat").read_bytes().rpartition(b")")[2].split()[0] in (b"R", b"D"):
+                return True
+            children += place.joinpath("children").read_text().split()
+    except OSError:
+        return False
+    return any(is_moving(int(child)) for child in children)
+
+
 def _memory() -> float | None:
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)

@@ -1,5 +1,8 @@
 """Fixtures that several test modules share."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -41,6 +44,27 @@ def drawn_rows() -> Callable[[pd.DataFrame, int, int], Iterator[pd.DataFrame]]:
             yield pd.concat([part for part, times in zip(groups, taken, strict=True) for _ in range(int(times))])
 
     return make
+
+
+@pytest.fixture
+def busy_core() -> Iterator[Callable[[int], None]]:
+    """Puts a process and all that descend from it on a core that others leave little of."""
+    core = {max(os.sched_getaffinity(0))}
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(3)]
+
+    def crowd(process: int) -> None:
+        os.sched_setaffinity(process, core)
+        os.setpriority(os.PRIO_PROCESS, process, 19)
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+            crowd(int(child))
+
+    for process in busy:
+        os.sched_setaffinity(process.pid, core)
+        os.setpriority(os.PRIO_PROCESS, process.pid, 10)
+    yield crowd
+    for process in busy:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

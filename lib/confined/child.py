@@ -33,6 +33,7 @@ SWITCH_SECONDS = 1e-6
 RESULT = 3  # file that the value of a called method goes to
 FILE = "solution.py"
 OWN_PROCESS = seccomp.ITSELF.to_bytes(4, sys.byteorder)
+FILES = 256  # descriptors
 UNWRITTEN = 120  # exit status of Python when the last output cannot be written
 
 prelude: dict[str, Any] = {}
@@ -96,18 +97,33 @@ def _text(number: int, mode: str, errors: str = "surrogateescape", line_bufferin
     return io.TextIOWrapper(file, encoding="utf-8", errors=errors, line_buffering=line_buffering)
 
 
-def _set_limits(limits: dict[str, float]) -> None:
-    seconds = max(1, math.ceil(limits["seconds"]))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for kind, soft, hard in (
-        (resource.RLIMIT_CPU, seconds, seconds + 1),  # a program may ignore the first signal, not the second
-        (resource.RLIMIT_FSIZE, limits["output"], limits["output"]),
-        (resource.RLIMIT_NPROC, limits["processes"], limits["processes"]),
-        (resource.RLIMIT_NOFILE, 256, 256),
-        (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_AS, limits["memory"], limits["memory"]),
+def limits(asked: dict[str, float]) -> list[tuple[int, str, int, int]]:
+    """Limits of one test for the kernel: kind, letter that the shell's ulimit has for it, soft and hard limit."""
+    seconds = max(1, math.ceil(asked["seconds"]))
+    rows = [(resource.RLIMIT_CPU, "t", seconds, seconds + 1)]  # a program may ignore the first signal, not the second
+    for kind, name, most in (
+        (resource.RLIMIT_FSIZE, "f", asked["output"]),
+        (resource.RLIMIT_NPROC, "u", asked["processes"]),
+        (resource.RLIMIT_NOFILE, "n", FILES),
+        (resource.RLIMIT_CORE, "c", 0),
+        (resource.RLIMIT_AS, "v", asked["memory"]),
     ):
-        resource.setrlimit(kind, (int(soft), int(hard)))
+        rows.append((kind, name, int(most), int(most)))
+    return rows
+
+
+def lower(kind: int, soft: int, hard: int) -> None:
+    """Set a limit of this process, or keep the hard one that it has, where that is lower still."""
+    most = resource.getrlimit(kind)[1]
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), most if hard == resource.RLIM_INFINITY else min(hard, most)
+    resource.setrlimit(kind, (soft, hard))
+
+
+def _set_limits(asked: dict[str, float]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for kind, _, soft, hard in limits(asked):
+        lower(kind, soft, hard)
 
 
 def _module(task: dict[str, Any]) -> ModuleType:

@@ -37,7 +37,8 @@ def main() -> NoReturn:
     gc.collect()
     gc.freeze()  # what is shared with forked processes stays shared
     wire.send(channel, {"refused": None})
-    _serve(channel, seccomp.inner() if settings["seccomp"] else b"", os.getpid() == 1)
+    inner = seccomp.inner(keeps_files=not settings["world"]) if settings["seccomp"] else b""
+    _serve(channel, inner, os.getpid() == 1)
     os._exit(0)
 
 
@@ -103,8 +104,8 @@ def _program(channel: socket.socket, inner: bytes) -> NoReturn:
         except OSError:
             os._exit(CLOSED)
         task["filter"] = inner
-        resource.setrlimit(resource.RLIMIT_CPU, (OWN_SECONDS, resource.RLIM_INFINITY))
-        resource.setrlimit(resource.RLIMIT_AS, (int(task["limits"]["memory"]), resource.RLIM_INFINITY))
+        child.lower(resource.RLIMIT_CPU, OWN_SECONDS, resource.RLIM_INFINITY)
+        child.lower(resource.RLIMIT_AS, int(task["limits"]["memory"]), resource.RLIM_INFINITY)
         code, fault = _compiled(source)
         wire.send(channel, {"fault": fault})
         if code:
@@ -136,5 +137,5 @@ def _compiled(source: bytes) -> tuple[CodeType | None, str | None]:
             return compile(source, child.FILE, "exec", dont_inherit=True), None
     except SyntaxError as error:
         return None, f"{type(error).__name__}: {error.msg} (line {error.lineno})"
-    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+    except Exception as error:  # whatever a compiler may throw at a program is the program's doing
         return None, f"{type(error).__name__}: {error}"

@@ -17,6 +17,7 @@ READ = READ_FILE | READ_DIR
 WRITE = READ | WRITE_FILE | REMOVE_FILE | MAKE_REGULAR | TRUNCATE  # files only: no folders, links, sockets or devices
 FOR_FILES = READ_FILE | WRITE_FILE | TRUNCATE  # what can be granted on a path that is no folder
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # number of rights by version; later ones have as many as the last
+TRUNCATION = 3  # the first version that keeps a program from emptying files that it may not write
 NETWORK_RIGHTS, SCOPES = 0b11, 0b11  # binding and connecting by TCP; abstract sockets and signals
 
 

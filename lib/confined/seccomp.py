@@ -2,8 +2,8 @@
 
 There are two filters, as a long one takes a while to install. The outer one, installed once, allows what the sandbox's
 own processes need. The inner one, installed by every program, denies what remains of that: a program can compute, start
-threads, read and write files that it may open anyway, and nothing else. It has no processes, no sockets, no other
-program, no folders or links, no shared memory, and signals to itself only.
+threads, read and write files that it may open anyway, and nothing else. It has no processes, no sockets but pairs of
+its own, no other program, no folders or links, no shared memory, and signals to itself only.
 Filters: https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
 
@@ -18,12 +18,12 @@ from lib.confined import kernel
 CALLS = """
 read 0 63          write 1 64         readv 19 65         writev 20 66        pread64 17 67        pwrite64 18 68
 preadv 295 69      pwritev 296 70     preadv2 327 286     pwritev2 328 287    lseek 8 62           sendfile 40 71
-open 2 -           openat 257 56      openat2 437 437     creat 85 -          close 3 57           close_range 436 436
+open 2 -           openat 257 56      creat 85 -          close 3 57           close_range 436 436
 stat 4 -           fstat 5 80         lstat 6 -           newfstatat 262 79   statx 332 291        access 21 -
 faccessat 269 48   faccessat2 439 439 readlink 89 -       readlinkat 267 78   getdents 78 -        getdents64 217 61
 statfs 137 43      fstatfs 138 44     getcwd 79 17        chdir 80 49         fchdir 81 50         umask 95 166
 unlink 87 -        unlinkat 263 35    rename 82 -         renameat 264 38     renameat2 316 276    truncate 76 45
-ftruncate 77 46    fallocate 285 47   fsync 74 82         fdatasync 75 83     flock 73 32
+ftruncate 77 46    fsync 74 82         fdatasync 75 83     flock 73 32
 copy_file_range 326 285
 fadvise64 221 223  dup 32 23          dup2 33 -           dup3 292 24         pipe 22 -            pipe2 293 59
 select 23 -        pselect6 270 72    poll 7 -            ppoll 271 73        mmap 9 222           munmap 11 215
@@ -37,12 +37,13 @@ setrlimit 160 164  sched_yield 24 124 sched_getaffinity 204 123 getcpu 309 168 g
 gettid 186 178     getuid 102 174     geteuid 107 175     getgid 104 176      getegid 108 177      getgroups 115 158
 getresuid 118 148  getresgid 120 150  getpgrp 111 -       getpgid 121 155     getsid 124 156       uname 63 160
 sysinfo 99 179     getrandom 318 278  wait4 61 260        waitid 247 95
+epoll_create1 291 20 epoll_ctl 233 21 epoll_wait 232 -    epoll_pwait 281 22  getsockname 51 204   getsockopt 55 209
 """
 # Calls of the sandbox itself, which a program keeps for some uses only, or not at all; by first or second argument.
 OWN = """
 clone 56 220       kill 62 129        tkill 200 130      tgkill 234 131      prlimit64 302 261    prctl 157 167
 fcntl 72 25        ioctl 16 29        memfd_create 319 279 pidfd_open 434 434 sendto 44 206       recvfrom 45 207
-seccomp 317 277
+seccomp 317 277    socketpair 53 199
 """
 CLONE3 = 435
 NEWEST = 462  # highest number at the time of writing; newer calls do not exist for the program
@@ -55,9 +56,11 @@ DUPLICATES_FLAGS_LOCKS = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)  # fcntl: everythi
 ASKS_OF_FILES = (0x5401, 0x5421, 0x5450, 0x5451, 0x541B)  # ioctl: is it a terminal, flags, how much can be read
 
 LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, JUMP_IF_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER, ARCHITECTURE, FIRST, SECOND = 0, 4, 16, 24  # offsets in what the filter sees; low halves of arguments
+NUMBER, ARCHITECTURE = 0, 4  # offsets in what the filter sees
+FIRST, SECOND, THIRD, SIXTH = 16, 24, 32, 56  # low halves of arguments
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
-NOT_PERMITTED, UNKNOWN = REFUSE | errno.EPERM, REFUSE | errno.ENOSYS
+NOT_PERMITTED, UNKNOWN, NOT_HERE = REFUSE | errno.EPERM, REFUSE | errno.ENOSYS, REFUSE | errno.EOPNOTSUPP
+KILL, AF_UNIX, UNNAMED_FILE = 9, 1, 0o20000000
 
 Instruction = tuple[int, int, int, int]  # code, how far to jump if true and if false, constant
 
@@ -86,25 +89,50 @@ def outer() -> bytes:
     return _packed([*lines, (RETURN, 0, 0, NOT_PERMITTED)])
 
 
-def inner() -> bytes:
-    """The filter for a program, with `ITSELF` in place of its process id."""
+def inner(keeps_files: bool) -> bytes:
+    """The filter for a program, with `ITSELF` in place of its process id.
+
+    `keeps_files`: whether it may not delete, replace or leave unnamed what it has written, as on a file system without
+    a limit of its own its files are counted by their names.
+    """
     column, _ = ARCHITECTURES[os.uname().machine]
-    uses = {
-        "clone": (JUMP_IF_BITS, FIRST, (CLONE_THREAD,)),
-        **dict.fromkeys(("kill", "tkill", "tgkill"), (JUMP_IF_EQUAL, FIRST, (ITSELF,))),
-        "prlimit64": (JUMP_IF_EQUAL, FIRST, (0, ITSELF)),
-        "prctl": (JUMP_IF_EQUAL, FIRST, THREAD_NAMES),
-        "fcntl": (JUMP_IF_EQUAL, SECOND, DUPLICATES_FLAGS_LOCKS),
-        "ioctl": (JUMP_IF_EQUAL, SECOND, ASKS_OF_FILES),
+    never, always = ((RETURN, 0, 0, NOT_PERMITTED),), ((RETURN, 0, 0, ALLOW),)
+    rules = dict.fromkeys(numbers(OWN, column), never) | {
+        "clone": _only(FIRST, CLONE_THREAD, test=JUMP_IF_BITS),
+        # a death by this signal shows that something else than the program sent it
+        **dict.fromkeys(("kill", "tkill"), _unless(SECOND, KILL) + _only(FIRST, ITSELF)),
+        "tgkill": _unless(THIRD, KILL) + _only(FIRST, ITSELF),
+        "prlimit64": _only(FIRST, 0, ITSELF),
+        "prctl": _only(FIRST, *THREAD_NAMES),
+        "fcntl": _only(SECOND, *DUPLICATES_FLAGS_LOCKS),
+        "ioctl": _only(SECOND, *ASKS_OF_FILES),
+        "socketpair": _only(FIRST, AF_UNIX),  # which reaches nothing but itself, as long as no address is given
+        "sendto": _only(SIXTH, 0),
+        "recvfrom": always,
     }
+    if keeps_files:
+        rules |= {
+            **dict.fromkeys(("unlink", "unlinkat", "rename", "renameat", "renameat2"), never),
+            "open": _unless(SECOND, UNNAMED_FILE, NOT_HERE, JUMP_IF_BITS) + always,
+            "openat": _unless(THIRD, UNNAMED_FILE, NOT_HERE, JUMP_IF_BITS) + always,
+        }
+    known = numbers(CALLS, column) | numbers(OWN, column)
     lines = [(LOAD, 0, 0, NUMBER)]
-    for name, number in numbers(OWN, column).items():
-        test, offset, values = uses.get(name, (JUMP_IF_EQUAL, FIRST, ()))  # none of its uses
-        lines += [(JUMP_IF_EQUAL, 0, 2 + 2 * len(values), number), (LOAD, 0, 0, offset)]
-        for value in values:
-            lines += [(test, 0, 1, value), (RETURN, 0, 0, ALLOW)]
-        lines += [(RETURN, 0, 0, NOT_PERMITTED)]
+    for name, rule in rules.items():
+        if name in known:
+            lines += [(JUMP_IF_EQUAL, 0, len(rule), known[name]), *rule]
     return _packed([*lines, (RETURN, 0, 0, ALLOW)])
+
+
+def _only(offset: int, *values: int, test: int = JUMP_IF_EQUAL) -> tuple[Instruction, ...]:
+    """A rule that allows a call for some values of an argument."""
+    tests = [line for value in values for line in ((test, 0, 1, value), (RETURN, 0, 0, ALLOW))]
+    return ((LOAD, 0, 0, offset), *tests, (RETURN, 0, 0, NOT_PERMITTED))
+
+
+def _unless(offset: int, value: int, answer: int = NOT_PERMITTED, test: int = JUMP_IF_EQUAL) -> tuple[Instruction, ...]:
+    """The beginning of a rule: refuse a call for a value of an argument."""
+    return (LOAD, 0, 0, offset), (test, 0, 1, value), (RETURN, 0, 0, answer)
 
 
 def restrict(code: bytes) -> None:

@@ -1,9 +1,9 @@
 """One test of a program: fork its process, feed it, watch it, collect its output."""
 
 import os
+import resource
 import select
 import signal
-import time
 from types import CodeType
 from typing import Any
 
@@ -29,7 +29,6 @@ class Trial:
     def start(self, given: bytes) -> None:
         """Let it run on this input."""
         _fill(self._files[0], given)
-        self._started = time.monotonic()
         os.write(self._go, b".")
         os.close(self._go)
 
@@ -38,14 +37,15 @@ class Trial:
         stopped = self._watch()
         _, status, used = os.wait4(self._process, 0)
         overflow = any(os.fstat(file).st_size >= int(self._limits["output"]) for file in self._files[1:])
+        output = b"" if overflow else _read(self._files[-1] if self._has_result else self._files[1], 0)
+        complaint = _read(self._files[2], wire.TAIL)
         head = {
             "code": os.waitstatus_to_exitcode(status),
             "stopped": stopped,
             "seconds": used.ru_utime + used.ru_stime,
             "overflow": overflow,
+            "short": self._shortage(complaint) if status else None,
         }
-        output = b"" if overflow else _read(self._files[-1] if self._has_result else self._files[1], 0)
-        complaint = _read(self._files[2], wire.TAIL)
         self._clean_up()
         return head, output, complaint
 
@@ -56,6 +56,17 @@ class Trial:
         os.close(self._go)
         self._clean_up()
 
+    def _shortage(self, complaint: bytes) -> str | None:
+        """What of its limits this machine does not grant: by a hard limit, or as its disk is full."""
+        for kind, name, _, most in child.limits(self._limits):
+            hard = resource.getrlimit(kind)[1]
+            if hard != resource.RLIM_INFINITY and hard < most:
+                return f"ulimit -{name} is {hard}"
+        if b"No space left" not in complaint or os.getcwd() == world.SCRATCH:  # which its own files alone can fill
+            return None
+        disk = os.statvfs(".")
+        return "the disk is full" if disk.f_bavail * disk.f_frsize < self._limits["scratch"] else None
+
     def _clean_up(self) -> None:
         for file in self._files:
             os.close(file)
@@ -63,25 +74,18 @@ class Trial:
             os.unlink(entry.name)
 
     def _watch(self) -> str | None:
-        """Wait; kill it at its wall time or when its folder is too full, and return which of the two."""
+        """Wait; kill it when its folder is too full, and say so."""
         handle = os.pidfd_open(self._process)
         ended = select.poll()
         ended.register(handle, select.POLLIN)
         try:
             while not ended.poll(TICK * 1000):
-                if stopped := self._why_stop():
+                sizes = [_size(entry) for entry in _entries()]
+                if sum(sizes) > self._limits["scratch"] or len(sizes) > world.SCRATCH_FILES:
                     os.kill(self._process, signal.SIGKILL)
-                    return stopped
+                    return "scratch folder"
         finally:
             os.close(handle)
-        return None
-
-    def _why_stop(self) -> str | None:
-        if time.monotonic() - self._started > self._limits["wall_seconds"]:
-            return "wall time"
-        sizes = [_size(entry) for entry in _entries()]
-        if sum(sizes) > self._limits["scratch"] or len(sizes) > world.SCRATCH_FILES:
-            return "scratch folder"
         return None
 
 
@@ -92,7 +96,8 @@ def _entries() -> list[os.DirEntry]:
 
 def _size(entry: os.DirEntry) -> int:
     try:
-        return entry.stat(follow_symlinks=False).st_size
+        found = entry.stat(follow_symlinks=False)
+        return max(found.st_size, found.st_blocks * 512)
     except FileNotFoundError:  # gone in the meantime
         return 0
 

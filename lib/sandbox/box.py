@@ -5,16 +5,17 @@ A program, its inputs and its limits are all that enters. Expected outputs stay 
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
 from lib.confined import landlock, seccomp, wire
-from lib.sandbox.process import FILTERS, SCRATCH_SIZE, Process, RefusedError, threads_of
+from lib.sandbox.process import FILTERS, SCRATCH_SIZE, EndedError, Process, RefusedError, threads_of
 
-GRACE_SECONDS = 60  # wall time of the sandbox's own part of a test
 PACKAGES = ("numpy", "sortedcontainers")  # what a program may import beside the standard library, where installed
+CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGXCPU}  # by its own doing
 PLAIN = {"function": None, "prelude": False, "deep": False, "lenient": False}
 
 
@@ -26,12 +27,12 @@ class SandboxError(RuntimeError):
 class Limits:
     """What one test of a program may use.
 
-    Processor time is what counts; time on the clock only ends a program that waits for nothing, and is wide enough
-    for a busy machine. Sizes are in bytes.
+    Processor time is what counts; time on the clock only where nothing of the program moves, so that a busy machine
+    makes it wait and no more. Sizes are in bytes.
     """
 
     seconds: float = 6  # of processor time, all threads together; LiveCodeBench allows as many on the clock
-    wall_seconds: float = 120
+    wall_seconds: float = 120  # on the clock in which it does not run and could not, in all its tests
     memory: int = 2 << 30  # address space, with the interpreter's own 0.3 GB
     output: int = 32 << 20  # one file, standard output and error included
     scratch: int = SCRATCH_SIZE  # all files that it leaves in its folder
@@ -48,10 +49,14 @@ class Outcome:
     seconds: float  # processor time
     output: bytes  # standard output, or the value that a method returned, as JSON
     complaint: str  # the end of standard error
+    short: str | None = None  # what this machine did not have for it, such as a hard limit below the one asked for
+
+
+WAITED = Outcome(-signal.SIGKILL, "wall time", False, 0.0, b"", "")  # the sandbox is killed with it
 
 
 class DiedError(Exception):
-    """The process that compiles and watches a program ended before its time, which only the program can bring about."""
+    """A sandbox ended before its program had, or could not be started: nothing is known of the program."""
 
 
 class Box:
@@ -70,27 +75,34 @@ class Box:
                 common names are imported for it), deep (whether it may recurse as deep as LiveCodeBench lets it) and
                 lenient (whether it may exit with any status, and its threads are not waited for).
 
-        A SyntaxError (the message is Python's own): it does not compile; a DiedError: the process that watches it
-        ended; a SandboxError: no sandbox can be started.
+        A SyntaxError (in Python's own words): it does not compile; a DiedError: the sandbox ended; a SandboxError:
+        this machine does not permit one.
         """
         packages = tuple(name for name in PACKAGES if name in code)  # importing them takes longer than most programs
         process = self._process(packages)
         fault, in_step = None, False
+        process.patience = limits.wall_seconds
         try:
             whole = asdict(limits) | {"processes": threads_of(process.user) + limits.threads}
             process.send(task | {"limits": whole}, code.encode("utf-8", "surrogatepass"))
-            fault = _receive(process, "fault", limits)[0]["fault"]
+            fault = _compiler_fault(process)
             in_step = True
             for number, given in enumerate(() if fault else inputs):
                 in_step = False
                 process.send({"more": number < len(inputs) - 1}, given.encode("utf-8", "surrogatepass"))
-                outcome = _outcome(*_receive(process, "stopped", limits))
+                try:
+                    outcome = _outcome(*process.receive("stopped", limits.output + wire.TAIL))
+                except TimeoutError:
+                    yield WAITED
+                    return
+                if outcome.code == -signal.SIGKILL and not outcome.stopped and outcome.seconds <= limits.seconds:
+                    raise DiedError("its process was killed from outside")  # a program may not kill itself
                 in_step = True
                 yield outcome
         except OSError as error:
-            raise DiedError(f"{type(error).__name__}: {error}") from None
+            raise DiedError(str(error)) from None
         finally:
-            if not in_step or not _finish(process, limits, fault is None):
+            if not in_step or not _finish(process, fault is None):
                 self._processes.pop(packages).close()
         if fault:
             raise SyntaxError(fault)
@@ -110,6 +122,8 @@ class Box:
             self._processes[packages] = Process(self.walls, list(packages))
         except RefusedError as error:
             raise SandboxError(str(error)) from None
+        except OSError as error:
+            raise DiedError(str(error)) from None
         return self._processes[packages]
 
 
@@ -122,11 +136,12 @@ def best(allow_unsafe: bool = False) -> tuple[str, ...]:
     """
     available = {"landlock": landlock.version() > 0, "seccomp": seccomp.available()}
     filters = tuple(name for name in FILTERS if available[name])
+    is_enough = filters == FILTERS and landlock.version() >= landlock.TRUNCATION
     reasons = []
     # root needs no bubblewrap to make namespaces, and is not bound by a limit per user in what bubblewrap makes for it
     wrapped = ["bubblewrap"] if shutil.which("bwrap") and os.geteuid() != 0 else []
     for own in ("namespaces", *wrapped, ""):
-        if not own and filters != FILTERS:
+        if not own and not is_enough:
             continue
         walls = (own, *filters) if own else filters
         try:
@@ -140,7 +155,7 @@ def best(allow_unsafe: bool = False) -> tuple[str, ...]:
     raise SandboxError(
         "model-written code cannot be run safely on this machine. Any of these would help: user namespaces that are "
         "open to users (sysctl kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0), "
-        "the package bubblewrap, a kernel with Landlock and seccomp (5.13 or newer). What was tried: "
+        "the package bubblewrap, a kernel with Landlock and seccomp (6.2 or newer). What was tried: "
         + ("; ".join(reasons) or "nothing, as the kernel has none of them")
         + ". Or allow_unsafe: true in the study, on a machine that holds nothing of value"
     )
@@ -159,16 +174,22 @@ def try_out(walls: tuple[str, ...]) -> None:
         box.close()
 
 
-def _receive(process: Process, expected: str, limits: Limits) -> tuple[dict[str, Any], list[bytes]]:
-    return process.receive(expected, limits.wall_seconds + GRACE_SECONDS, limits.output + wire.TAIL)
+def _compiler_fault(process: Process) -> str | None:
+    """Why the program does not compile; a SyntaxError if the compiler crashes over it."""
+    try:
+        return process.receive("fault", wire.TAIL)[0]["fault"]
+    except EndedError as error:
+        if error.code in CRASHES:
+            raise SyntaxError(f"the compiler ended by {signal.Signals(-error.code).name}") from None
+        raise
 
 
-def _finish(process: Process, limits: Limits, is_waiting: bool) -> bool:
+def _finish(process: Process, is_waiting: bool) -> bool:
     """Send that no input follows; whether the sandbox is ready for the next program."""
     try:
         if is_waiting:
             process.send({})
-        _receive(process, "ended", limits)
+        process.receive("ended", wire.TAIL)
     except OSError:
         return False
     return True
@@ -176,4 +197,5 @@ def _finish(process: Process, limits: Limits, is_waiting: bool) -> bool:
 
 def _outcome(head: dict[str, Any], pieces: list[bytes]) -> Outcome:
     complaint = pieces[1].decode("utf-8", "replace")
-    return Outcome(head["code"], head["stopped"], head["overflow"], head["seconds"], pieces[0], complaint)
+    fields = (head[name] for name in ("code", "stopped", "overflow", "seconds"))
+    return Outcome(*fields, pieces[0], complaint, head["short"])

@@ -10,8 +10,8 @@ from typing import Any
 from lib import progress_bar
 from lib.problems import code_tests
 from lib.problems.code_tests import TestsError
-from lib.sandbox.box import Box, Limits, best
-from lib.sandbox.verdict import Runner, Verdict, run
+from lib.sandbox.box import Box, DiedError, Limits, best
+from lib.sandbox.verdict import Runner, Verdict, judge, run
 
 
 def run_all(
@@ -23,6 +23,8 @@ def run_all(
     open_runner: Callable[[], Runner] | None = None,
 ) -> list[Verdict]:
     """Verdicts on pairs of a program and its tests, in their order; errors as of `run`.
+
+    What came from outside a program may have come from the others beside it: it runs again, alone, at the end.
 
     Args:
         workers: sandboxes at a time, by default one per usable core; verdicts do not depend on it.
@@ -44,8 +46,11 @@ def run_all(
         own.runner = open_runner() if open_runner else None
         runners.append(own.runner)
 
-    def one(i: int) -> Verdict:
-        return run(pairs[i][0], read(places[i]), limits, profile, own.runner)
+    def one(i: int) -> Verdict | None:
+        try:
+            return judge(pairs[i][0], read(places[i]), limits, profile, own.runner, is_last=False)
+        except DiedError:
+            return None
 
     pool = ThreadPoolExecutor(count, initializer=start)
     try:
@@ -54,7 +59,10 @@ def run_all(
             for verdict in pool.map(one, range(len(pairs))):
                 verdicts.append(verdict)
                 bar.update()
-        return verdicts
+        return [
+            verdict or run(pairs[i][0], read(places[i]), limits, profile, runners[0])
+            for i, verdict in enumerate(verdicts)
+        ]
     finally:
         pool.shutdown(cancel_futures=True)
         for runner in filter(None, runners):

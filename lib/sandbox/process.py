@@ -10,14 +10,15 @@ import tempfile
 import time
 from typing import Any, BinaryIO
 
-from lib import paths
+from lib import machine, paths
 from lib.confined import wire, world
 
 WORLDS, FILTERS = ("namespaces", "bubblewrap"), ("landlock", "seccomp")
 START = "import sys; sys.path.insert(0, sys.argv.pop()); from lib.confined import fork_server; fork_server.main()"
 # Nothing of the user's own environment. numpy's threads would not survive a fork; sets of strings keep their order.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "LANG": "C.UTF-8"}
-START_SECONDS = 120  # most time on the clock until it is ready
+START_SECONDS = 120  # most time on the clock in which nothing moves until it is ready
+TICK = 0.5  # seconds without an answer after which to look whether anything moves
 COUNT_SECONDS = 1  # how long a count of a user's threads holds
 SCRATCH_SIZE = 64 << 20  # bytes
 
@@ -26,12 +27,22 @@ class RefusedError(OSError):
     """The machine does not permit a wall."""
 
 
+class EndedError(wire.WireError):
+    """The process that compiles and watches a program ended; `code` is its exit status, below 0 a signal."""
+
+    def __init__(self, code: int):
+        """`code` as `os.waitstatus_to_exitcode` gives it."""
+        super().__init__(f"the process that watches it ended ({code})")
+        self.code = code
+
+
 class Process:
     """A fork server behind walls, with some packages imported."""
 
     def __init__(self, walls: tuple[str, ...], packages: list[str]):
-        """Start it and wait until it is ready; a RefusedError if it cannot be."""
+        """Start it and wait until it is ready; a RefusedError if it may not, another OSError if it dies."""
         wrapper = _bubblewrap() if "bubblewrap" in walls else None
+        self.patience = START_SECONDS  # what is left of the time on the clock in which nothing may move
         self._folder = tempfile.mkdtemp(prefix="midthought-")
         command = self._command(walls, packages)
         if wrapper:
@@ -43,26 +54,32 @@ class Process:
                 env=ENVIRONMENT, cwd="/", start_new_session=True,
             )  # fmt: skip
             theirs.close()
-            refused = self._refused(complaints)
+            try:
+                self._start(complaints)
+            except OSError:
+                self.close()
+                raise
         self.user = world.user_of(self._process.pid)
-        if refused:
-            self.close()
-            raise RefusedError(refused)
 
     @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
     def send(self, head: dict[str, Any], *pieces: bytes) -> None:
-        """Send a message; an OSError if it has gone."""
-        wire.send(self._channel, head, *pieces)
+        """Send a message; an OSError if it has gone or its patience ends."""
+        wire.send(self._channel, head, *pieces, go_on=self._waits_on)
 
-    def receive(self, expected: str, seconds: float, most: int) -> tuple[dict[str, Any], list[bytes]]:
-        """The next message, which has the field `expected`; a WireError or TimeoutError if none such comes in time."""
-        self._channel.settimeout(seconds)
-        head, pieces = wire.receive(self._channel, most)
+    def receive(self, expected: str, most: int) -> tuple[dict[str, Any], list[bytes]]:
+        """The next message, which has the field `expected`.
+
+        An EndedError: the watching process ended; another WireError: all of it did; a TimeoutError: nothing moves in it
+        and its patience has ended. A machine that leaves it no processor makes it wait, however long.
+        """
+        head, pieces = wire.receive(self._channel, most, self._waits_on)
+        if expected not in head and isinstance(head.get("ended"), int):
+            raise EndedError(head["ended"])
         if expected not in head:
-            raise wire.WireError(f"the process that watches it ended ({head.get('ended')})")
+            raise wire.WireError(f"a message without {expected}")
         return head, pieces
 
     def close(self) -> None:
@@ -72,14 +89,22 @@ class Process:
         self._channel.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _refused(self, complaints: BinaryIO) -> str | None:
-        """Why it does not start; None if it does."""
+    def _waits_on(self) -> bool:
+        """Whether to wait longer, after a tick in which nothing came."""
+        if not machine.is_moving(self._process.pid):
+            self.patience -= self._channel.gettimeout()
+        return self.patience > 0
+
+    def _start(self, complaints: BinaryIO) -> None:
+        self._channel.settimeout(TICK)
         try:
-            return self.receive("refused", START_SECONDS, 0)[0]["refused"]
+            refused = self.receive("refused", 0)[0]["refused"]
         except OSError as error:
             complaints.seek(0)
             lines = complaints.read().decode(errors="replace").strip().splitlines()
-            return (lines or [f"the sandbox does not start: {error}"])[-1]
+            raise OSError((lines or [f"the sandbox does not start: {error}"])[-1]) from None
+        if refused:
+            raise RefusedError(refused)
 
     def _command(self, walls: tuple[str, ...], packages: list[str]) -> list[str]:
         kind = next((name for name in WORLDS if name in walls), "")

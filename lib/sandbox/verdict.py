@@ -19,8 +19,10 @@ from lib.sandbox import programs
 from lib.sandbox.box import Box, DiedError, Limits, Outcome, best
 
 PROFILES = ("exact", "lcb")
+TRIES = 3  # runs of a program whose sandbox dies, which tells nothing about the program
 SHOWN = 100  # characters of an output that a reason quotes
 NAMES_ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Iteration)\b")
+NO_THREAD = re.compile(r"can't start new thread|Resource temporarily unavailable")
 OUT_OF_MEMORY = re.compile(r"([\w.]+\._Array)?MemoryError")
 
 
@@ -66,11 +68,28 @@ def run(
     | recursion | Python's limit of 1,000 | 50,000 |
 
     `tests` are as `lib.problems.code_tests.read_tests` takes them. Without a `runner`, a sandbox is started at the
-    first call and kept.
+    first call and kept. What comes from outside the program (its sandbox is killed, others have all threads, a hard
+    limit or a full disk of this machine) never makes it incorrect: it runs again, and is at last ungradable.
 
     Raises:
         SandboxError: nothing here is safe enough to run code in.
         ValueError: an unknown profile.
+    """
+    reason = ""
+    for left in reversed(range(TRIES)):
+        try:
+            return judge(code, tests, limits, profile, runner, is_last=not left)
+        except DiedError as error:
+            reason = f"the sandbox ended {TRIES} times, by nothing that the program did: {_short(str(error))}"
+    return Verdict("ungradable", reason=reason)
+
+
+def judge(
+    code: str | None, tests: Any, limits: Limits | None, profile: str, runner: Runner | None, is_last: bool
+) -> Verdict:
+    """As `run`, once; a DiedError says that nothing is known of the program and it should run again.
+
+    `is_last`: whether to take even what others may have caused for the program's doing, as no other runs beside it.
     """
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
@@ -81,20 +100,26 @@ def run(
     except TestsError as error:
         return Verdict("ungradable", reason=f"tests: {error}")
     with _shared(runner) as open_runner:
-        return _verdict(code, read, limits or Limits(), profile == "lcb", open_runner)
+        return _verdict(code, read, limits or Limits(), profile == "lcb", open_runner, is_last)
 
 
 def outputs(code: str, tests: Tests, limits: Limits | None = None, runner: Runner | None = None) -> list[str | None]:
     """What a program prints, or a method returns as JSON, on the input of each test; None where it fails."""
-    limits, is_method, texts = limits or Limits(), tests.function is not None, []
-    with _shared(runner) as open_runner, _outcomes(code, tests, limits, False, open_runner) as outcomes:
-        try:
-            for outcome in outcomes:
-                failed = _fault(outcome, limits) or (is_method and not outcome.output)
-                texts.append(None if failed else outcome.output.decode("utf-8", "replace"))
-        except (SyntaxError, DiedError):
-            pass  # what is left has no output
-    return texts + [None] * (len(tests.cases) - len(texts))
+    limits, is_method = limits or Limits(), tests.function is not None
+    texts: list[str | None] = []
+    for _ in range(TRIES):
+        texts.clear()
+        with _shared(runner) as open_runner, _outcomes(code, tests, limits, False, open_runner) as outcomes:
+            try:
+                for outcome in outcomes:
+                    failed = _fault(outcome, limits) or (is_method and not outcome.output)
+                    texts.append(None if failed else outcome.output.decode("utf-8", "replace"))
+            except DiedError:
+                continue
+            except SyntaxError:
+                pass
+        break
+    return texts + [None] * (len(tests.cases) - len(texts))  # what is left has no output
 
 
 @contextmanager
@@ -116,20 +141,23 @@ def _outcomes(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Run
     return closing(runner.outcomes(code, inputs, limits, function=tests.function, **task))
 
 
-def _verdict(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Runner) -> Verdict:
+def _verdict(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Runner, is_last: bool) -> Verdict:
     done, seconds = 0, 0.0
     try:
         with _outcomes(code, tests, limits, is_lcb, runner) as outcomes:
             for (_, wanted), outcome in zip(tests.cases, outcomes, strict=True):
                 seconds += outcome.seconds
-                reason = _fault(outcome, limits) or _difference(outcome.output, wanted, tests.function, is_lcb)
+                fault = _fault(outcome, limits)
+                if fault and outcome.short:
+                    return Verdict("ungradable", done, f"{fault}, while {outcome.short}", seconds, runner.walls)
+                if fault and NO_THREAD.search(outcome.complaint) and not is_last:
+                    raise DiedError(fault)
+                reason = fault or _difference(outcome.output, wanted, tests.function, is_lcb)
                 if reason:
                     return Verdict("incorrect", done, reason, seconds, runner.walls)
                 done += 1
     except SyntaxError as error:
         return Verdict("incorrect", 0, f"compile error: {_short(str(error))}", seconds, runner.walls)
-    except DiedError as error:
-        return Verdict("incorrect", done, f"killed ({_short(str(error))})", seconds, runner.walls)
     except TestsError as error:
         return Verdict("ungradable", done, f"tests: {error}", seconds, runner.walls)
     return Verdict("correct", None, None, seconds, runner.walls)
@@ -138,7 +166,7 @@ def _verdict(code: str, tests: Tests, limits: Limits, is_lcb: bool, runner: Runn
 def _fault(outcome: Outcome, limits: Limits) -> str | None:
     """What went wrong before the output matters; None if nothing did."""
     if outcome.stopped == "wall time":
-        return f"time limit ({limits.wall_seconds:g} s on the clock)"
+        return f"time limit ({limits.wall_seconds:g} s of waiting)"
     if outcome.seconds > limits.seconds or outcome.code == -signal.SIGXCPU:
         return f"time limit ({limits.seconds:g} s)"
     if outcome.stopped:

@@ -1,8 +1,11 @@
 """Grading of whole tables: math answers in workers under limits, programs in sandboxes, and the rows of `grades`."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -24,10 +27,49 @@ def fractions(numbers, gold):
     return [(rf"\boxed{{\frac{{{n}}}{{2}}}}", gold.format(2 * n), "math500") for n in numbers]
 
 
-def test_a_worker_that_waits_meets_the_wall_limit(monkeypatch):
-    monkeypatch.setattr(math_workers, "WALL_SECONDS", 0.01)
-    graded = grade.math(pairs((SLOW, "5", "math500")), workers=1)
-    assert graded[["status", "reason"]].values.tolist() == [["ungradable", "time limit (0.01 s of wall time)"]]
+def test_a_worker_that_stands_still_meets_the_limit_on_the_clock(worker, monkeypatch):
+    monkeypatch.setattr(math_workers, "WALL_SECONDS", 1)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    graded = grade.math(pairs(*fractions([3], r"\frac{{{}}}{{4}}")), workers=1)
+    assert graded[["status", "reason"]].values.tolist() == [["ungradable", "time limit (1 s of waiting)"]]
+
+
+def test_a_worker_that_gets_little_of_a_processor_is_waited_for(worker, monkeypatch, busy_core):
+    monkeypatch.setattr(math_workers, "WALL_SECONDS", 0.5)
+    monkeypatch.setattr(math_workers, "TICK", 0.05)
+    busy_core(worker.process.pid)
+    rows = fractions(range(101, 161, 2), r"\frac{{{}}}{{4}}")
+    started = time.monotonic()
+    assert grade.math(pairs(*rows), workers=1)["status"].tolist() == ["correct"] * len(rows)
+    assert time.monotonic() - started > 0.5
+
+
+@pytest.mark.parametrize(("times", "statuses"), [(1, ["correct"] * 9), (9, ["ungradable", *["correct"] * 8])])
+def test_an_answer_whose_worker_is_killed_is_tried_again(worker, monkeypatch, times, statuses):
+    """By anyone, as a machine out of memory kills; the others are untouched."""
+    rows, left, send = fractions(range(201, 219, 2), r"\frac{{{}}}{{4}}"), [times], math_workers._Worker.send
+
+    def send_and_kill(self, batch, profile):
+        is_victim = "201" in batch[0][0] and left[0] > 0
+        if is_victim:
+            os.kill(self.process.pid, signal.SIGSTOP)  # else it might answer first
+        send(self, batch, profile)
+        if is_victim:
+            left[0] -= 1
+            os.kill(self.process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(math_workers._Worker, "send", send_and_kill)
+    monkeypatch.setattr(math_workers, "BATCH", 1)
+    assert grade.math(pairs(*rows), workers=1)["status"].tolist() == statuses
+
+
+@pytest.fixture
+def worker():
+    """The one worker there is, which waits for answers."""
+    while math_workers._idle:
+        math_workers._idle.pop().kill()
+    grade.math(pairs(*fractions([1], r"\frac{{{}}}{{4}}")), workers=1)
+    return math_workers._idle[0]
 
 
 HOSTILE = {  # none of them may be correct, none may take its neighbours with it

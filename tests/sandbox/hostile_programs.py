@@ -124,7 +124,21 @@ reader, writer = os.pipe()
 fcntl.fcntl(reader, fcntl.F_SETOWN, os.getppid())
 print('escaped')""",
     "make a folder": "import os\nos.mkdir('folder')\nprint('escaped')",
-    "a socket pair": "import socket\nsocket.socketpair()\nprint('escaped')",
+    "a socket pair, to another's socket": """
+import socket
+one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+one.sendto(b'x', '\\0{abstract}')
+print('escaped')""",
+    "connect a socket pair elsewhere": """
+import socket
+socket.socketpair()[0].connect('{socket}')
+print('escaped')""",
+    "hide files in a socket": """
+import array, socket
+one, two = socket.socketpair()
+one.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))])
+print('escaped')""",
+    "another family of socket pairs": "import socket\nsocket.socketpair(socket.AF_INET)\nprint('escaped')",
 }
 
 # What must fail whatever the walls.
