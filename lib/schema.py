@@ -19,6 +19,7 @@ ARROW = {
 
 VERSION = 2  # of the columns below, stored with every table; another version is refused when it is read
 STATUSES = ("correct", "incorrect", "no_answer", "censored", "ungradable")  # of a grade
+OWN = (".jsonl", ".json")  # endings of files of one's own problems
 MODES = ("leakage", "panic", "self_doubt")  # of failure
 JUDGEMENT_STATUSES = (
     "ok",

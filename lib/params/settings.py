@@ -17,7 +17,6 @@ from lib import paths, schema
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 UPDATE_SLOT = "{update}"
 PROBLEM_SLOT = "{problem}"
-OWN = (".jsonl", ".json")  # endings of files of one's own problems
 RELEASED = ("update_math", "update_coding")  # sources whose rows say of which benchmark they are
 SLOTS = {"problem", "revised_problem", "reduced_problem", "starter_code"}  # of the prompts that ask for updates
 
@@ -72,7 +71,7 @@ def _slotted(text: str, *slots: str) -> str:
 
 def source_name(source: str) -> str:
     """A source as tables name it: of a file of one's own, its name without folder and ending."""
-    return Path(source).stem if Path(source).suffix.lower() in OWN else source
+    return Path(source).stem if Path(source).suffix.lower() in schema.OWN else source
 
 
 def _distinct_files(sources: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,21 +13,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import schema
+from lib import paths, schema
 from lib.problems import jsonl, livecodebench, tiny_code, update_benchmark
 from lib.problems.jsonl import Problem, ProblemError, Row
 from lib.problems.tiny_math import story
 
-
-def _after_hashes(solution: str) -> str:
-    # GSM8K: the solution ends in "#### 1,234"
-    number = re.search(r"####\s*(\S.*)\Z", solution.strip())
-    if not number:
-        raise ValueError("expected a solution that ends in '#### <number>'")
-    return number[1].replace(",", "").strip()
+NUMBER = re.compile(r"-?[0-9][0-9,]*(\.[0-9]+)?")
 
 
-def _boxed(solution: str) -> str:
+def _gsm8k(solution: str) -> str:
+    return solution.replace(",", "").strip() if NUMBER.fullmatch(solution.strip()) else jsonl.after_hashes(solution)
+
+
+def _integer(solution: str) -> str:
     number = re.search(r"\\boxed\{\s*(\d+)\s*\}", solution)
     if not number:
         raise ValueError("expected an integer in \\boxed{}")
@@ -36,7 +34,10 @@ def _boxed(solution: str) -> str:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Where a benchmark is and what its fields are called; `answers` has the fields to try, each with its rule."""
+    """Where a benchmark is and what its fields are called; `answers` has the fields to try, each with its rule.
+
+    A folder may hold it under `file`, as `<source>.jsonl`, or as the `test.jsonl` of a folder of its name.
+    """
 
     hub: str
     revision: str
@@ -53,19 +54,21 @@ BENCHMARKS = {
         *("openai/gsm8k", "740312add88f781978c0658806c59bc2815b9866", "gsm8k_test.jsonl", 1319),
         config="main",
         problem="question",
-        answers={"answer": _after_hashes},
+        answers={"answer": _gsm8k, "final_answer": _gsm8k},
     ),
     "math500": Benchmark(
         *("HuggingFaceH4/MATH-500", "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", "math500.jsonl", 500),
+        answers={"answer": str.strip, "solution": jsonl.boxed},
         difficulty="level",
     ),
     "aime2024": Benchmark(
         *("math-ai/aime24", "83a7f387baaa524a8bda0022eac0541582297103", "aime2024.jsonl", 30),
-        answers={"answer": str.strip, "solution": _boxed},
+        answers={"answer": str.strip, "solution": _integer},
     ),
     "aime2025": Benchmark("math-ai/aime25", "563bb8404243c5f09de6ec262f2db674fe5bce9b", "aime2025.jsonl", 30),
 }
 
+KNOWN = (*BENCHMARKS, livecodebench.SOURCE, *update_benchmark.CONFIGS, "tiny", "tiny-code")
 TINY_SIZE, TINY_CODE_SIZE = 1000, 500
 SUBSET_SEED = 42
 
@@ -83,6 +86,8 @@ def load(source: str, data_dir: str | Path | None = None, window: livecodebench.
     """
     if jsonl.is_own(source):
         name, rows, revision = jsonl.load_own(source)
+        if name in KNOWN:
+            raise ProblemError(f"{source}: {name} is the name of a benchmark, expected another name of the file")
         return _frame(rows, name, revision)
     if source == "tiny":
         return _frame(story.problems(TINY_SIZE), source, f"seed {story.SEED}")
@@ -99,7 +104,7 @@ def load(source: str, data_dir: str | Path | None = None, window: livecodebench.
         origin, revision = f"{benchmark.hub}@{benchmark.revision[:7]}", benchmark.revision
         rows = list(jsonl.read_hub(source, benchmark.hub, benchmark.config, revision, benchmark.file))
     else:
-        origin = Path(data_dir) / benchmark.file
+        origin = _file(source, benchmark, Path(data_dir))
         rows, revision = jsonl.read(origin, f"expected the {benchmark.size} problems of {source} as JSON Lines")
     if len(rows) != benchmark.size:
         expected = f"expected the {benchmark.size} of {source}: the data is cut, or another split"
@@ -125,16 +130,23 @@ def subset(frame: pd.DataFrame, n: int | None) -> pd.DataFrame:
 
 def _benchmark(source: str) -> Benchmark:
     if source not in BENCHMARKS:
-        known = [*BENCHMARKS, livecodebench.SOURCE, *update_benchmark.CONFIGS, "tiny", "tiny-code"]
-        close = difflib.get_close_matches(str(source), known, n=1)
+        close = difflib.get_close_matches(str(source), KNOWN, n=1)
         guess = f" (did you mean {close[0]}?)" if close else ""
-        raise ProblemError(f"{source}: no such source{guess}, expected one of {', '.join(known)}")
+        own = "or a file of your own problems as JSON Lines, whose name ends in .jsonl"
+        raise ProblemError(f"{source}: no such source{guess}, expected one of {', '.join(KNOWN)}, {own}")
     return BENCHMARKS[source]
+
+
+def _file(source: str, benchmark: Benchmark, folder: Path) -> Path:
+    """The file of a benchmark in a folder: under its own name, else under one that people give it."""
+    names = (benchmark.file, f"{source}.jsonl", f"{source}/test.jsonl")
+    found = (folder / name for name in names if (paths.ROOT / (folder / name).expanduser()).is_file())
+    return next(found, folder / benchmark.file)
 
 
 def _problem(source: str, benchmark: Benchmark, number: int, placed: Row) -> Problem:
     where, row = placed
-    name = next((name for name in benchmark.answers if name in row), next(iter(benchmark.answers)))
+    name = _column(row, *benchmark.answers)
     text = jsonl.text(row, name, where)
     try:
         answer = benchmark.answers[name](text)
@@ -142,10 +154,15 @@ def _problem(source: str, benchmark: Benchmark, number: int, placed: Row) -> Pro
         raise ProblemError(f"{where}: {name}: {error}, got {text[-40:]!r}") from error
     return {
         "problem_id": f"{source}/{number:04d}",
-        "problem": jsonl.text(row, benchmark.problem, where),
+        "problem": jsonl.text(row, _column(row, benchmark.problem, *jsonl.STATEMENTS), where),
         "answer": answer,
         "difficulty": benchmark.difficulty and jsonl.text(row, benchmark.difficulty, where),
     }
+
+
+def _column(row: dict, *names: str) -> str:
+    """The first of these columns that a row has; the first of all if it has none."""
+    return next((name for name in names if name in row), names[0])
 
 
 def _frame(rows: list[Problem], source: str | None, revision: str) -> pd.DataFrame:

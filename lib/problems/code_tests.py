@@ -85,8 +85,10 @@ def unpack(text: str) -> str:
         if not decompress.eof:
             raise TestsError(f"cut, or larger than {MOST_TESTS} bytes unpacked")
         return _pickled_string(data)
-    except (binascii.Error, zlib.error, ValueError) as error:
+    except TestsError as error:
         raise TestsError(f"private tests: {error}") from None
+    except (binascii.Error, zlib.error, ValueError) as error:
+        raise TestsError(f"neither JSON nor packed as LiveCodeBench's private tests are ({error})") from None
 
 
 def _json(text: str) -> Any:

@@ -1,28 +1,38 @@
 """Rows of benchmarks, from JSON Lines files or from the hub, and a user's own problems as a JSON Lines file.
 
-A file of one's own is named as a source by its path, which ends in `.jsonl`; each line is an object with these columns:
+A file of one's own is named as a source by its path, which ends in `.jsonl` (or `.json`, with one array of the same
+objects); each line is an object with these columns:
 
 | column | | meaning |
 |---|---|---|
-| problem | required | the statement |
-| answer | one of the two | gold answer of a math problem, LaTeX or plain |
+| problem, or question | required | the statement |
+| answer | one of the two | gold answer of a math problem, LaTeX or plain, or a solution that ends in `#### answer` |
+| final_answer, solution | in place of answer | the same; of a solution the last `\\boxed{}` |
 | tests | one of the two | see `lib.problems.code_tests` |
 | fn_name | optional | method that functional tests call |
 | id | optional | name of the problem, unique in the file; default: the number of its line, from 0 |
 | starter_code, difficulty, contest_date | optional | as in the problems table |
 """
 
+import datetime
+import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lib import paths
+from lib import paths, schema
 from lib.problems import code_tests
 
 Row = tuple[str, dict[str, Any]]  # the place to name in an error, and the row
 Problem = dict[str, str | None]  # columns of the problems table
+
+STATEMENTS = ("problem", "question")  # columns that may hold the statement, in the order in which they are looked for
+ANSWERS = ("answer", "final_answer", "solution")  # and the gold answer of a math problem
+OPTIONAL = ("tests", "fn_name", "id", "starter_code", "difficulty", "contest_date")
+MISSPELT = 0.85  # likeness from which on an unknown column is taken for a known one
 
 
 class ProblemError(ValueError):
@@ -39,23 +49,66 @@ def read(path: Path, expected: str) -> tuple[list[Row], str]:
         data = (paths.ROOT / path.expanduser()).read_bytes()
     except OSError as error:
         raise ProblemError(f"{path}: cannot be read ({error.strerror}), {expected}") from error
+    revision = "sha256:" + hashlib.sha256(data).hexdigest()[:12]
+    escaped = b"\\ud" in data.lower()  # without it there are no halves of characters to look for
+    data = data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, which editors on Windows write
     if not data.strip():
         raise ProblemError(f"{path}: empty, {expected}")
-    lines = [(f"{path}:{i}", line) for i, line in enumerate(data.split(b"\n"), 1) if line.strip()]
-    return [(where, _parse(line, where)) for where, line in lines], "sha256:" + hashlib.sha256(data).hexdigest()[:12]
+    if data.lstrip().startswith(b"[") and isinstance(whole := _whole(data), list):
+        placed = [(f"{path}[{i}]", row) for i, row in enumerate(whole)]
+    else:
+        lines = [(f"{path}:{i}", line) for i, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+        placed = [(where, _parse(line, where)) for where, line in lines]
+    for where, row in placed:
+        _check_object(row, where, escaped)
+    return placed, revision
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def _whole(data: bytes) -> Any:
+    """What a file says that is one JSON array; None for another, whose lines are then read one by one."""
     try:
-        row = json.loads(line.decode())
+        return _loads(data.decode())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _loads(text: str) -> Any:
+    """JSON, in which no name stands twice in an object; numbers with a point stay as they are written."""
+    return json.loads(text, object_pairs_hook=_distinct, parse_float=str, parse_constant=_refuse)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is given twice")
+    return row
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _parse(line: bytes, where: str) -> Any:
+    try:
+        return _loads(line.decode())
     except UnicodeDecodeError as error:
         raise ProblemError(f"{where}: not UTF-8, expected one JSON object a line") from error
-    except json.JSONDecodeError as error:
-        reason = f"column {error.colno}: {error.msg}"
-        raise ProblemError(f"{where}: not sound JSON ({reason}), expected one object a line") from error
+    except (ValueError, RecursionError) as error:
+        reason = f"column {error.colno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else error
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(reason).split(";")[0]
+        raise ProblemError(f"{where}: not valid JSON ({reason}), expected one object a line") from error
+
+
+def _check_object(row: Any, where: str, escaped: bool) -> None:
     if not isinstance(row, dict):
         raise ProblemError(f"{where}: expected a JSON object, got {type(row).__name__}")
-    return row
+    for name, value in row.items() if escaped else ():
+        try:
+            json.dumps({name: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half, shown = (ascii(text)[1:-1] for text in (error.object[error.start], name))
+            raise ProblemError(f"{where}: {shown}: {half} is half a character, expected whole ones") from None
 
 
 def read_hub(source: str, hub: str, config: str | None, revision: str, file: str) -> Iterator[Row]:
@@ -92,6 +145,15 @@ def optional_text(row: dict[str, Any], field: str, where: str) -> str | None:
     return None if row.get(field) in (None, "") else text(row, field, where)
 
 
+def day(row: dict[str, Any], where: str) -> str:
+    """The day of a field `contest_date`, which may have an hour too."""
+    date = text(row, "contest_date", where)
+    try:
+        return datetime.datetime.fromisoformat(date).date().isoformat()
+    except ValueError as error:
+        raise ProblemError(f"{where}: contest_date: expected a day such as 2024-10-01, got {date[:40]!r}") from error
+
+
 def need_distinct(rows: Iterable[tuple[str, str]]) -> None:
     """Refuse ids that occur twice, given as pairs of place and id."""
     seen: dict[str, str] = {}
@@ -101,9 +163,28 @@ def need_distinct(rows: Iterable[tuple[str, str]]) -> None:
         seen[name] = where
 
 
+def after_hashes(solution: str) -> str:
+    """The answer of a solution as GSM8K has it, which ends in "#### 1,234"; a ValueError if it does not."""
+    _, mark, number = solution.strip().rpartition("####")
+    if not mark or not number.strip() or "\n" in number.strip():
+        raise ValueError("expected a solution that ends in '#### <number>'")
+    return number.replace(",", "").strip()
+
+
+def boxed(solution: str) -> str:
+    """What the last \\boxed{} of a solution holds, as MATH has it; a ValueError if there is none."""
+    *before, last = re.split(r"\\f?boxed\s*\{", solution)
+    depth = 1
+    for i, char in enumerate(last if before else ""):
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        if depth == 0 and last[:i].strip():
+            return last[:i].strip()
+    raise ValueError("expected an answer in \\boxed{}")
+
+
 def is_own(source: str) -> bool:
     """Whether a source is the path of a file of one's own."""
-    return source.endswith(".jsonl")
+    return Path(source).suffix.lower() in schema.OWN
 
 
 def load_own(source: str) -> tuple[str, list[Problem], str]:
@@ -121,25 +202,54 @@ def load_own(source: str) -> tuple[str, list[Problem], str]:
 
 
 def _own_problem(name: str, number: int, row: dict[str, Any], where: str) -> Problem:
-    answer, tests = optional_text(row, "answer", where), row.get("tests")
+    answer, tests = _own_answer(row, where), row.get("tests")
+    _need_spelling(row, where)
     if (answer is None) == (tests is None):
         both = "both" if answer else "neither"
-        raise ProblemError(f"{where}: expected either answer (math) or tests (code), got {both}")
+        raise ProblemError(
+            f"{where}: expected either answer (math) or tests (code), got {both}; its columns are {', '.join(row)[:80]}"
+        )
     optional = {field: optional_text(row, field, where) for field in ("starter_code", "difficulty", "contest_date")}
+    if optional["contest_date"]:
+        optional["contest_date"] = day(row, where)
+    problem_id = f"{name}/{optional_text(row, 'id', where) or f'{number:04d}'}"
+    if "~" in problem_id or not problem_id.isprintable():
+        raise ProblemError(f"{where}: id: expected one line without ~, got {problem_id!r}")
     return {
-        "problem_id": f"{name}/{optional_text(row, 'id', where) or f'{number:04d}'}",
-        "problem": text(row, "problem", where),
+        "problem_id": problem_id,
+        "problem": text(row, next((name for name in STATEMENTS if name in row), STATEMENTS[0]), where),
         "answer": answer,
         "tests": None if tests is None else _own_tests(tests, optional_text(row, "fn_name", where), where),
         **optional,
     }
 
 
+def _own_answer(row: dict[str, Any], where: str) -> str | None:
+    column = next((name for name in ANSWERS if row.get(name) not in (None, "")), None)
+    if column is None or (column == "solution" and row.get("tests") is not None):  # of code it is a program
+        return None
+    answer = text(row, column, where)
+    try:
+        return boxed(answer) if column == "solution" else after_hashes(answer) if "####" in answer else answer
+    except ValueError as error:
+        raise ProblemError(f"{where}: {column}: {error}, got {answer[-40:]!r}") from None
+
+
+def _need_spelling(row: dict[str, Any], where: str) -> None:
+    """Refuse a column that is a known one misspelt; any other unknown one is the user's own."""
+    known = (*STATEMENTS, *ANSWERS, *OPTIONAL)
+    for column in row.keys() - set(known):
+        close = difflib.get_close_matches(column.lower(), known, n=1, cutoff=MISSPELT)
+        if close and close[0] not in row:
+            raise ProblemError(f"{where}: {column}: no such column (did you mean {close[0]}?)")
+
+
 def _own_tests(tests: Any, function: str | None, where: str) -> str:
     try:
         known = code_tests.read_tests(tests, function=function)
     except code_tests.TestsError as error:
-        raise ProblemError(f"{where}: tests: {error}") from None
+        expected = "expected a list of objects with the texts `input` and `output`"
+        raise ProblemError(f"{where}: tests: {error}{'' if expected[:16] in str(error) else f', {expected}'}") from None
     kind = "functional" if known.function else "stdin"
     cases = [{"input": given, "output": expected, "testtype": kind} for given, expected in known.cases]
     return json.dumps({"tests": cases, "metadata": {"fn_name": known.function}}, ensure_ascii=False)

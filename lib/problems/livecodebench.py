@@ -4,7 +4,6 @@ The hub keeps one JSON Lines file per release; `release_v6` is all six. Private 
 in the problems table: they are large, and unpacked one problem at a time when a program is graded.
 """
 
-import datetime
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +34,7 @@ def load(data_dir: str | Path | None, window: Window | None) -> tuple[list[Probl
     """
     rows, revision = _from_hub() if data_dir is None else _from_folder(Path(data_dir))
     first, last = window or ("", "9999")
-    placed = [(where, _problem(row, where)) for where, row in rows if first <= _day(row, where) <= last]
+    placed = [(where, _problem(row, where)) for where, row in rows if first <= jsonl.day(row, where) <= last]
     jsonl.need_distinct((where, problem["problem_id"]) for where, problem in placed)
     if not placed:
         raise ProblemError(f"{SOURCE}: no problem between {first} and {last}, expected another window")
@@ -65,14 +64,6 @@ def _from_folder(folder: Path) -> tuple[list[Row], str]:
     raise ProblemError(f"{folder}: no {LOCAL[0]} there, expected the problems of {SOURCE} as JSON Lines")
 
 
-def _day(row: dict[str, Any], where: str) -> str:
-    date = jsonl.text(row, "contest_date", where)
-    try:
-        return datetime.datetime.fromisoformat(date).date().isoformat()
-    except ValueError as error:
-        raise ProblemError(f"{where}: contest_date: expected a day such as 2024-10-01, got {date[:40]!r}") from error
-
-
 def _problem(row: dict[str, Any], where: str) -> Problem:
     return {
         "problem_id": f"{SOURCE}/{jsonl.text(row, 'question_id', where)}",
@@ -80,7 +71,7 @@ def _problem(row: dict[str, Any], where: str) -> Problem:
         "starter_code": jsonl.optional_text(row, "starter_code", where),
         "tests": _tests(row, where),
         "difficulty": jsonl.optional_text(row, "difficulty", where),
-        "contest_date": _day(row, where),
+        "contest_date": jsonl.day(row, where),
         "contest": jsonl.optional_text(row, "contest_id", where),
         "title": jsonl.optional_text(row, "question_title", where),
     }

@@ -194,7 +194,7 @@ BAD_LINES = [  # line, what stands there instead, what the error says
     (2, {"answer": True}, ":2: answer: expected a text, got true"),
     (2, {"answer": "take out", "solution": "204"}, ":2: solution: expected an integer in \\boxed{}, got '204'"),
     (7, "[1, 2]", ":7: expected a JSON object, got list"),
-    (7, '{"problem": "What', ":7: not sound JSON (column 13: Unterminated string"),
+    (7, '{"problem": "What', ":7: not valid JSON (column 13: Unterminated string"),
     (7, b'{"problem": "\xff"}', ":7: not UTF-8, expected one JSON object a line"),
 ]
 
@@ -210,14 +210,16 @@ def test_a_cut_file_is_refused_wherever_the_cut_is(aime):
     file = folder / "aime2024.jsonl"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2 + 3])
-    assert re.search(r"aime2024\.jsonl:1\d: not sound JSON", message("aime2024", folder))
+    assert re.search(r"aime2024\.jsonl:1\d: not valid JSON", message("aime2024", folder))
     file.write_bytes(b"\n".join(whole.split(b"\n")[:20]) + b"\n")
     assert "20 problems, expected the 30 of aime2024: the data is cut" in message("aime2024", folder)
 
 
 def test_an_unknown_source_is_refused():
     known = "gsm8k, math500, aime2024, aime2025, livecodebench, update_math, update_coding, tiny, tiny-code"
-    assert message("gsm8") == f"gsm8: no such source (did you mean gsm8k?), expected one of {known}"
+    own = "or a file of your own problems as JSON Lines, whose name ends in .jsonl"
+    assert message("gsm8") == f"gsm8: no such source (did you mean gsm8k?), expected one of {known}, {own}"
+    assert own in message("mine.csv") and own in message("/tmp")
 
 
 # subsets
@@ -345,6 +347,84 @@ def test_own_problems_of_both_kinds_load(tmp_path, outputs):
 )
 def test_a_bad_row_of_ones_own_is_named_by_its_line(tmp_path, rows, expected):
     assert expected in message(str(write_rows(tmp_path / "mine.jsonl", {}, *rows)))
+
+
+# lines of a file of one's own, and what the error says behind its name
+BAD_OWN = [
+    (r'{"problem": "\ud800", "answer": "1"}', r":1: problem: \ud800 is half a character"),
+    (r'{"problem": "x", "answer": "a\udfff"}', r":1: answer: \udfff is half a character"),
+    (r'{"problem": "x", "tests": [{"input": "\uD83D", "output": "2"}]}', r":1: tests: \ud83d is half a character"),
+    ('{"problem": "x", "answer": NaN}', ":1: not valid JSON (NaN is no number of JSON)"),
+    ('{"problem": "x", "problem": "y", "answer": "1"}', ":1: not valid JSON ('problem' is given twice)"),
+    ('{"problem": "x", "answer": ' + "9" * 5000 + "}", ":1: not valid JSON (Exceeds the limit"),
+    ('{"problem": ' + "[" * 5000 + "}", ":1: not valid JSON (nested too deeply)"),
+    ("{'problem': 'x'}", ":1: not valid JSON (column 2: "),
+    ("problem,answer\nx,1", ":1: not valid JSON (column 1: "),
+    ('[{"problem": "x", "answer": 1}, 2]', "[1]: expected a JSON object, got int"),
+    ('{"problem": "x", "anser": "1"}', ":1: anser: no such column (did you mean answer?)"),
+    ('{"Problem": "x", "Answer": "1"}', " no such column (did you mean "),
+    (
+        '{"problem": "x", "answer": "1", "dificulty": "easy"}',
+        ":1: dificulty: no such column (did you mean difficulty?)",
+    ),
+    ('{"problem": "x", "gold": "1"}', "got neither; its columns are problem, gold"),
+    ('{"problem": "x", "tests": "assert f(1) == 2"}', ":1: tests: neither JSON nor packed"),
+    ('{"problem": "x", "tests": []}', ":1: tests: no tests, expected a list of objects with"),
+    ('{"problem": "x", "tests": {}}', ":1: tests: no tests, expected a list of objects with"),
+    ('{"problem": "x", "answer": "1", "id": "a~b"}', ":1: id: expected one line without ~"),
+    (r'{"problem": "x", "answer": "1", "id": "a\nb"}', ":1: id: expected one line without ~"),
+    ('{"problem": "x", "answer": "1", "contest_date": "soon"}', ":1: contest_date: expected a day"),
+    ('{"question": "x", "answer": "so much ####"}', ":1: answer: expected a solution that ends in"),
+    ('{"problem": "x", "solution": "so much"}', ":1: solution: expected an answer in \\boxed{}"),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), BAD_OWN, ids=lambda value: value[:40])
+def test_a_bad_line_of_ones_own_is_named(tmp_path, line, expected):
+    file = tmp_path / "mine.jsonl"
+    file.write_text(f"{line}\n")
+    told = message(str(file))
+    assert told.startswith(str(file)) and expected in told
+
+
+# a row as people have it, its statement and its answer
+AS_PUBLISHED = [
+    ({"question": "How many?", "answer": "<<3*400=1200>>1200.\n#### 1,200"}, "How many?", "1200"),  # GSM8K
+    (
+        {"problem": "x", "solution": r"so \boxed{2}, no, $\boxed{\frac{1}{2}}$.", "level": "Level 5"},
+        "x",
+        r"\frac{1}{2}",
+    ),
+    (
+        {"problem": "x", "answer": r"\frac12", "solution": r"\boxed{3}", "subject": "Algebra"},
+        "x",
+        r"\frac12",
+    ),  # MATH-500
+    ({"question": "x", "final_answer": 7}, "x", "7"),
+    ({"problem": "x", "answer": 2.50}, "x", "2.5"),
+]
+
+
+@pytest.mark.parametrize(("row", "statement", "answer"), AS_PUBLISHED)
+@pytest.mark.parametrize("form", ["{}\n", "\ufeff{}\r\n", "[{}]", "\n [\n{},\n{}\n]\n"])
+@pytest.mark.parametrize("name", ["mine.jsonl", "mine.JSONL", "mine.json"])
+def test_files_load_as_people_have_them(tmp_path, name, form, row, statement, answer):
+    (tmp_path / name).write_bytes(form.replace("{}", json.dumps(row)).encode())
+    frame = problems.load(str(tmp_path / name))
+    assert (frame[["source", "problem", "answer"]] == ["mine", statement, answer]).all(axis=None)
+
+
+@pytest.mark.parametrize("name", ["tiny.jsonl", "gsm8k.json", "livecodebench.jsonl"])
+def test_a_file_with_the_name_of_a_benchmark_is_refused(tmp_path, name):
+    assert "is the name of a benchmark" in message(str(write_rows(tmp_path / name, {}, OWN)))
+
+
+@pytest.mark.parametrize("name", ["gsm8k_test.jsonl", "gsm8k.jsonl", "gsm8k/test.jsonl"])
+def test_a_folder_holds_a_benchmark_under_the_names_that_people_give_it(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    rows = [{"question": "How many?", "answer": "#### 1,200"}, {"question": "How many?", "answer": "1,200"}]
+    write_rows(tmp_path / name, {}, *rows[:1] * 1318, rows[1])
+    assert problems.load("gsm8k", tmp_path)["answer"].unique().tolist() == ["1200"]
 
 
 # the published benchmark of updates, and what is generated
