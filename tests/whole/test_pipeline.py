@@ -1,4 +1,4 @@
-"""All six notebooks on a small slice of the tiny study, through papermill and the real engine, twice."""
+"""All six notebooks on a small slice of the tiny study, through papermill and the real engine."""
 
 import hashlib
 import os
@@ -27,19 +27,18 @@ def run_all() -> None:
         notebook.execute(name, STUDY, model)
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Two complete runs, each in an empty folder of its own; the first stays the current one."""
-    first, second = (tmp_path_factory.mktemp(name) for name in ("first", "second"))
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    """A complete run in an empty folder, which takes the place of outputs/."""
+    folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        for folder in (second, first):
-            patch.setenv(paths.OUTPUTS_VARIABLE, str(folder))
-            run_all()
-        yield first, second
+        patch.setenv(paths.OUTPUTS_VARIABLE, str(folder))
+        run_all()
+        yield folder
 
 
-@pytest.fixture(scope="module")
-def study(folders) -> params.Study:
+@pytest.fixture
+def study() -> params.Study:
     return params.load_study(STUDY)
 
 
@@ -50,11 +49,10 @@ def digests(folder) -> dict[str, str]:
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def test_two_complete_runs_write_the_same_bytes(folders):
-    first, second = map(digests, folders)
-    assert first == second
-    kinds = {name.rsplit(".", 1)[1] for name in first}
-    assert kinds == {"parquet", "json", "ipynb", "csv", "pdf", "svg", "png", "txt", "tex"}
+@pytest.mark.slow
+def test_a_second_run_in_an_empty_folder_writes_the_same_bytes(folder, outputs):
+    run_all()
+    assert digests(outputs) == digests(folder)
 
 
 def test_every_table_is_whole(study):
@@ -114,10 +112,11 @@ def test_a_table_lies_beside_the_parameters_that_made_it():
         assert file.with_suffix(".json").is_file(), file.name
 
 
-def test_a_run_again_asks_nothing_and_writes_the_same_tables(folders, monkeypatch, tmp_path):
-    """All completions are in the parts of the first run, so the engine is not even imported."""
-    first, _ = folders
-    before = digests(first)
+def test_a_run_again_asks_nothing_and_writes_the_same_tables(folder, monkeypatch, tmp_path):
+    """All completions are in the parts, so the engine is not even imported."""
+    before = digests(folder)
+    kinds = {name.rsplit(".", 1)[1] for name in before}
+    assert kinds == {"parquet", "json", "ipynb", "csv", "pdf", "svg", "png", "txt", "tex"}
     for file in paths.tables(STUDY, MODEL).glob("*.parquet"):
         file.unlink()
     for file in paths.notebooks(STUDY, MODEL).glob("*.ipynb"):
@@ -126,15 +125,15 @@ def test_a_run_again_asks_nothing_and_writes_the_same_tables(folders, monkeypatc
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     for name in ("03_initial", "04_interrupt", "05_grade"):
         notebook.execute(name, STUDY, MODEL)
-    assert digests(first) == before
+    assert digests(folder) == before
 
 
-def test_executed_notebooks_are_clean(folders):
+def test_executed_notebooks_are_clean(folder):
     for file in paths.notebooks(STUDY).rglob("*.ipynb"):
         book = nbformat.read(file, as_version=4)
         code = [cell for cell in book.cells if cell.cell_type == "code"]
         assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-        assert str(folders[0]) not in file.read_text() and str(paths.ROOT) not in file.read_text()
+        assert str(folder) not in file.read_text() and str(paths.ROOT) not in file.read_text()
 
 
 def test_summaries_are_what_the_figures_show(study):
