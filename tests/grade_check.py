@@ -15,7 +15,7 @@ import pandas as pd
 import sympy
 
 from lib import grade, paths
-from lib.answers import equality, latex
+from lib.answers import equality, latex, notation
 from lib.problems import code_tests
 from lib.sandbox import Limits
 
@@ -128,7 +128,7 @@ def parsing(data: Path) -> Iterator[Result]:
     valid, broken = Result("LaTeX", 0.97), Result("LaTeX, broken")
     for row in _rows(data, "latex_parse_cases"):
         try:
-            found = latex.read(row["latex"])
+            found = latex.read(notation.normal(row["latex"]))
         except latex.UnreadableError:
             found = None
         if row["valid"]:
@@ -138,6 +138,17 @@ def parsing(data: Path) -> Iterator[Result]:
         else:
             broken.add(row["id"], False, "correct" if found is not None else "ungradable", f"{row['latex']!r}")
     yield from (valid, broken)
+
+
+def reported(data: Path) -> Iterator[Result]:
+    """Inputs made from public bug reports: verdicts that are clear, and those that depend on a benchmark's custom."""
+    rows = [row for row in _rows(data, "grading_cases") if row["task"] == "math"]
+    parts = {False: Result("reported cases", 0.97), True: Result("reported cases, customs")}
+    columns = ([row[name] for row in rows] for name in ("text", "gold", "source"))
+    for row, status in zip(rows, _graded(*columns), strict=True):
+        note = f"{status}, gold {row['gold']!r}: {row['text'][-80:]!r}"
+        parts[row["convention"]].add(row["id"], row["expected_status"] == "correct", status, note)
+    yield from parts.values()
 
 
 def programs_with_verdicts(data: Path) -> Iterator[Result]:
@@ -207,7 +218,7 @@ def packed_tests(data: Path) -> Iterator[Result]:
     yield result
 
 
-MATH = [equivalence, responses, thoughts, golds, adversarial, parsing]
+MATH = [equivalence, responses, thoughts, golds, adversarial, parsing, reported]
 CODE = [programs_with_verdicts, canonical_programs, hostile_programs, extraction, packed_tests]
 CHECKS = [*MATH, CODE[0], programs_by_livecodebench, *CODE[1:]]
 

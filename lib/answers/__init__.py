@@ -15,7 +15,7 @@ The profile `published` grades by the looser rules of the published study instea
 
 from dataclasses import dataclass
 
-from lib.answers import authors_rules, extract, notation
+from lib.answers import authors_rules, extract, notation, units
 from lib.answers.extract import Reading
 from lib.answers.notation import MAX_CHARS, number, tidy
 
@@ -76,7 +76,7 @@ def match(answer: str | None, gold: str, source: str, profile: str = "exact") ->
         return Grade("no_answer", None, "no final answer stated" if answer is None else "empty answer")
     if len(answer) > MAX_CHARS:
         return Grade("ungradable", answer[:MAX_CHARS], f"answer longer than {MAX_CHARS} characters")
-    same = authors_rules.same(answer, gold, source) if profile == "published" else _same_text(answer, gold)
+    same = authors_rules.same(answer, gold, source) if profile == "published" else _same_text(answer, gold, source)
     return None if same is None else Grade("correct" if same else "incorrect", answer)
 
 
@@ -99,12 +99,19 @@ def compare(answer: str, gold: str, profile: str = "exact") -> Grade:
     return Grade("correct" if same else "incorrect", answer)
 
 
-def _same_text(answer: str, gold: str) -> bool | None:
+def _same_text(answer: str, gold: str, source: str) -> bool | None:
     if answer == gold or notation.squeezed(answer) == notation.squeezed(gold):
         return True
-    value, gold_value = number(answer) or notation.decimal_comma(answer, gold), number(gold)
-    if value is not None and gold_value is not None:
-        return value == gold_value
-    if notation.in_words(gold) and notation.words(answer) == notation.words(gold):
-        return True
+    if notation.in_words(gold):
+        return True if notation.words(answer) == notation.words(gold) else None
+    wanted = number(gold)
+    if wanted is None:
+        return None
+    value = number(answer) or notation.decimal_comma(answer, gold)
+    if value is not None:
+        return None if units.conflict(answer, gold) else value == wanted
+    if source in extract.NUMBER_SOURCES:
+        quantity = units.split(notation.normal(answer), letters=True)
+        value = number(quantity.value)
+        return None if value is None else value * quantity.scale == wanted
     return None

@@ -1,26 +1,25 @@
-"""Parser of LaTeX to sympy expressions, on the one behind math-verify. Importing this takes a second.
+r"""Parser of LaTeX to sympy expressions, on the one behind math-verify. Importing this takes a second.
 
-No answer is evaluated as Python, not even on the parser's way to a number, where it would call sympy's `sympify` on
-the digits: `_Reader` makes numbers itself. It also asks ANTLR for its fast strategy first (four times as fast, with the
-same result wherever it succeeds) and for the full one only where that fails.
+It is given canonical LaTeX (`notation.normal`) and differs from that parser in this:
+
+* No answer is evaluated as Python, not even on the way to a number: `_Reader` makes numbers from their digits.
+* What stands side by side is multiplied. Mixed numbers have been written as sums before; two bare numbers side by side
+  cannot be read, nor a number with an index.
+* Letters keep their case, degrees are numbers, and an odd root of a negative number is negative.
+* ANTLR's fast strategy is tried first (four times as fast, with the same result wherever it succeeds).
 """
 
 import functools
 import re
-from fractions import Fraction
 
 import sympy
 from antlr4.atn.PredictionMode import PredictionMode
-from latex2sympy2_extended import NormalizationConfig, normalize_latex
-from latex2sympy2_extended.latex2sympy2 import _Latex2Sympy
+from latex2sympy2_extended.latex2sympy2 import ConversionConfig, _Latex2Sympy
 from math_verify.grader import should_treat_as_complex
 
-# How the text is put right before it is parsed; units are taken off by `units`, and boxes by `extract`.
-LAYOUT = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none")
-SIDES = re.compile(r"(?<![\\<!>])=")  # an equals sign of a chain a = b = c
+CONFIG = ConversionConfig(lowercase_symbols=False)
 IMAGINARY = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
-REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{(\d+)\}")
-THOUSANDS = re.compile(r"\s*(-?)\s*([1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?)\s*")
+DIGITS = re.compile(r"[\d.,]+")
 
 
 class UnreadableError(ValueError):
@@ -28,10 +27,10 @@ class UnreadableError(ValueError):
 
 
 class _Reader(_Latex2Sympy):
-    """The parser of LaTeX, with numbers that are made from their digits alone."""
+    """The parser of LaTeX, with the differences above."""
 
     def __init__(self, mode: int, is_real: bool | None):
-        super().__init__(is_real=is_real)
+        super().__init__(is_real=is_real, convert_degrees=True, config=CONFIG)
         self.mode = mode
 
     def create_parser(self, latex_str: str) -> object:
@@ -39,10 +38,24 @@ class _Reader(_Latex2Sympy):
         parser._interp.predictionMode = self.mode
         return parser
 
-    def parse(self, latex_str: str) -> object:
-        if match := THOUSANDS.fullmatch(latex_str):
-            return self.parse_number(match[1] + match[2])
-        return super().parse(latex_str)
+    def convert_postfix_list(self, arr: list, i: int = 0) -> sympy.Basic:
+        """The product of factors that stand side by side."""
+        left = self.convert_postfix(arr[i])
+        if isinstance(left, list) and len(left) == 1 and i + 1 < len(arr):
+            return sympy.Derivative(self.convert_postfix_list(arr, i + 1), left[0])
+        if i + 1 == len(arr) or not isinstance(left, (sympy.Expr, sympy.MatrixBase)):
+            return left
+        if DIGITS.fullmatch(arr[i].getText()) and DIGITS.match(arr[i + 1].getText()):
+            raise UnreadableError("two numbers side by side")
+        right = self.convert_postfix_list(arr, i + 1)
+        has_matrix = any(getattr(side, "is_Matrix", False) for side in (left, right))
+        return self.mat_mul_flat(left, right) if has_matrix else self.mul_flat(left, right)
+
+    def convert_atom(self, atom: object) -> sympy.Basic:
+        numeral = atom.number_subexpr()
+        if numeral and numeral.subexpr():
+            raise UnreadableError("a number with an index")
+        return super().convert_atom(atom)
 
     def convert_func(self, func: object) -> sympy.Basic:
         """As the parser reads it, but an odd root of a negative number is a negative number."""
@@ -55,7 +68,7 @@ class _Reader(_Latex2Sympy):
 
     def parse_number(self, text: str) -> sympy.Number:
         text = re.sub(r"[,\s]", "", text)
-        return sympy.Integer(int(text)) if re.fullmatch(r"[-+]?\d+", text) else sympy.Float(text)
+        return sympy.Integer(int(text)) if re.fullmatch(r"[-+]?\d+", text) else sympy.Float(text, max(15, len(text)))
 
 
 def is_complex(text: str) -> bool:
@@ -65,34 +78,15 @@ def is_complex(text: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def read(text: str, real: bool = True) -> sympy.Basic | sympy.MatrixBase:
-    """The expression that LaTeX stands for, not evaluated; its variables are real or anything.
+    """The expression that canonical LaTeX stands for, not evaluated; its variables are real or anything.
 
     Raises:
         UnreadableError: the parser does not know the text.
     """
-    text = REPEATING.sub(_fraction, text).replace("\\varnothing", "\\emptyset")
-    latex = normalize_latex(text, LAYOUT)
-    sides = SIDES.split(latex)
-    try:
-        return _parse(latex, real)
-    except UnreadableError:
-        if len(sides) < 3 or "," in latex or ";" in latex:
-            raise
-        return _parse(sides[-1], real)  # of a chain that cannot be read, its last side
-
-
-def _fraction(repeating: re.Match) -> str:
-    r"""A repeating decimal such as `0.1\overline{6}` as a fraction."""
-    whole, first, again = repeating.groups()
-    scale = 10 ** len(first)
-    value = Fraction(int(whole + first + again) - int(whole + first or "0"), scale * 10 ** len(again) - scale)
-    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
-
-
-def _parse(latex: str, real: bool) -> sympy.Basic | sympy.MatrixBase:
+    text = re.sub(r"(?<![\d.])\.(?=\d)", "0.", text.replace("'", "").replace('"', ""))
     for mode in (PredictionMode.SLL, PredictionMode.LL):
         try:
-            expression = _Reader(mode, real or None).parse(latex)
+            expression = _Reader(mode, real or None).parse(text)
         except (MemoryError, RecursionError):
             raise
         except Exception as error:  # the parser raises bare exceptions, and what sympy does not like
