@@ -201,6 +201,10 @@ def _same_one(gold: str, given: str) -> bool:
     """Equality of two single answers, one of which may be an equation for its value."""
     if notation.squeezed(gold) == notation.squeezed(given):
         return True
+    wanted, members = _bracketed(gold), _bracketed(given)
+    if wanted and members:
+        same_shape = wanted[0] == members[0] and len(wanted[1]) == len(members[1])
+        return same_shape and all(map(_same_one, wanted[1], members[1]))
     sides, others = _sides(gold), _sides(given)
     if len(sides) == 1 and len(others) > 1:
         value = _solved(others, gold)
@@ -210,6 +214,18 @@ def _same_one(gold: str, given: str) -> bool:
     if len(sides) == len(others) == 2 and _proportional(sides, others):
         return True
     return _same_value_or_numeral(gold, given)
+
+
+def _bracketed(text: str) -> tuple[str, list[str]] | None:
+    """Brackets and members of a tuple or an interval; None if a text is neither."""
+    text = text.strip()
+    if len(text) < 5 or text[0] not in "([" or text[-1] not in ")]":
+        return None
+    depths = itertools.accumulate((sign in "([") - (sign in ")]") for sign in text)
+    if 0 in list(depths)[:-1]:  # two pairs of brackets
+        return None
+    members = notation.split(text[1:-1], re.compile(","))
+    return (text[0] + text[-1], members) if len(members) > 1 and all(members) else None
 
 
 def _proportional(equation: list[str], other: list[str]) -> bool:
@@ -380,8 +396,8 @@ def equal(gold: sympy.Basic, given: sympy.Basic) -> bool:
         return _by_library(gold, given) if verdict is None else verdict
     if kinds[0] == kinds[1] and kinds[0] in COMPARE:
         return COMPARE[kinds[0]](gold, given)
-    if set(kinds) == {"tuple", "matrix"}:
-        return _vectors(*((gold, given) if kinds[0] == "tuple" else (given, gold)))
+    if "matrix" in kinds and set(kinds) & {"tuple", "interval"}:
+        return _vectors(*((gold, given) if kinds[1] == "matrix" else (given, gold)))
     if set(kinds) <= {"interval", "tuple", "set"} or kinds == ("name", "name"):
         return False
     return _by_library(gold, given)
@@ -409,9 +425,11 @@ def _tuples(gold: sympy.Tuple, given: sympy.Tuple) -> bool:
     return len(gold) == len(given) and all(map(equal, gold, given))
 
 
-def _vectors(members: sympy.Tuple, matrix: sympy.Basic) -> bool:
+def _vectors(members: sympy.Basic, matrix: sympy.Basic) -> bool:
     """Whether a tuple and a matrix of one row or column are the same vector."""
     matrix = matrix.doit()
+    if isinstance(members, sympy.Interval):  # a pair in round brackets reads as one
+        members = sympy.Tuple(members.start, members.end) if members.left_open and members.right_open else ()
     is_vector = isinstance(matrix, sympy.MatrixBase) and 1 in matrix.shape
     return is_vector and len(members) == len(matrix) and all(map(equal, members, matrix.flat()))
 

@@ -47,8 +47,8 @@ NAME = re.compile(
 )
 LINK = re.compile(
     r"[*_]{0,4}\s{0,4}(?:\([^()\n]{0,40}\)|\[[^\[\]\n]{0,40}\])?[*_]{0,4}\s{0,4}"
-    r"(?:(?:,?\s{0,2}(?!(?:not|never|if|whether|cannot|isn't|wrong|was not)\b)[\w()'-]{1,20},?\s{1,3}){0,6}?"
-    r"(?:(?:is|are|be|was|were|equals|becomes|simplifies\s+to|comes\s+(?:out\s+)?to)\b(?!n['’]t)|(?<=answer)'s\b)|\.?:|=|(?=\$|\\[(\[]))[\s:*_]*",
+    r"(?:(?:,?\s{0,2}(?!(?:not|never|if|whether|cannot|isn't|wrong|might|could|may|maybe|perhaps)\b)[\w()'-]{1,20},?\s{1,3}){0,6}?"
+    r"(?:(?:is|are|be|was|were|equals|becomes|simplifies\s+to|(?:comes|works|turns)\s+(?:out\s+)?to(?:\s+be)?)\b(?!n['’]t)|(?<=answer)'s\b)|\.?:|=|(?=\$|\\[(\[]))[\s:*_]*",
     re.IGNORECASE,
 )
 HEADING = re.compile(r"[ \t#*_]*(?:the\s+)?(?:final\s+|correct\s+)?answer[ \t*_]*:?[ \t*_]*$", re.IGNORECASE)
@@ -58,24 +58,25 @@ OPENING = re.compile(
 )
 DOUBT = re.compile(
     r"\b(?:not|never|no|wrong|incorrect|false|unless|if|whether|suppose|assume|assuming|maybe|perhaps|might|may|could|"
-    r"would|doubt|unsure|uncertain|guess|wait|know|check|cannot|unclear|expect|why|how)\b|n't\b|n’t\b",
+    r"would|thought|initially|doubt|unsure|uncertain|guess|wait|know|check|cannot|unclear|expect|why|how)\b|n't\b|n’t\b",
     re.IGNORECASE,
 )
 SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
 CLAUSE_END = re.compile(r"(?<!\.\.)[.?](?=[\s*_\"')]|$)|[!](?=\s+\S)|\n")
 FILLER = re.compile(
-    r"(?:(?:approximately|about|exactly|simply|just|indeed|actually|therefore|thus|then|now|equal\s+to|given\s+by|to\s+be|"
+    r"(?:(?:approximately|exactly|simply|just|indeed|actually|therefore|thus|then|now|equal\s+to|given\s+by|to\s+be|"
     r"found\s+to\s+be|clearly|obviously|of\s+course|the\s+(?:number|value))\b[\s:,]*)+(?=[-+$\\\d(])",
     re.IGNORECASE,
 )
 NOT_BUT = re.compile(r"(?:definitely |clearly )?not\s+\S{1,60},?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
 REMARK = re.compile(  # what ends the value in a clause: a reason, a remark, brackets
     r",?\s+(?:because|since|as|which|so|where|when|thus|hence|therefore|but|after|given|from|if)\b|\s+\((?=[^)]*[A-Za-z])"
-    r"|,\s+(?!(?:and|or)\b)(?=[A-Za-z]{2})|,\s+and\s+(?=[A-Za-z]{2})|,?\s+not\b|\s+[-–—]\s+(?=[A-Za-z])|;|\s+by\s+(?=[a-z]+ing\b)"
+    r"|,\s+(?!(?:and|or)\b)(?=[A-Za-z]{2})|,\s+and\s+(?=[A-Za-z]{2})|\s+and\s+(?:we|this|that|it|so|he|she|they|I|the)\b|,?\s+not\b|\s+[-–—]\s+(?=[A-Za-z])|;|\s+by\s+(?=[a-z]+ing\b)"
 )
+WITHDRAWN = re.compile(r"\b(?:wrong|incorrect|false|mistaken?|not\s+(?:right|correct))\b", re.IGNORECASE)
 HEDGE = re.compile(
-    r"\s*(?:(?:still|most|very|definitely|probably|likely|certainly|clearly|in|now)\s+)*(?:not|never|at\s+(?:least|most)|(?:more|less|fewer|"
-    r"greater|larger|smaller|bigger|higher|lower|other)\s+than|between|close|near|nearly|almost|around|roughly|far|"
+    r"\s*~|\s*(?:(?:still|most|very|definitely|probably|likely|certainly|clearly|in|now)\s+)*(?:not|never|at\s+(?:least|most)|(?:more|less|fewer|"
+    r"greater|larger|smaller|bigger|higher|lower|other)\s+than|between|close|near|nearly|almost|about|around|roughly|far|"
     r"unknown|unclear|wrong|incorrect|correct|right|maybe|perhaps|possibly|probably|either|neither|divisible|half|twice|"
     r"double|triple|over|under|above|below|up\s+to|an?\s|the\s|some|any|obtained|reasonable|n't)(?=\b|\s)",
     re.IGNORECASE,
@@ -340,6 +341,8 @@ def _value(clause: str, source: str) -> str | None:
     if formulas := _formulas(clause):
         return formulas
     if remark := REMARK.search(clause, 1):
+        if WITHDRAWN.search(clause, remark.start()):
+            return None
         clause = clause[: remark.start()]
     clause = tidy(clause)
     if not clause:
@@ -363,7 +366,7 @@ def _only_number(clause: str) -> str | None:
     numbers = ONE_NUMBER.findall(clause) if len(clause) <= 300 else []
     if len(numbers) != 1 or DOUBT.search(clause) or re.search(r"\d\s*[^\w\s.,]", clause):
         return None
-    hedged = any(HEDGE.match(clause, gap.start()) for gap in re.finditer(r"\s", clause))
+    hedged = any(HEDGE.match(clause, gap.start()) for gap in re.finditer(r"^|\s", clause))
     return None if hedged else tidy(numbers[0])
 
 

@@ -37,12 +37,12 @@ END_SPACE = re.compile(r"\\[,;:! ]$")
 
 # What one character of Unicode stands for in LaTeX; digits, dashes, spaces and Greek letters follow from their names.
 SYMBOLS = r"""
-× \times · \cdot ⋅ \cdot ∙ \cdot ÷ \div ∕ / ⁄ / ± \pm ∓ \mp − - √ \sqrt ∑ \sum ∏ \prod ∫ \int ∂ \partial
+× \times · \cdot ⋅ \cdot ∙ \cdot ÷ \div ∕ / ⁄ / ± \pm ∓ \mp − - √ \sqrt ∑ \sum ∏ \prod ∫ \int
 ≤ \leq ≥ \geq ⩽ \leq ⩾ \geq ≠ \neq ≈ \approx ≡ \equiv ∣ \mid ‖ \| ∠ \angle △ \triangle → \to ⇒ \implies
 ∞ \infty ∪ \cup ∩ \cap ∈ \in ∉ \notin ∅ \emptyset ∖ \setminus ⊂ \subset ⊆ \subseteq ∨ \lor ∧ \land
 ⟨ \langle ⟩ \rangle ⌊ \lfloor ⌋ \rfloor ⌈ \lceil ⌉ \rceil ℝ \mathbb{R} ℤ \mathbb{Z} ℚ \mathbb{Q} ℂ \mathbb{C}
-ℕ \mathbb{N} ϕ \phi ° ^\circ º ^\circ ˚ ^\circ ¢ \text{cents} … \ldots ⋯ \ldots 。 . ٪ % µ u
-′ ' ’ ' ‘ ' ″ '' “ " ” "
+ℕ \mathbb{N} ∂ \partial ∛ \sqrt[3] ∜ \sqrt[4] ϕ \phi ° ^\circ º ^\circ ˚ ^\circ ¢ \text{cents} … \ldots ⋯ \ldots 。 .
+٪ % µ u ′ ' ’ ' ‘ ' ″ '' “ " ” "
 """
 SYMBOLS = dict(zip(SYMBOLS.split()[::2], SYMBOLS.split()[1::2], strict=True)) | {"\x08": "\\b", "\x0c": "\\f"}
 RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ⁽⁾ⁱ", "0123456789+-n()i", strict=True))
@@ -281,7 +281,7 @@ def _arrays(text: str) -> str:
 def _arguments(text: str) -> str:
     r"""Braces around the arguments of `\frac`, `\sqrt` and `^`, as TeX takes them."""
     pieces, start = [], 0
-    for command in re.finditer(r"\\(frac|sqrt)(?![A-Za-z])\s*|\^(?=[-(])", text):
+    for command in re.finditer(r"\\(frac|binom|sqrt)(?![A-Za-z])\s*|\^(?=[-(])", text):
         if command.start() < start:
             continue
         pieces.append(text[start : command.start()])
@@ -295,7 +295,7 @@ def _arguments(text: str) -> str:
             end = text.find("]", start) + 1
             pieces.append(text[start:end] if end else "")
             start = end or start
-        for _ in range(2 if command[1] == "frac" else 1):
+        for _ in range(1 if command[1] == "sqrt" else 2):
             inner, start = _argument(text, start)
             pieces.append(f"{{{_arguments(inner)}}}")
     return "".join([*pieces, text[start:]])

@@ -66,12 +66,13 @@ plus minus times over below above squared cubed factorial choose divided multipl
 not than less fewer if for when where with is are was be doubled tripled halved negative half halves third thirds fourth
 fourths quarter fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths
 thousandth thousandths power root between about infinity inf sqrt sin cos tan cot csc log ln exp from but so then thus
-because since which that maybe perhaps probably approximately wrong unknown unclear pi base
+because since which that most least best worst off maybe perhaps probably approximately wrong unknown unclear pi base
 """
 NO_UNIT = set(NO_UNIT.split())
 FRACTIONS = {"quarters"}  # coins too
 GLUE = {"of", "per", "a", "an", "the", "each", "every", "more", "in", "at", "on", "old", "sq", "square", "cubic", "cu"}
 PLAIN_LETTERS = set("mgshk")  # units of one letter, in plain text at a plain number; others are variables there
+LETTER = re.compile("[A-Za-z]")
 LETTERS = PLAIN_LETTERS | set("lLNJWaC")
 SIGN = re.compile(
     r"\\?[$£€₹¥₩]|(?<![A-Za-z])(?:US\s*(?=\\?\$)|Rs\.?|USD|EUR|GBP|INR)(?![A-Za-z])|\\(?:pounds|euro)\b"
@@ -161,7 +162,7 @@ def _tail(letters: bool, text: str) -> tuple[str, list[str], str | None]:
             words[:0] = re.findall(r"[^\W\d_]+|°", inner.replace("^2", "").replace("^3", ""))
             power = power or (re.search(r"\^([23])", inner) or [None, None])[1]
         elif piece["word"]:
-            if len(piece["word"]) == 1 and not words and not (letters and piece["word"] in PLAIN_LETTERS):
+            if LETTER.fullmatch(piece["word"]) and not words and not (letters and piece["word"] in PLAIN_LETTERS):
                 break
             words.insert(0, piece["word"])
         elif piece["power"]:
@@ -209,7 +210,7 @@ def _meaning(words: list[str], value: str) -> tuple[int, set] | None:
             if not number or found:
                 return None
             scale *= SCALES[word]
-        elif len(word) == 1 and word not in GLUE and not (number and original in LETTERS):
+        elif LETTER.fullmatch(word) and word not in GLUE and not (number and original in LETTERS):
             return None
         elif word in UNITS and original not in ("C", "F"):
             kind, size = UNITS[word]
