@@ -222,8 +222,20 @@ def packed_tests(data: Path) -> Iterator[Result]:
     yield result
 
 
+def reported_code(data: Path) -> Iterator[Result]:
+    """The same for answers with programs, and for programs."""
+    rows = [row for row in _rows(data, "grading_cases") if row["task"] == "code"]
+    parts = {False: Result("reported programs", 0.97), True: Result("reported programs, customs")}
+    code = [grade.extract_code(row["text"]) if "text" in row else row["code"] for row in rows]
+    graded = grade.code(pd.DataFrame(rows).reindex(columns=["tests", "fn_name"]).assign(code=code))
+    for row, status, reason in zip(rows, graded["status"], graded["reason"], strict=True):
+        note = f"{row['kind']}: {status}, {reason}"
+        parts[row["convention"]].add(row["id"], row["expected_status"] == "correct", status, note)
+    yield from parts.values()
+
+
 MATH = [equivalence, responses, thoughts, golds, adversarial, parsing, reported]
-CODE = [programs_with_verdicts, canonical_programs, hostile_programs, extraction, packed_tests]
+CODE = [programs_with_verdicts, canonical_programs, hostile_programs, extraction, packed_tests, reported_code]
 CHECKS = [*MATH, CODE[0], programs_by_livecodebench, *CODE[1:]]
 
 

@@ -4,9 +4,11 @@ All of this happens in the process that runs model-written code, so nothing it r
 and compared elsewhere.
 """
 
+import _io
 import atexit
 import builtins
 import contextlib
+import functools
 import importlib
 import io
 import json
@@ -34,6 +36,8 @@ RESULT = 3  # file that the value of a called method goes to
 FILE = "solution.py"
 OWN_PROCESS = seccomp.ITSELF.to_bytes(4, sys.byteorder)
 FILES = 256  # descriptors
+DIGITS = 50_000  # that a number may have when it is read or printed: LiveCodeBench's; Python's own limit is 4,300
+STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}  # where a program sees no /dev of its own
 UNWRITTEN = 120  # exit status of Python when the last output cannot be written
 
 prelude: dict[str, Any] = {}
@@ -46,6 +50,7 @@ def warm_up(packages: list[str]) -> None:
     for name in packages:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    builtins.open = io.open = _open
     for name in [*STARRED.split(), "builtins"]:  # builtins last: pow is the one with three arguments
         module = sys.modules[name]
         names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
@@ -53,6 +58,7 @@ def warm_up(packages: list[str]) -> None:
     prelude.update({name: sys.modules[name] for name in NAMED.split()})
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
+    sys.set_int_max_str_digits(DIGITS)
     for number in range(3):
         os.dup2(os.memfd_create("standard"), number)  # a file, as those that take its place will be
     sys.stdin = sys.__stdin__ = _text(0, "r")
@@ -94,7 +100,15 @@ def _text(number: int, mode: str, errors: str = "surrogateescape", line_bufferin
     raw = io.FileIO(number, mode, closefd=False)
     raw.name = ("<stdin>", "<stdout>", "<stderr>")[number]
     file = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
-    return io.TextIOWrapper(file, encoding="utf-8", errors=errors, line_buffering=line_buffering)
+    text = io.TextIOWrapper(file, encoding="utf-8", errors=errors, line_buffering=line_buffering)
+    text.mode = mode  # as Python's own have it
+    return text
+
+
+@functools.wraps(io.open)
+def _open(file: Any, *args: Any, **options: Any) -> Any:
+    stream = STREAMS.get(os.fspath(file)) if isinstance(file, str | os.PathLike) else None
+    return _io.open(file if stream is None else os.dup(stream), *args, **options)
 
 
 def limits(asked: dict[str, float]) -> list[tuple[int, str, int, int]]:
@@ -178,15 +192,23 @@ def _as_json(value: Any) -> Any:
 def _status(module: ModuleType, code: CodeType, task: dict[str, Any]) -> int:
     """Run, then end as the interpreter does: join threads, run atexit functions, drop objects, flush files."""
     status = _outcome(lambda: _run(module, code, task), task["lenient"])
-    endings = (threading._shutdown, atexit._run_exitfuncs, vars(module).clear)
-    for work in () if task["lenient"] else endings:
-        status = _outcome(work) or status
+    if not task["lenient"]:
+        status = _outcome(threading._shutdown) or status
+        status = _outcome(atexit._run_exitfuncs) or status
+        status = _flushed() or status  # while what the program has put in place of a file still works
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        status = _outcome(vars(module).clear) or status
+    return _flushed() or status
+
+
+def _flushed() -> int:
+    status = 0
     for file in (sys.stdout, sys.__stdout__, sys.stderr):
-        if not getattr(file, "closed", True):
-            try:
+        try:
+            if not file.closed:
                 file.flush()
-            except (OSError, ValueError):
-                status = status or UNWRITTEN
+        except Exception:
+            status = UNWRITTEN
     return status
 
 

@@ -48,7 +48,7 @@ def _enclose(settings: dict[str, Any]) -> None:
     readable = world.readable()
     sys.path[:] = [place for place in map(os.path.realpath, sys.path) if place in readable or "lib-dynload" in place]
     if settings["world"] == "namespaces":
-        world.enter(scratch, settings["size"])
+        world.enter(scratch, settings["size"], settings["libraries"])
     elif not settings["world"] and os.geteuid() == 0:
         os.chown(scratch, user, user)
         kernel.prctl(kernel.SET_KEEP_CAPABILITIES, 1)
@@ -65,7 +65,8 @@ def _enclose(settings: dict[str, Any]) -> None:
     kernel.prctl(kernel.SET_DUMPABLE, 0)
     kernel.prctl(kernel.SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if settings["landlock"]:
-        landlock.restrict([*readable, *filter(os.path.exists, world.DEVICES)], [scratch, "/dev/null"])
+        shown = filter(os.path.exists, (*settings["libraries"], *world.DEVICES))
+        landlock.restrict([*readable, *shown], [scratch, "/dev/null"])
     if settings["seccomp"]:
         seccomp.restrict(seccomp.outer())
 

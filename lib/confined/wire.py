@@ -23,7 +23,9 @@ def send(channel: socket.socket, head: dict[str, Any], *pieces: bytes, go_on: Ca
         view = view[_patiently(lambda: channel.send(view), go_on) :]  # noqa: B023 - called at once
 
 
-def receive(channel: socket.socket, most: int, go_on: Callable[[], bool] = bool) -> tuple[dict[str, Any], list[bytes]]:
+def receive(
+    channel: socket.socket, most: int, go_on: Callable[[], bool] = bool
+) -> tuple[dict[str, Any], list[bytearray]]:
     """The next message, whose pieces may hold `most` bytes together.
 
     `go_on` is asked each time that the channel's time limit, if it has one, has passed without a byte.
@@ -45,7 +47,7 @@ def receive(channel: socket.socket, most: int, go_on: Callable[[], bool] = bool)
     return head, [_exactly(channel, size, go_on) for size in sizes]
 
 
-def _exactly(channel: socket.socket, size: int, go_on: Callable[[], bool]) -> bytes:
+def _exactly(channel: socket.socket, size: int, go_on: Callable[[], bool]) -> bytearray:
     data = bytearray(size)
     view, done = memoryview(data), 0
     while done < size:
@@ -53,7 +55,7 @@ def _exactly(channel: socket.socket, size: int, go_on: Callable[[], bool]) -> by
         if count == 0:
             raise WireError("the other side has gone")
         done += count
-    return bytes(data)
+    return data
 
 
 def _patiently(move: Callable[[], int], go_on: Callable[[], bool]) -> int:

@@ -5,6 +5,7 @@ elsewhere it is the whole machine, and Landlock and seccomp alone protect it.
 """
 
 import os
+import subprocess
 import sys
 import sysconfig
 
@@ -15,6 +16,19 @@ SCRATCH_FILES = 1024
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 PACKAGE_FOLDERS = ("numpy", "numpy.libs", "sortedcontainers")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")  # what starting Python takes, for bubblewrap
+SYSTEM_DATA = ("/etc/ld.so.cache", "/usr/share/zoneinfo")  # where libraries lie; time zones
+# Loads the extension modules of the standard library and names the files of shared libraries that the loader opened.
+LINKED = """
+import ctypes, glob, os, sysconfig
+for module in glob.glob(os.path.join(sysconfig.get_config_var("DESTSHARED") or "", "*.so")):
+    if "_tkinter" in module: continue  # no screen is here, and it links a dozen
+    try: ctypes.CDLL(module)
+    except OSError: pass
+class Library(ctypes.Structure): _fields_ = [("place", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Library), ctypes.c_size_t, ctypes.c_void_p)
+def show(library, *_): return print(os.fsdecode(library.contents.name)) or 0
+ctypes.CDLL(None).dl_iterate_phdr(show, None)
+"""
 FIRST_FREE_USER = 1 << 30  # nobody has the number of a process plus this, so a limit per user binds that process alone
 
 
@@ -26,16 +40,25 @@ def readable() -> list[str]:
     return sorted(library | {folder for folder in packages if os.path.isdir(folder)})
 
 
+def libraries() -> list[str]:
+    """Files outside the standard library that it reads: shared libraries that its modules link, and data."""
+    command = [sys.executable, "-I", "-S", "-c", LINKED]
+    names = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\n")
+    linked = {name for name in names if name.startswith("/") and not name.startswith(tuple(readable()))}
+    return sorted(filter(os.path.exists, linked | {*SYSTEM_DATA}))
+
+
 def user_of(process: int) -> int:
     """The user that a sandbox runs as whose first process, seen from outside, has this number."""
     return FIRST_FREE_USER + process if os.geteuid() == 0 else os.geteuid()
 
 
-def enter(base: str, size: int) -> None:
+def enter(base: str, size: int, shown: list[str]) -> None:
     """Move this process, which must have one thread, into namespaces that hold only what this module names.
 
-    `base` is an existing folder that the new root is mounted on. `SCRATCH`, of `size` bytes, is the only place to
-    write. The process returns as the first one of its own; its other half waits for it and never returns.
+    `base` is an existing folder that the new root is mounted on; files and folders of `shown` are in it, too.
+    `SCRATCH`, of `size` bytes, is the only place to write. The process returns as the first one of its own; its other
+    half waits for it and never returns.
 
     Raises:
         OSError: the kernel does not permit it; the process may then be half-way inside and should end.
@@ -46,7 +69,7 @@ def enter(base: str, size: int) -> None:
     if not is_root:
         _keep(user, group)
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
-    _build(base, f"mode=700,uid={user},gid={group},size={size},nr_inodes={SCRATCH_FILES}")
+    _build(base, shown, f"mode=700,uid={user},gid={group},size={size},nr_inodes={SCRATCH_FILES}")
     kernel.pivot_root(base)
     kernel.mount("none", "/", "", kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID)
     _become_first()
@@ -76,19 +99,26 @@ def _keep(user: int, group: int) -> None:
             file.write(text)
 
 
-def _build(base: str, scratch_options: str) -> None:
+def _build(base: str, shown: list[str], scratch_options: str) -> None:
     os.umask(0o022)
     kernel.mount("tmpfs", base, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755,size=1m")
-    for folder in readable():
-        os.makedirs(base + folder, exist_ok=True)
-        _show(folder, base + folder, kernel.MS_RDONLY | kernel.MS_NODEV)
-    os.makedirs(base + "/dev")
+    for place in (*readable(), *shown):
+        if os.path.isdir(place):
+            os.makedirs(base + place, exist_ok=True)
+        else:
+            _touch(base + place)
+        _show(place, base + place, kernel.MS_RDONLY | kernel.MS_NODEV)
     for device in DEVICES:
-        os.close(os.open(base + device, os.O_CREAT | os.O_WRONLY))
+        _touch(base + device)
         _show(device, base + device, kernel.MS_NOEXEC)
     os.makedirs(base + SCRATCH)
     safe = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
     kernel.mount("tmpfs", base + SCRATCH, "tmpfs", safe, scratch_options)
+
+
+def _touch(file: str) -> None:
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    os.close(os.open(file, os.O_CREAT | os.O_WRONLY))
 
 
 def _show(place: str, target: str, flags: int) -> None:

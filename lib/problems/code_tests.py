@@ -12,10 +12,16 @@ import pickletools
 import re
 import zlib
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-METHOD = re.compile(r"^\s+def\s+([A-Za-z]\w*)\s*\(\s*self\b", re.MULTILINE)
-MOST_TESTS = 1 << 30  # bytes of unpacked tests
+METHOD = re.compile(r"^[ \t]+def[ \t]+([A-Za-z]\w*)[ \t]*\(\s*self\b", re.MULTILINE)
+MOST_TESTS = 1 << 28  # bytes of unpacked tests
+# Characters of JSON outside its texts. Each may become an object of a hundred bytes; tests are texts but for a few.
+MOST_STRUCTURE = 1 << 22
+TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)', re.DOTALL)
+MOST_TEXTS = 1 << 20
+MOST_OPERATIONS = 16  # in a pickled string
 # All that a pickled string consists of. Anything else in a pickle could build an object, and is refused.
 STRING_OPCODES = {"PROTO", "FRAME", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "STOP"}
 MEMO_OPCODES = {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}
@@ -93,9 +99,17 @@ def unpack(text: str) -> str:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(unpack(text))
+        text = unpack(text)
+        if len(text) > MOST_STRUCTURE and _structure(text) > MOST_STRUCTURE:
+            raise TestsError(f"more than {MOST_STRUCTURE >> 20} MB of JSON that is no text, expected tests")
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise error if isinstance(error, TestsError) else TestsError(f"not JSON: {error}") from None
+
+
+def _structure(text: str) -> int:
+    """How much of JSON is outside its first texts."""
+    return len(text) - sum(len(match[0]) for match in islice(TEXT.finditer(text), MOST_TEXTS))
 
 
 def _function(holder: Any) -> str | None:
@@ -126,7 +140,9 @@ def _rows(holder: dict[str, Any]) -> Any:
 
 def _pickled_string(data: bytes) -> str:
     strings = []
-    for opcode, argument, _ in pickletools.genops(data):
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+        if number == MOST_OPERATIONS:
+            raise TestsError("a pickle of many operations, expected only a string")
         if opcode.name not in STRING_OPCODES | MEMO_OPCODES:
             raise TestsError(f"a pickle with the operation {opcode.name}, expected only a string")
         if isinstance(argument, str):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from typing import Any, BinaryIO
 
 from lib import machine, paths
@@ -109,8 +110,11 @@ class Process:
     def _command(self, walls: tuple[str, ...], packages: list[str]) -> list[str]:
         kind = next((name for name in WORLDS if name in walls), "")
         settings = {"scratch": self._folder, "size": SCRATCH_SIZE, "world": kind, "packages": packages}
-        settings |= {name: name in walls for name in FILTERS}
+        settings |= {name: name in walls for name in FILTERS} | {"libraries": libraries()}
         return [sys.executable, "-s", "-P", "-c", START, json.dumps(settings), str(paths.ROOT)]
+
+
+libraries = cache(world.libraries)  # to find them takes as long as to start a sandbox
 
 
 def _bubblewrap() -> str:

@@ -36,6 +36,10 @@ class Verdict:
     seconds: float = 0.0  # processor time of all tests that were run
     walls: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """A reason may quote a program, and goes to tables and terminals."""
+        object.__setattr__(self, "reason", self.reason and _printable(self.reason))
+
     @property
     def passed(self) -> bool:
         """Whether the program passed every test."""
@@ -64,7 +68,8 @@ def run(
     | names imported beforehand | for classes, as on the sites that ask for one; none for programs | for both |
     | exit status other than 0 | a runtime error | does not matter if the output is right |
     | threads left at the end | are waited for | are not: what they would print is lost |
-    | value of a method | True is not 1; decimals to 9 digits | Python's `==`, tuples as lists |
+    | value of a method | True is not 1; decimals to 9 digits | Python's `==`, tuples and the like as lists |
+    | numbers in an output | as numbers are written | whatever Python's Decimal reads |
     | recursion | Python's limit of 1,000 | 50,000 |
 
     `tests` are as `lib.problems.code_tests.read_tests` takes them. Without a `runner`, a sandbox is started at the
@@ -188,29 +193,42 @@ def _difference(output: bytes, wanted: str, function: str | None, is_lcb: bool) 
     """How an output differs from the expected one; None if it does not."""
     if function is not None:
         return _other_value(output, wanted, is_lcb)
-    got = output.decode("utf-8", "replace")
-    if programs.same_output(got, wanted):
+    found = programs.difference(output, wanted, is_lcb)
+    if found is None:
         return None
-    ours, theirs = (text.strip().split("\n") for text in (got, wanted))
-    if len(ours) != len(theirs):
-        return f"wrong answer: expected {len(theirs)} lines, got {len(ours)}: {_short(got.strip())!r}"
-    number = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if not programs.same_output(*pair))
-    place = f"line {number + 1}: " if len(ours) > 1 else ""
-    return f"wrong answer: {place}expected {_short(theirs[number])!r}, got {_short(ours[number])!r}"
+    number, ours, theirs = found
+    total = wanted.strip().count("\n") + 1
+    if ours is None or theirs is None:
+        got = _short(output[: 4 * SHOWN].decode("utf-8", "replace").strip())
+        return f"wrong answer: expected {total} lines, got {number if ours is None else 'more'}: {got!r}"
+    place = f"line {number + 1}: " if total > 1 else ""
+    return f"wrong answer: {place}expected {_short(theirs.strip())!r}, got {_short(ours)!r}"
 
 
 def _other_value(output: bytes, wanted: str, is_lcb: bool) -> str | None:
     try:
-        expected = json.loads(wanted)
-    except ValueError:
+        expected = _json(wanted)
+        shape = json.dumps(expected, default=str)  # as a program's value is written
+    except (ValueError, RecursionError):
         raise TestsError(f"the output {_short(wanted)!r} is not JSON") from None
+    other = f"wrong answer: expected {_short(wanted)}, got {_short(output[: 4 * SHOWN].decode('utf-8', 'replace'))}"
+    # what has other lists and objects differs, and may be far larger to read than what is expected
+    if any(output.count(mark.encode()) != shape.count(mark) for mark in "[{,"):
+        return other
     try:
-        value = json.loads(output)
-    except (ValueError, RecursionError):  # the program wrote to the result itself
+        value = _json(output)
+        return None if (value == expected if is_lcb else programs.same_value(value, expected)) else other
+    except RecursionError:
+        return other
+    except ValueError:  # the program wrote to the result itself
         return "runtime error: no value was returned"
-    if value == expected if is_lcb else programs.same_value(value, expected):
-        return None
-    return f"wrong answer: expected {_short(wanted)}, got {_short(output.decode('utf-8', 'replace'))}"
+
+
+def _json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # perhaps a number that is too long for Python
+        return json.loads(text, parse_int=programs.whole_number)
 
 
 def _signal(number: int) -> str:
@@ -223,6 +241,11 @@ def _signal(number: int) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def _printable(text: str) -> str:
+    """A text that does nothing to a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 _lock = threading.Lock()

@@ -1,8 +1,11 @@
 """Programs as answers: extraction of code, comparison of outputs, verdicts."""
 
+import time
+
 import pytest
 
 from lib import grade, sandbox
+from lib.problems import code_tests
 from lib.sandbox import programs
 from tests import grade_check
 
@@ -32,8 +35,39 @@ EXTRACTED = {
     "an empty block": (fenced(""), None),
     "null": (None, None),
     "fences that do not pair up": ("```python\n```python\nx = 1\n```\n```", None),
-    "in a list": ("1. Code:\n   ```python\n   x = 1\n   ```", "   x = 1"),
-    "only another language": (fenced("int x;", "cpp"), None),
+    "in a list": ("1. Code:\n   ```python\n   x = 1\n   ```", "x = 1"),
+    "in a list, by a tab": ("- Code:\n\t```python\n\tif x:\n\t\tx = 1\n\t```", "if x:\n\tx = 1"),
+    "in a list, by five": ("1.  Code:\n\n     ```python\n     if x:\n         x = 1\n     ```", "if x:\n    x = 1"),
+    "in the mark of a list": ("10. ```python\n    x = 1\n    ```", "x = 1"),
+    "in a list, its code not": ("* Code:\n\n  ```python\nif x:\n x = 1\n  ```", "if x:\n x = 1"),
+    "in a quotation": ("> ```python\n> x = 1\n> ```", "x = 1"),
+    "Windows' ends of lines": ("Code:\r\n  ```python\r\n  x = 1\r\n  ```\r\n", "x = 1"),
+    "words behind the closing fence": (fenced("x = 1") + " Done.", "x = 1"),
+    "a word behind the closing fence, and its output": (fenced("x = 1") + "Done\n" + fenced("1", ""), "x = 1"),
+    "the end of a turn": (fenced("x = 1") + "<|im_end|>", "x = 1"),
+    "a heading before the opener": ("**Code:**" + fenced("x = 1") + "\n" + fenced("1", ""), "x = 1"),
+    "the mark of a list before the opener": ("- " + fenced("x = 1"), "x = 1"),
+    "code in a sentence": ("Put it in ```x```, please.\n" + fenced("x = 1"), "x = 1"),
+    "a closing fence behind code": ("```python\nx = 1```", "x = 1"),
+    "a closing fence that is indented": (fenced("x = 1").replace("\n```", "\n    ```"), "x = 1"),
+    "invisible characters": ("\u200b```python\nx = 1\n\u200b```", "x = 1"),
+    "an indented fence in a text of the code": (
+        '```py\ndef f():\n    """\n    ```\n    1\n    ```\n    """\n```',
+        'def f():\n    """\n    ```\n    1\n    ```\n    """',
+    ),
+    "a fence in a line of code": ("```py\nif x == '```':\n    x = 1\n```", "if x == '```':\n    x = 1"),
+    "a text that begins a line is left": ('```py\n    x = """\n1\n"""\n```', '    x = """\n1\n"""'),
+    "py3": (fenced("x = 1", "py3"), "x = 1"),
+    "pypy3": (fenced("x = 1", "pypy3"), "x = 1"),
+    "a version": (fenced("x = 1", "Python 3.11"), "x = 1"),
+    "a file": (fenced("x = 1", "main.py"), "x = 1"),
+    "a file behind the language": (fenced("x = 1", "python:src/main.py"), "x = 1"),
+    "as pandoc writes it": (fenced("x = 1", "{.python .numberLines}"), "x = 1"),
+    "only another language": (fenced("int x;", "cpp"), "int x;"),
+    "a session": (fenced("x = 1", "python-repl"), None),
+    "a block within a block": ("```python\nx = 1\n```python\nx = 2\n```", "x = 2"),
+    "a thought that is never closed": ("<think>\n" + fenced("x = 1"), None),
+    "a thought in other brackets": ("[THINK]" + fenced("x = 1") + "[/THINK]" + fenced("x = 2"), "x = 2"),
 }
 
 
@@ -43,9 +77,44 @@ def test_code_is_found(name):
     assert programs.extract_code(text) == code == grade.extract_code(text)
 
 
+CLOSED = {
+    fenced("x = 1"): True,
+    fenced("x = 1").replace("\n```", "\n     ```"): True,
+    "```python\nx =": False,
+    '```python\ndef f():\n    """\n    ```\n    x =': False,
+}
+
+
 def test_a_cut_is_seen_by_the_open_block():
-    assert programs.is_closed(fenced("x = 1"))
-    assert not programs.is_closed("```python\nx =")
+    assert {text: programs.is_closed(text) for text in CLOSED} == CLOSED
+
+
+LONG = 100_000
+WORST = [
+    *(
+        "`" * LONG,
+        "~" * LONG,
+        "\n" * LONG,
+        " " * LONG,
+        "\r" * LONG,
+        "<" * LONG,
+        "> " * LONG,
+        "\xa0" * LONG,
+        "1." * LONG,
+    ),
+    *("```" + " " * LONG, "```" + " " * LONG + "`", "```py" + "py" * LONG, "```" + "a/" * LONG, "`` " * LONG),
+    *("<think>" * LONG, "</think>" * LONG, "```\n" * LONG, "```\nx```" * LONG, "```python\n" * LONG),
+    *("```python\n" + "      ```\n" * LONG, "```\n" + "   \n" * LONG, "words " * LONG + "```"),
+    *("\n  def f(" * LONG, "  def f(" + " " * LONG, "  def " * LONG, "  def f(self" * LONG, "\n \t" * LONG),
+]
+
+
+@pytest.mark.parametrize("text", WORST, ids=range(len(WORST)))
+def test_no_text_takes_long(text):
+    began = time.process_time()
+    programs.extract_code(text), programs.is_closed(text), code_tests.method(text)
+    programs.same_output(text, "1 2"), programs.same_output(text, text + "x")
+    assert time.process_time() - began < 5
 
 
 def test_livecodebench_takes_the_lines_between_the_last_two_fences():
@@ -72,12 +141,41 @@ OUTPUTS = [
     ("1", "", False),
     ("True", "1", False),
     ("1e999999999", "1", False),
+    ("1e5", "100000", True),
+    ("+5", "5", True),
+    ("inf", "Infinity", True),
+    ("1_000", "1000", False),
+    ("１２", "12", False),
+    ("0010", "10", False),
+    ("00", "000", False),
+    ("-0", "0", True),
+    ("x\n\u3000\n\xa0", "x", True),
+    ("x\n\xa0\ny", "x\n\ny", True),
+    ("\n\n\nx\n\n\n\ny", "x\n\n\n\ny", True),
+    ("\n\n\nx\n\n\n\ny", "x\n\n\ny", False),
+    ("", "", True),
+    ("x", "", False),
+    ("1 2 3", "1 2", False),
+    ("1 2 x", "1 2 3", False),
+    ("\udc80", "\udc80", True),
 ]
 
 
 @pytest.mark.parametrize(("got", "wanted", "same"), OUTPUTS)
 def test_outputs_are_compared_by_line(got, wanted, same):
     assert programs.same_output(got, wanted) is same
+
+
+def test_livecodebench_takes_for_a_number_what_python_does():
+    for got, wanted in (("1_000", "1000"), ("１２", "12"), ("0010", "10")):
+        assert programs.difference(got.encode(), wanted, is_lcb=True) is None
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 VALUES = [
@@ -96,6 +194,10 @@ VALUES = [
     ({"a": 1}, {"b": 1}, False),
     (10**400, 1.5, False),
     (float("nan"), float("nan"), False),
+    (nested(5000), nested(5000), True),
+    (nested(5000), nested(4999), False),
+    (programs.whole_number("9" * 5000), programs.whole_number("9" * 5000), True),
+    (programs.whole_number("9" * 5000), programs.whole_number("9" * 4999 + "8"), False),
 ]
 
 
@@ -138,6 +240,14 @@ VERDICTS = {
     "state in a class": ("class Solution:\n    t = []\n    def f(self, a):\n        self.t.append(a)\n        return len(self.t)", [{"input": "1", "output": "1", "testtype": "functional"}] * 2, "correct", None, None),
     "tests that cannot be read": ("print(1)", "[{", "ungradable", None, "tests: not JSON"),
     "an expected value that is no JSON": (SOLUTION.format("3"), [{"input": "[]", "output": "x", "testtype": "functional"}], "ungradable", 0, "tests: the output 'x' is not JSON"),
+    "a tuple of nothing for a list": (SOLUTION.format("()"), [{"input": "[]", "output": "[[]]", "testtype": "functional"}], "incorrect", 0, "expected [[]], got []"),
+    "a long number": (SOLUTION.format("10 ** 5000"), [{"input": "[]", "output": "1" + "0" * 5000, "testtype": "functional"}], "correct", None, None),
+    "a long number that is wrong": (SOLUTION.format("10 ** 5000"), [{"input": "[]", "output": "1" + "0" * 5001, "testtype": "functional"}], "incorrect", 0, "wrong answer"),
+    "a long number in and out": ("print(int(input()) + 1)", [{"input": "9" * 5000, "output": "1" + "0" * 5000}], "correct", None, None),
+    "as deep as it should be": (SOLUTION.format("eval('[' * 90 + ']' * 90)"), [{"input": "[]", "output": "[" * 90 + "]" * 90, "testtype": "functional"}], "correct", None, None),
+    "deeper than JSON is read": ("def f(a):\n    x = []\n    for _ in range(900): x = [x]\n    return x", [{"input": "1", "output": "[" * 901 + "1" + "]" * 901, "fn_name": "f"}], "incorrect", 0, "wrong answer"),
+    "escapes of a terminal": ("raise ValueError('\\x1b[31mred\\x9b\\u202e\\r')", ONE, "incorrect", 0, "ValueError: \\x1b[31mred\\x9b\\u202e"),
+    "escapes in a name": ("exit('\\x1b]0;title\\x07')", ONE, "incorrect", 0, "runtime error: \\x1b]0;title\\x07"),
     "three arguments of pow": (SOLUTION.format("pow(3, 2, 5)"), [{"input": "[]", "output": "4", "testtype": "functional"}], "correct", None, None),
 }  # fmt: skip
 

@@ -231,6 +231,26 @@ RIGHT = {
     "deep recursion": ("import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)\nprint(f(50000))", "", "50000"),
     "recursion up to Python's limit": ("def f(n): return 0 if n == 0 else 1 + f(n - 1)\nprint(f(995))", "", "995"),
     "numpy": ("import numpy as np\nprint(np.array(input().split(), int).sum())", "1 2 3", "6"),
+    "modes of the streams": ("import sys\nprint(sys.stdin.mode, sys.stdout.mode, sys.stderr.mode)", "", "r w w"),
+    "streams of its own": ("import io, os, sys\nclass Out(io.IOBase):\n    def __init__(self): self.text = ''\n"
+        "    def write(self, text): self.text += text\n    def flush(self):\n        os.write(1, self.text.encode())\n        self.text = ''\n"
+        "sys.stdout = Out()\nprint(1)", "", "1"),
+    "said at the end by an object": ("class A:\n    def __del__(self): print(1)\na = A()", "", "1"),
+    "libraries of the system": ("import base64, binascii, bz2, crypt, ctypes, curses, dbm, gzip, lzma, readline, secrets, sqlite3, ssl, tempfile, uuid, zipfile, zlib\n"
+        "print(zlib.decompress(zlib.compress(bz2.decompress(bz2.compress(lzma.decompress(lzma.compress(b'x')))))))", "", "b'x'"),
+    "time zones": ("from zoneinfo import ZoneInfo\nfrom datetime import datetime\nprint(datetime(2024, 7, 1, tzinfo=ZoneInfo('Asia/Tokyo')).utcoffset())", "", "9:00:00"),
+    "asyncio": ("import asyncio\nasync def f(n):\n    await asyncio.sleep(0.01)\n    return n\n"
+        "async def main(): print(await asyncio.gather(f(1), asyncio.to_thread(int, '2')))\nasyncio.run(main())", "", "[1, 2]"),
+    "asyncio, its input": ("import asyncio, sys\nasync def main():\n    loop = asyncio.get_running_loop()\n"
+        "    print(int(await loop.run_in_executor(None, sys.stdin.readline)) + 1)\nasyncio.run(main())", "1", "2"),
+    "selectors": ("import selectors, socket\none, two = socket.socketpair()\ns = selectors.DefaultSelector()\n"
+        "s.register(two, selectors.EVENT_READ)\none.send(b'x')\nprint(len(s.select(1)), two.recv(1))", "", "1 b'x'"),
+    "/dev/stdin": ("print(open('/dev/stdin').read())", "1", "1"),
+    "/dev/stdin by a path": ("import pathlib\nprint(pathlib.Path('/dev/stdin').read_text())", "1", "1"),
+    "/dev/stdin as bytes": ("with open('/dev/stdin', 'rb') as f: print(f.read())", "1", "b'1'"),
+    "/dev/stdin by fileinput": ("import fileinput\nprint([*fileinput.input('/dev/stdin')])", "1\n2", "['1\\n', '2']"),
+    "/dev/stdin in place of standard input": ("import sys\nsys.stdin = open('/dev/stdin')\nprint(input())", "1", "1"),
+    "/dev/stdout": ("open('/dev/stdout', 'w').write('1')", "", "1"),
     "a thread pool": ("from concurrent.futures import ThreadPoolExecutor as P\nwith P(4) as p: print(sum(p.map(int, '123')))", "", "6"),
     "a file of its own": ("open('x', 'w').write('1')\nprint(open('x').read())", "", "1"),
     "letters": ("print(input()[::-1])", "é→x", "x→é"),
