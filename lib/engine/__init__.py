@@ -14,7 +14,18 @@ from lib.engine import gpus
 from lib.engine.request import Completion, Engine, EngineError, Request, Usage, request_key, seed_of
 from lib.params.settings import Model
 
-__all__ = ["Completion", "Engine", "EngineError", "Request", "Usage", "open", "request_key", "seed_of", "when_needed"]
+__all__ = [
+    "Completion",
+    "Engine",
+    "EngineError",
+    "Request",
+    "Usage",
+    "check_options",
+    "open",
+    "request_key",
+    "seed_of",
+    "when_needed",
+]
 
 
 @contextmanager
@@ -47,6 +58,22 @@ class _LazyEngine:
         requests = iter(requests)
         for first in requests:
             yield from self._engine.generate(chain([first], requests))
+
+
+def check_options(model: Model) -> None:
+    """Refuse options that a model's engine does not know, without opening it; an EngineError, one line."""
+    if model.engine == "server":
+        from lib.engine.server import options
+
+        options(model)
+    elif model.engine == "replay":
+        from lib.engine.replay import recorded
+
+        recorded(model)
+    else:
+        from lib.engine.vllm import check_options
+
+        check_options(model)
 
 
 def _class(model: Model) -> type:

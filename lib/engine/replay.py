@@ -27,12 +27,7 @@ class Replay:
     def __init__(self, model: Model):
         self.model = model
         self._recorded = str(model.options.get("recorded", ""))
-        if not self._recorded:
-            raise EngineError(f"params/models/{model.name}.yaml: options.recorded: missing, expected a file or folder")
-        files = _files(paths.ROOT / Path(self._recorded).expanduser())
-        if not files:
-            what = f"nothing recorded in {self._recorded}, expected files that end in .parquet or .jsonl"
-            raise EngineError(f"params/models/{model.name}.yaml: options.recorded: {what}")
+        files = recorded(model)
         self._rows = pa.concat_tables([_read(file) for file in files]).combine_chunks()
         keys = self._rows["key"].to_pylist()
         self._places = {key: len(keys) - 1 - i for i, key in enumerate(reversed(keys))}  # of equal keys the first
@@ -50,6 +45,16 @@ class Replay:
 
     def close(self) -> None:
         self._places, self._rows = {}, SCHEMA.empty_table()
+
+
+def recorded(model: Model) -> list[Path]:
+    """The files that a model's option `recorded` names; an EngineError if there are none."""
+    where, named = f"params/models/{model.name}.yaml: options.recorded", str(model.options.get("recorded", ""))
+    if not named:
+        raise EngineError(f"{where}: missing, expected a file or folder")
+    if files := _files(paths.ROOT / Path(named).expanduser()):
+        return files
+    raise EngineError(f"{where}: nothing recorded in {named}, expected files that end in .parquet or .jsonl")
 
 
 def _files(path: Path) -> list[Path]:

@@ -96,7 +96,7 @@ class Server:
 
     def __init__(self, model: Model):
         self.model = model
-        self._options = _options(model)
+        self._options = options(model)
         self._url = shown_url(self._options.url)
         self._timeout = self._options.timeout or 600 + model.max_tokens / SLOWEST
         self._vocabulary = tokens.size(model)
@@ -350,7 +350,7 @@ def _retry_after(text: str) -> float:
     return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else 0.0
 
 
-def _options(model: Model) -> Options:
+def options(model: Model) -> Options:
     """The options of a model's file; raises EngineError for one that is unknown, missing or of a wrong type."""
     where, known = f"params/models/{model.name}.yaml: options.", [field.name for field in dataclasses.fields(Options)]
     for key in model.options.keys() - set(known):

@@ -4,13 +4,20 @@ One copy of the model, over as many GPUs of CUDA_VISIBLE_DEVICES as the options 
 pipeline_parallel_size say. Several copies (data_parallel_size) are several processes: see `data_parallel`.
 """
 
-import dataclasses
+import ast
+import importlib.util
+import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from lib import params
 from lib.engine import thinking
@@ -33,6 +40,10 @@ for _name, _value in SETTINGS.items():  # when this is imported, as torch may be
 WINDOW = 4  # requests that vLLM holds, in units of those it works on at a time: its queue never runs dry
 # arguments that have a key of their own in a model's file, or, the seed, one for each request
 ELSEWHERE = {"model": "path", "revision": "revision", "max_model_len": "max_model_len", "seed": "the study's seed"}
+# Types of arguments that can be told from a value of YAML; any other is left to vLLM.
+TYPES = {"int": [int], "float": [int, float], "bool": [bool], "str": [str], "None": [type(None)]}
+PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+COUNTS = (*PARALLEL, "block_size", "max_num_seqs", "max_num_batched_tokens")
 
 
 class VLLMEngine:
@@ -40,7 +51,7 @@ class VLLMEngine:
 
     def __init__(self, model: Model):
         self.model = model
-        _check_options(model)
+        check_options(model)
         self._marks = _marks(model)
         self._llm = _load(model, self._marks)
         self._running: dict[str, Request] = {}
@@ -95,6 +106,7 @@ class VLLMEngine:
 
 
 def _load(model: Model, marks: thinking.Marks | None) -> Any:
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())  # it speaks before it reads it
     import torch
     from vllm import LLM
     from vllm.platforms import current_platform
@@ -116,23 +128,58 @@ def _load(model: Model, marks: thinking.Marks | None) -> Any:
             raise EngineError(f"{model.title}: vLLM cannot load {model.path}: {_reason(error)}") from error
 
 
-def _check_options(model: Model) -> None:
-    """Refuse options that are no arguments of vLLM before anything is loaded; EngineError."""
-    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())  # it speaks before it reads it
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        try:
-            from vllm import EngineArgs  # takes seconds, and must see the settings above
-        except ImportError as error:
-            raise EngineError(f"{model.title}: vLLM is not installed ({_reason(error)}); `make env` does it") from error
-    known = sorted({field.name for field in dataclasses.fields(EngineArgs)} - ELSEWHERE.keys())
-    for key in model.options:
+def check_options(model: Model) -> None:
+    """Refuse options that are no arguments of vLLM, or of another type, before anything is loaded; EngineError."""
+    if not _arguments():
+        raise EngineError(f"{model.title}: vLLM is not installed; `make env` does it")
+    known = {name: kind for name, kind in _arguments().items() if name not in ELSEWHERE}
+    for key, value in model.options.items():
         where = f"params/models/{model.name}.yaml: options.{key}"
         if key in ELSEWHERE:
             raise EngineError(f"{where}: is given by {ELSEWHERE[key]}, expected to be left out here")
         if key not in known:
-            hint = params.suggestion(key, known)
+            hint = params.suggestion(key, sorted(known))
             raise EngineError(f"{where}: no argument of vLLM's engine{hint}, expected one of `vllm serve --help=all`")
+        if key in COUNTS and value is not None and not (type(value) is int and value >= 1):
+            raise EngineError(f"{where}: expected a count of 1 or more, got {json.dumps(value)}")
+        if not any(_fits(value, kind) for kind in known[key].split(" | ")):
+            raise EngineError(f"{where}: expected {known[key]}{_choices(known[key])}, got {json.dumps(value)}")
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value may be of a type that vLLM's source names; of one that is not known here, it may."""
+    if kind in TYPES:
+        return type(value) in TYPES[kind]
+    return value in _literal(kind) if _literal(kind) else True
+
+
+def _choices(kinds: str) -> str:
+    named = [str(choice) for kind in kinds.split(" | ") for choice in _literal(kind)]
+    return f" ({', '.join(named)})" if named else ""
+
+
+@cache
+def _literal(kind: str) -> tuple:
+    """The values of a type such as `ModelDType`, which vLLM defines as Literal["auto", …]; none of any other."""
+    for file in sorted(_folder().glob("config/*.py")) if kind.isidentifier() and kind not in TYPES else ():
+        if found := re.search(rf"^{kind} = Literal(\[[^][]*\])$", file.read_text(), re.MULTILINE):
+            return tuple(ast.literal_eval(found[1]))
+    return ()
+
+
+@cache
+def _folder() -> Path:
+    found = importlib.util.find_spec("vllm")
+    return Path(found.origin).parent if found and found.origin else Path("nowhere")
+
+
+@cache
+def _arguments() -> dict[str, str]:
+    """The arguments of vLLM's engine with their types, from its source: to import it takes seconds."""
+    file = _folder() / "engine" / "arg_utils.py"
+    parts = ast.parse(file.read_text()).body if file.is_file() else []
+    own = next((part.body for part in parts if isinstance(part, ast.ClassDef) and part.name == "EngineArgs"), [])
+    return {part.target.id: ast.unparse(part.annotation) for part in own if isinstance(part, ast.AnnAssign)}
 
 
 def _marks(model: Model) -> thinking.Marks | None:
@@ -180,5 +227,7 @@ def _completion(output: Any) -> Completion:
 
 
 def _reason(error: Exception) -> str:
-    """The last line of an error, where vLLM says what is wrong."""
+    """What vLLM says is wrong: an argument and what was expected, where it checks that, else an error's last line."""
+    if isinstance(error, ValidationError):
+        return params.format_error(error.errors()[0])
     return (str(error).strip() or type(error).__name__).splitlines()[-1]

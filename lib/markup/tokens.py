@@ -146,13 +146,17 @@ def _has_tekken(location: str) -> bool:
 
 @cache
 def _tokenizer(location: str, revision: str | None, native: bool, trusted: bool) -> "PreTrainedTokenizerBase":
-    # slow to import, and not needed by readers of tables
-    from transformers import AutoTokenizer, MistralCommonBackend, PreTrainedTokenizerFast
-
+    # Slow to import, and not needed by readers of tables; the first two bring torch.
     if native:
+        from transformers import MistralCommonBackend
+
         return MistralCommonBackend.from_pretrained(location, revision=revision or "main")
     if _file(location, "tokenizer.json", revision) is None:  # another format; or an error that says what is missing
+        from transformers import AutoTokenizer
+
         return AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=trusted)
+    from transformers import PreTrainedTokenizerFast
+
     # By the file alone: the class named beside it may build other rules, and does for DeepSeek-R1's distillates.
     return PreTrainedTokenizerFast.from_pretrained(location, revision=revision)
 

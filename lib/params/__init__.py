@@ -242,7 +242,8 @@ def location(kind: str, name: str, overrides: dict[str, Any] | None = None) -> s
 def missing(kind: str, name: str) -> str:
     """A file that is not there, with a guess and the names of those that are."""
     known = _names(kind)
-    return f"{location(kind, name)}{suggestion(name, known)}, expected one of {', '.join(known) or 'none here'}"
+    expected = f"one of {', '.join(known)}" if known else "it there"
+    return f"{location(kind, name)}{suggestion(name, known)}, expected {expected}"
 
 
 def _names(kind: str) -> list[str]:

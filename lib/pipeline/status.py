@@ -7,7 +7,8 @@ the model's tokenizer where its folder is here, else from the number of characte
 A status looks at the tables and executed notebooks, at the completions in parts/, and at the small hidden files in
 which a run says who it is. That a table is there does not say that it is up to date; `make` knows.
 
-Neither needs an engine or a GPU, makes a file or takes a lock.
+A plan begins with the checks of `lib.pipeline.preflight`. Neither needs an engine or a GPU, makes a file or takes a
+lock.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from lib.grm import judging
 from lib.interrupts import plan
 from lib.markup import prompts
 from lib.params.settings import Interrupt, Model, Study
+from lib.pipeline import preflight
 
 PER_STUDY = ("01_load", "02_augment", "06_failure_modes")
 CHARACTERS = 3.5  # characters per token of English and LaTeX, where no tokenizer is at hand
@@ -325,7 +327,9 @@ def main() -> None:
     lists = {"models": args.models, "interrupts": args.interrupts, "positions": args.positions}
     try:
         if args.plan:
-            print(format_plan(forecast(params.load_study(args.study, **lists), args.thought)))
+            study = params.load_study(args.study, **lists)
+            notes = preflight.check(study)
+            print("\n".join([format_plan(forecast(study, args.thought)), *(f"note: {note}" for note in notes)]))
         elif args.watch:
             watch(last_asked(args.study, **lists))
         else:

@@ -248,8 +248,8 @@ def _own_tests(tests: Any, function: str | None, where: str) -> str:
     try:
         known = code_tests.read_tests(tests, function=function)
     except code_tests.TestsError as error:
-        expected = "expected a list of objects with the texts `input` and `output`"
-        raise ProblemError(f"{where}: tests: {error}{'' if expected[:16] in str(error) else f', {expected}'}") from None
+        expected = "" if "expected" in str(error) else ", expected a list of objects with `input` and `output`"
+        raise ProblemError(f"{where}: tests: {error}{expected}") from None
     kind = "functional" if known.function else "stdin"
     cases = [{"input": given, "output": expected, "testtype": kind} for given, expected in known.cases]
     return json.dumps({"tests": cases, "metadata": {"fn_name": known.function}}, ensure_ascii=False)
