@@ -32,6 +32,7 @@ NUMBER_SOURCES = {"gsm8k", "tiny", "aime2024", "aime2025"}  # every gold answer 
 THOUGHTS = sorted({(family.think, family.think_end) for family in FAMILIES.values() if not family.channels})
 TURN_END = re.compile(r"<\|(?:im_start|im_end|eot_id|endoftext|return|end)\|>|<｜end▁of▁sentence｜>|</s>")
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:\{|(?=\d+(?:\.\d+)?))")
+BOX_LABEL = re.compile(r"^\s*(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|[:=])\s*(?!not\b)", re.IGNORECASE)
 BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 MARKS = re.compile(r"\\(?:[()\[\]]|q?quad\b|text\b|mbox\b)|[${};,\s]+")  # what may stand around the words between boxes
 REFUSES = "(?!(?:is|was|are|not|no|but|so|then|wrong|hence|thus|or|and)\\b)"
@@ -181,7 +182,7 @@ def _is_number(text: str) -> bool:
 def _boxed(text: str, openers: list[re.Match]) -> Reading:
     """Content of the last box, after that of boxes before it that belong to the same answer."""
     end, content, closed = _box(text, openers[-1])
-    start, pieces = openers[-1].start(), [tidy(content)]
+    start, pieces = openers[-1].start(), [tidy(BOX_LABEL.sub("", content, count=1))]
     for opener in reversed(openers[:-1]):
         inner_end, content, _ = _box(text, opener)
         if inner_end > start or not _joined(text[inner_end:start]):

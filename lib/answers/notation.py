@@ -104,10 +104,11 @@ sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp gcd lcm m
 """
 FUNCTIONS = FUNCTIONS.split()
 PLAIN = re.compile(
-    rf"(?<![A-Za-z\\])(?:({'|'.join(FUNCTIONS)})(?=[\s(\d\\])|(sqrt|pi|infinity|inf|theta|alpha|beta)(?![A-Za-z]))"
+    rf"(?<![A-Za-z\\])(?:({'|'.join(FUNCTIONS)})(?=[\s(\d\\_])|(sqrt|pi|infinity|inf|theta|alpha|beta)(?![A-Za-z]))"
 )
 SCIENTIFIC = re.compile(r"(?<![\w.}])(\d+(?:\.\d+)?)[eE]([-+]?\d{1,4})(?!\w)")
 POWER = re.compile(r"(?<!\*)\*\*(?=[\w({\\-])(?!\*)|\^\s*(?=-\d)")
+TIMES_TEN = re.compile(r"(?<=\d) ?x ?(?=10 ?\^)")
 REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)(?:\\(?:overline|bar)\s*\{(\d+)\}|((?:\\dot\s*(?:\{\d\}|\d)\d*)+))")
 ELLIPSIS = re.compile(r"(?<![\d.])(\d*)\.(\d*?)(\d)\3+(?:\\ldots|\.\.\.)(?!\s*[\d,])")
 MIXED = re.compile(
@@ -208,7 +209,7 @@ def normal(text: str) -> str:
     text = CIS.sub(r"e^{i(\1)}", EXTREMES.sub(r"\\\1(\2)", text))
     text = PLAIN.sub(lambda word: f"\\{_constant(word[1] or word[2])} ", POWER.sub("^", text))
     text = _arguments(text)
-    text = SCIENTIFIC.sub(_written_out, ZERO_COMMA.sub(".", text))
+    text = SCIENTIFIC.sub(_written_out, TIMES_TEN.sub(r"\\times ", ZERO_COMMA.sub(".", text)))
     text = ELLIPSIS.sub(lambda d: _repeating(d[1], d[2], d[3]), REPEATING.sub(_dotted, text))
     text = MIXED.sub(_mixed, text)
     text = _without_remarks(text)
@@ -358,7 +359,7 @@ def _mixed(number: re.Match) -> str:
 def _without_remarks(text: str) -> str:
     r"""Without a label before the value, as in `\text{Area: }12`, and without a reason after it."""
     label = LABEL.match(text)
-    if label and label.end() < len(text) and not re.search(r"\bnot\b|n't\b", label[1]):
+    if label and label.end() < len(text) and not re.search(r"\bnot\b|n't\b", label[0]):
         text = text[label.end() :]
     text = re.sub(r"^(?:\\text\{\s*)?(?:minus|negative)\s*(?:\})?\s*(?=\\?\$?\d)", "-", text)
     if remark := AFTERTHOUGHT.search(text):

@@ -66,7 +66,8 @@ plus minus times over below above squared cubed factorial choose divided multipl
 not than less fewer if for when where with is are was be doubled tripled halved negative half halves third thirds fourth
 fourths quarter fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths
 thousandth thousandths power root between about infinity inf sqrt sin cos tan cot csc log ln exp from but so then thus
-because since which that most least best worst off maybe perhaps probably approximately wrong unknown unclear pi base
+because since which that most least best worst off maybe perhaps probably approximately approx
+wrong unknown unclear pi base
 """
 NO_UNIT = set(NO_UNIT.split())
 FRACTIONS = {"quarters"}  # coins too
