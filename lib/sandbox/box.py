@@ -16,6 +16,7 @@ from lib.sandbox.process import FILTERS, SCRATCH_SIZE, EndedError, Process, Refu
 
 PACKAGES = ("numpy", "sortedcontainers")  # what a program may import beside the standard library, where installed
 CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGXCPU}  # by its own doing
+TRIES = 3  # starts and runs of a sandbox that dies, which tells nothing about the program
 PLAIN = {"function": None, "prelude": False, "deep": False, "lenient": False}
 
 
@@ -95,7 +96,8 @@ class Box:
                 except TimeoutError:
                     yield WAITED
                     return
-                if outcome.code == -signal.SIGKILL and not outcome.stopped and outcome.seconds <= limits.seconds:
+                is_late = outcome.seconds > limits.seconds or outcome.short
+                if outcome.code == -signal.SIGKILL and not outcome.stopped and not is_late:
                     raise DiedError("its process was killed from outside")  # a program may not kill itself
                 in_step = True
                 yield outcome
@@ -164,14 +166,17 @@ def best(allow_unsafe: bool = False) -> tuple[str, ...]:
 def try_out(walls: tuple[str, ...]) -> None:
     """Start a sandbox of these walls and run a line in it; a SandboxError that says why it does not work."""
     box = Box(walls)
-    try:
-        (outcome,) = box.outcomes("print(input())", ["42\n"], Limits(), **PLAIN)
-        if outcome.output != b"42\n":
-            raise SandboxError(outcome.complaint or "a program that prints its input does not")
-    except DiedError as error:
-        raise SandboxError(str(error)) from None
-    finally:
-        box.close()
+    for left in reversed(range(TRIES)):
+        try:
+            (outcome,) = box.outcomes("print(input())", ["42\n"], Limits(), **PLAIN)
+            if outcome.output != b"42\n":
+                raise SandboxError(outcome.complaint or "a program that prints its input does not")
+            return
+        except DiedError as error:
+            if not left:
+                raise SandboxError(str(error)) from None
+        finally:
+            box.close()
 
 
 def _compiler_fault(process: Process) -> str | None:

@@ -16,10 +16,9 @@ from typing import Any, Protocol
 from lib.problems import code_tests
 from lib.problems.code_tests import Tests, TestsError
 from lib.sandbox import programs
-from lib.sandbox.box import Box, DiedError, Limits, Outcome, best
+from lib.sandbox.box import TRIES, Box, DiedError, Limits, Outcome, best
 
 PROFILES = ("exact", "lcb")
-TRIES = 3  # runs of a program whose sandbox dies, which tells nothing about the program
 SHOWN = 100  # characters of an output that a reason quotes
 NAMES_ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Iteration)\b")
 NO_THREAD = re.compile(r"can't start new thread|Resource temporarily unavailable")

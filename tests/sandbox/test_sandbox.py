@@ -317,7 +317,7 @@ def test_a_program_whose_process_is_killed_from_outside_runs_again(place, times,
 
 
 HARD = {  # what a batch system may set, with a program that needs more
-    "-t 1": SLOW.replace("10**7", "10**9"),
+    "-t 4": SLOW.replace("10**7", "10**9"),
     "-v 600000": "a = bytearray(1 << 30)",
     "-n 40": "a = [open('x', 'w') for _ in range(100)]",
     "-f 2000": "open('x', 'w').write('x' * (1 << 24))",
