@@ -172,9 +172,9 @@ def request_key(
         "max_model_len": model.max_model_len,
     }
     if thinking_budget is not None:
-        shape |= {"thinking_budget": thinking_budget, "family": model.family}
+        shape |= {"thinking_budget": thinking_budget, "family": model.family} | model.own_marks
     if json_schema is not None:
-        shape |= {"json_schema": json_schema, "family": model.family}
+        shape |= {"json_schema": json_schema, "family": model.family} | model.own_marks
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
     digest.update(b"\0" + array("q", prompt_ids).tobytes())
     return digest.hexdigest()[:32]

@@ -228,7 +228,10 @@ class Server:
             "return_token_ids": True,
         }
         if request.thinking_budget is not None:
-            self._marks = self._marks or thinking.marks(self.model)
+            try:
+                self._marks = self._marks or thinking.marks(self.model)
+            except ValueError as error:
+                raise EngineError(f"{request.key}: {error}") from error
             body["thinking_token_budget"] = thinking.allowed(request, self._marks)
         if request.json_schema is not None:
             body["response_format"] = {

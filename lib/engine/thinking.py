@@ -23,19 +23,31 @@ def marks(model: Model) -> Marks:
     """The marks of a model's family, without the white space that it writes after the closing one.
 
     vLLM looks for the closing ids to see that a thought has ended by itself, so that they may hold nothing that a model
-    could write differently. A ValueError if the family is not known.
+    could write differently. A ValueError if the family is not known, or if its marks are plain text to the tokenizer.
     """
-    closing = prompts.closing(model)
-    while len(closing) > 1 and tokens.decode(closing[-1:], model).isspace():
-        closing = closing[:-1]
-    return Marks(prompts.opening(model), closing)
+    family = prompts.family(model)
+    for mark in (family.think, family.think_end):
+        if not tokens.codec(model).special.search(mark):
+            raise ValueError(
+                f"params/models/{model.name}.yaml: {mark} is no token of the model, which may write it in many ways: "
+                "thinking budgets and JSON schemas cannot be held to it, expected neither (structured: false)"
+            )
+    return Marks(prompts.opening(model), tokens.marks((family.think_end + family.header).rstrip(), model))
 
 
 def allowed(request: Request, between: Marks) -> int | None:
-    """The budget as vLLM counts it: with the tokens of a thought that the prompt leaves open, such as a newline."""
+    """The budget as vLLM counts it: with the tokens of a thought that the prompt leaves open, such as a newline.
+
+    Of an opening mark in the prompt vLLM takes the last token only for the mark, and counts the others twice.
+    """
     if request.thinking_budget is None:
         return None
-    return request.thinking_budget + (begun(request.prompt_ids, between) or 0)
+    length = begun(request.prompt_ids, between)
+    return (
+        request.thinking_budget
+        if length is None
+        else max(0, request.thinking_budget + length - (len(between.opening) - 1))
+    )
 
 
 def check(request: Request, done: Completion, between: Marks | None) -> Completion:

@@ -52,7 +52,7 @@ class VLLMEngine:
     def __init__(self, model: Model):
         self.model = model
         check_options(model)
-        self._marks = _marks(model)
+        self._marks, self._why_none = _marks(model)
         self._llm = _load(model, self._marks)
         self._running: dict[str, Request] = {}
 
@@ -86,6 +86,8 @@ class VLLMEngine:
     def send(self, request: Request) -> None:
         """Queue a request; raises EngineError, which begins with its key."""
         check(request, self.model, self._running)
+        if self._marks is None and (request.thinking_budget is not None or request.json_schema is not None):
+            raise EngineError(f"{request.key}: {self._why_none}")
         try:
             sampling = _sampling(self.model, request, self._marks)
             self._llm.llm_engine.add_request(request.key, {"prompt_token_ids": request.prompt_ids}, sampling)
@@ -182,12 +184,12 @@ def _arguments() -> dict[str, str]:
     return {part.target.id: ast.unparse(part.annotation) for part in own if isinstance(part, ast.AnnAssign)}
 
 
-def _marks(model: Model) -> thinking.Marks | None:
-    """The marks of thinking; None for a family without markup, whose requests cannot have a thinking budget."""
+def _marks(model: Model) -> tuple[thinking.Marks | None, str]:
+    """The marks of thinking; None, and why, where requests can have neither a thinking budget nor a JSON schema."""
     try:
-        return thinking.marks(model)
-    except (ValueError, OSError):  # no such family; no tokenizer, about which vLLM has more to say
-        return None
+        return thinking.marks(model), ""
+    except (ValueError, OSError) as error:  # no such family; no tokenizer, about which vLLM has more to say
+        return None, _reason(error)
 
 
 def _reasoning(marks: thinking.Marks) -> Any:
@@ -211,7 +213,7 @@ def _sampling(model: Model, request: Request, marks: thinking.Marks | None) -> A
         top_k=model.top_k,
         seed=request.seed,
         max_tokens=room(request, model),
-        thinking_token_budget=thinking.allowed(request, marks) if marks else request.thinking_budget,
+        thinking_token_budget=thinking.allowed(request, marks) if marks else None,
         structured_outputs=held,
         detokenize=False,
         output_kind=RequestOutputKind.FINAL_ONLY,

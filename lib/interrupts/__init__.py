@@ -97,6 +97,11 @@ def splice(
     thinking = trace.get("thinking")
     thinking = prompts.opened(prompt, model) if thinking is None else thinking
     start, stop = markup.split(token_ids, model, thinking).reasoning
+    if start == stop and interrupt.action != "restart" and prompts.closed(prompt, model):
+        raise ValueError(
+            f"{trace.get('trace_id', 'the trace')}: its prompt closes the thinking, so there is none to interrupt; "
+            f"expected a template in params/models/{model.name}.yaml that leaves it on"
+        )
     length = _cut(token_ids, (start, stop), position, model)
     if interrupt.action == "restart":
         statement, code = trace["problem"] + text, trace.get("starter_code")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.markup import harmony, tokens
-from lib.markup.prompts import family
+from lib.markup.prompts import family, is_silent
 from lib.params.settings import Model
 
 NEARBY = 32  # tokens looked at around a cut: more than one character or sentence end ever takes
@@ -31,27 +31,41 @@ class Split:
 def split(token_ids: Sequence[int], model: Model, thinking: bool | None = None) -> Split:
     """The spans of reasoning and answer in generated ids.
 
-    Without any mark all is reasoning, as in a thought that was cut off; or all is answer, if the model's file turns
-    thinking off. Ids before an opening mark are neither. Of several thoughts the first is the reasoning. If it was
-    never closed, the answer is empty.
+    Without any mark all is reasoning, as in a thought that was cut off; or all is answer, if the prompt closes the
+    thought or, where it is known to open none, if the model ended its turn by itself. Ids before an opening mark are
+    neither. Of several thoughts the first is the reasoning. If it was never closed, the answer is empty.
 
     `thinking`: whether the prompt left a thought open, so that the ids begin inside it; None if not known.
     """
-    ids = [int(token) for token in token_ids]
-    ids = ids[: _stop(ids, model)]
-    if family(model).channels:
-        return Split(*harmony.spans(ids, bool(thinking), model))
-    start, end = _thought(ids, bool(thinking), model)
-    if end is None and start is None and not thinking and model.template.get("enable_thinking") is False:
+    whole, marks = [int(token) for token in token_ids], family(model)
+    ids = whole[: _stop(whole, model)]
+    if marks.channels:
+        has_marks = harmony.has_marks(ids, model)
+        parts = Split(*harmony.spans(ids, bool(thinking), model))
+    else:
+        start, end = _thought(ids, bool(thinking), model)
+        has_marks = bool(start or end)
+        reasoning = (start[1] if start else 0, len(ids) if end is None else end[0])
+        parts = Split(reasoning, (len(ids) if end is None else _behind(ids, end, model), len(ids)), end is not None)
+    is_whole = thinking is False and len(ids) < len(whole)
+    if not has_marks and not thinking and (is_whole or is_silent(model)):
         return Split((0, 0), (0, len(ids)), ended=True)
-    reasoning = (start or 0, len(ids) if end is None else end[0])
-    return Split(reasoning, (len(ids) if end is None else end[1], len(ids)), ended=end is not None)
+    return parts
 
 
 def answer_only(token_ids: Sequence[int], model: Model) -> Split:
-    """The split of ids after a thought that the prompt has closed: all are answer."""
+    """The split of ids after a thought that the prompt has closed: all are answer, but a mark that closes it again."""
     ids = [int(token) for token in token_ids]
-    return Split((0, 0), (0, _stop(ids, model)), ended=True)
+    ids = ids[: _stop(ids, model)]
+    start = 0
+    if family(model).channels:
+        start = next((header.stop for header in harmony.headers(ids, model) if header.start == 0), 0)
+    else:
+        opener, end = _thought(ids, False, model)
+        inner = ids[opener[1] if opener else 0 : end[0] if end else len(ids)]
+        if end and not (opener and opener[0]) and not tokens.decode(inner, model).strip():
+            start = _behind(ids, end, model)
+    return Split((0, 0), (start, len(ids)), ended=True)
 
 
 def opens(token_ids: Sequence[int], model: Model) -> bool:
@@ -61,7 +75,7 @@ def opens(token_ids: Sequence[int], model: Model) -> bool:
         return harmony.is_open(ids, model)
     done = 0
     while start := tokens.find(ids, family(model).think, model, done):
-        end = _end(ids, start[1], model)
+        end = _end(ids, start, model)
         if end is None:
             return True
         done = end[1]
@@ -108,22 +122,40 @@ def _ends_sentence(text: str, follows: str) -> bool:
     return not follows or follows[0].isspace()
 
 
-def _thought(ids: list[int], thinking: bool, model: Model) -> tuple[int | None, tuple[int, int] | None]:
-    """The start of the first thought (None: not opened here), and the span of the mark that ends it (None: none)."""
-    start, end = tokens.find(ids, family(model).think, model), _end(ids, 0, model)
+Span = tuple[int, int]
+
+
+def _thought(ids: list[int], thinking: bool, model: Model) -> tuple[Span | None, Span | None]:
+    """The spans of the marks that open the first thought (None: not opened here), and that end it (None: none)."""
+    start, end = tokens.find(ids, family(model).think, model), _end(ids, None, model)
     if start and thinking and tokens.decode(ids[: start[0]], model).strip():
         start = None  # a mark in the middle of a thought; at its very start the model repeats the prompt's
     if start is None or (end and end[0] < start[0]):
         return None, end
-    return start[1], _end(ids, start[1], model)
+    return start, _end(ids, start, model)
 
 
-def _end(ids: list[int], start: int, model: Model) -> tuple[int, int] | None:
-    """The span of the first mark from `start` on that ends a thought; empty if the mark has another meaning too."""
-    marks, special = family(model), tokens.codec(model).controls
+def _end(ids: list[int], opener: Span | None, model: Model) -> Span | None:
+    """The span of the first mark behind an opener that ends a thought; empty if the mark has another meaning too.
+
+    A mark that is plain text may share an id with the opener, which then counts as the opener's.
+    """
+    marks, special, start = family(model), tokens.codec(model).controls, opener[1] if opener else 0
     others = [tokens.find(ids, text, model, start) for text in marks.also_ends if text in special]
-    spans = [tokens.find(ids, marks.think_end, model, start), *((span[0], span[0]) for span in others if span)]
-    return min((span for span in spans if span), default=None)
+    spans = [(span[0], span[0]) for span in others if span]
+    if opener and not tokens.codec(model).special.search(marks.think_end):
+        own = tokens.find(ids, marks.think_end, model, opener[0], after=marks.think)
+    else:
+        own = tokens.find(ids, marks.think_end, model, start)
+    first = min([*spans, *([own] if own else [])], default=None)
+    return first and (max(first[0], start), max(first[1], start))
+
+
+def _behind(ids: list[int], end: Span, model: Model) -> int:
+    """Where the answer begins behind the mark that ends a thought: after the header of an answer, if it has one."""
+    header = family(model).header.strip()
+    span = tokens.find(ids[: end[1] + NEARBY + len(header)], header, model, end[1]) if header else None
+    return span[1] if span and not tokens.decode(ids[end[1] : span[0]], model).strip() else end[1]
 
 
 def _stop(ids: list[int], model: Model) -> int:

@@ -1,7 +1,8 @@
 """Harmony, GPT-OSS's format: thoughts and answers as messages on named channels, located among ids.
 
 A message reads `<|start|>assistant<|channel|>NAME … <|message|>TEXT<|end|>`; the prompt already holds the first two
-words of the first one. A message to a tool has ` to=TOOL` in its header.
+words of the first one. A message to a tool has ` to=TOOL` in its header. Models write headers wrongly now and then; an
+answer is found all the same where its header lacks `<|message|>`, or its channel stands right behind the role.
 """
 
 import re
@@ -21,7 +22,8 @@ LETTERS = {
     "<|return|>": "R",
     "<|call|>": "R",
 }
-HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)M")
+HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)M|^M|(E?(?:S\.*)?C)\.+(?![.K])")  # the last lacks its message mark
+NAME = re.compile(r"analysis|commentary|final")
 CUT_HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)$")
 
 
@@ -37,22 +39,42 @@ class Header:
 
 
 def headers(token_ids: list[int], model: Model) -> Iterator[Header]:
-    """The complete headers, in order."""
+    """The complete headers, in order, and those of answers that lack the message mark."""
     codec = tokens.codec(model)
     for match in HEADER.finditer(_letters(token_ids, model)):
-        text = codec.text(token_ids[match.start() : match.end()])
-        named = re.search(r"<\|channel\|>\s*(\w+)", text)
-        yield Header(match.start(), match.end(), named[1] if named else "", " to=" in text, match[0][0] == "E")
+        start, stop = match.span()
+        text = codec.text(token_ids[start:stop])
+        if match[1]:
+            name, stop = match.end(1), match.end(1)
+            while stop < match.end() and "final".startswith(codec.text(token_ids[name : stop + 1]).strip()):
+                stop += 1
+            if not re.match(r"\s*final(?![a-z])\s*\S", codec.text(token_ids[name : match.end()])):
+                continue
+            text = "<|channel|>final"
+        _, _, named = text.rpartition("<|channel|>")  # or the role with the channel glued to it
+        role = text.partition("<|start|>")[2].partition("<|")[0]
+        found = NAME.search(named) if "<|channel|>" in text else NAME.search(role.partition("assistant")[2])
+        is_ours = text.startswith("<|message|>") or role.strip() == "assistant"
+        channel = found[0] if found else "final" if is_ours and "<|channel|>" not in text else ""
+        yield Header(start, stop, channel, " to=" in text, match[0][0] == "E")
+
+
+def has_marks(token_ids: list[int], model: Model) -> bool:
+    """Whether any mark of the format stands among the ids."""
+    return bool(_letters(token_ids, model).strip("."))
 
 
 def spans(token_ids: list[int], thinking: bool, model: Model) -> tuple[tuple[int, int], tuple[int, int], bool]:
     """Spans of reasoning and answer, and whether the thinking has ended, that is, a message on channel final has begun.
 
     The reasoning reaches from the first message on channel analysis to the one on channel final, with the headers in
-    between. Without an answer it ends before a message to a tool, or before a header that is cut off.
+    between. If there is none, a last message on channel commentary is the answer, if it is to no tool. Without an
+    answer the reasoning ends before a message to a tool, or before a header that is cut off.
     """
     known, length = list(headers(token_ids, model)), len(token_ids)
     final = next((header for header in known if header.channel == "final"), None)
+    if not final and known and known[-1].channel == "commentary" and not known[-1].to_tool:
+        final = known[-1]
     thought = next((header for header in known if header.channel == "analysis" and not header.to_tool), None)
     if final:
         stop = final.start

@@ -1,49 +1,93 @@
 """Chat prompts and user turns as ids, equal to what the model's chat template would write."""
 
+import dataclasses
 import importlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from lib.markup import tokens
-from lib.params.settings import FAMILIES, PARSER, PROBLEM_SLOT, Family, Model
+from lib.params.settings import FAMILIES, PARSER, PARSER_MARKS, PROBLEM_SLOT, Family, Model
 
 # placeholders of contents while a template is rendered: private characters, which no template changes
-QUESTION, MESSAGE, ANSWER = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
+QUESTION, MESSAGE, ANSWER, THOUGHT = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003", "\ue000\ue004"
+IN_TEXT = {"olmo3"}  # parsers whose marks are no tokens of their own
 
 
 def family(model: Model) -> Family:
-    """The marks of a model's family; ValueError if none are known for the family that the model's file names."""
+    """The marks of a model: its own, else those of its family; ValueError if there are none."""
+    own = model.own_marks
     if model.family in FAMILIES:
-        return FAMILIES[model.family]
-    if not model.family.startswith(PARSER):
-        known = ", ".join(FAMILIES)
+        known = FAMILIES[model.family]
+    elif {"think", "think_end"} <= own.keys():
+        known = Family("", "", gap="")
+    elif model.family.startswith(PARSER):
+        known = _of_parser(model)
+    else:
+        names = ", ".join(FAMILIES)
         raise ValueError(
             f"params/models/{model.name}.yaml: family: no markup for {model.family}, "
-            f"expected one of {known}, or {PARSER}<a reasoning parser of vLLM>"
+            f"expected one of {names}, or {PARSER}<a reasoning parser of vLLM>, or think and think_end of its own"
         )
+    return dataclasses.replace(known, **own) if own else known
+
+
+def _of_parser(model: Model) -> Family:
+    """The marks of one of vLLM's parsers, with what the chat template writes around a thought and its answer."""
+    name = model.family.removeprefix(PARSER)
     try:
-        start, end = _parser_marks(model.family.removeprefix(PARSER), tokens.tokenizer(model))
+        tok, options = tokens.tokenizer(model), json.dumps(model.template, sort_keys=True)
+        start, end = _parser_marks(name, tok, options)
+        special = tokens.codec(model).special
+        if name not in IN_TEXT and not (special.search(start) and special.search(end)):
+            raise LookupError(f"the model's tokenizer has no tokens for {start} and {end}, the marks of this parser")
+        around = None if tokens.is_native(model) else _around_thought(tok, options)
     except LookupError as error:
-        raise ValueError(f"params/models/{model.name}.yaml: family: {model.family}: {error.args[0]}") from None
-    return Family(start, end)
+        raise ValueError(
+            f"params/models/{model.name}.yaml: family: {model.family}: {error.args[0]} (a model's file may give marks "
+            "of its own under think and think_end)"
+        ) from None
+    found = dict(PARSER_MARKS.get(name, {}))
+    if around and start in around[0] and end in around[1]:
+        opener, answer = around[0].rpartition(start)[2], around[1].partition(end)[2]
+        header = answer.rstrip()
+        found |= {"think": start + (opener if opener.strip() else ""), "header": header, "gap": answer[len(header) :]}
+    return Family(**{"think": start, "think_end": end} | found)
 
 
 @cache
-def _parser_marks(name: str, tokenizer: Any) -> tuple[str, str]:
+def _parser_marks(name: str, tokenizer: Any, options: str) -> tuple[str, str]:
     manager = importlib.import_module("vllm.reasoning").ReasoningParserManager  # slow, and rarely needed
     known = manager.list_registered()
     if name not in known:
         raise LookupError(f"vLLM has no such reasoning parser, expected one of {', '.join(sorted(known))}")
+    if name == "openai_gptoss":
+        raise LookupError("this parser names no marks, expected family: gpt_oss")
     try:
-        parser = manager.get_reasoning_parser(name)(tokenizer)
-    except (RuntimeError, ValueError, KeyError) as error:  # what parsers raise on a tokenizer without their marks
-        reason = str(error).splitlines()[0]
+        parser = manager.get_reasoning_parser(name)(tokenizer, chat_template_kwargs=json.loads(options))
+    except Exception as error:  # whatever parsers raise on a tokenizer without their marks
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise LookupError(f"this parser does not fit the model's tokenizer: {reason}") from None
     if not (parser.reasoning_start_str and parser.reasoning_end_str):
-        raise LookupError("this parser names no marks, expected one with reasoning_start_str and reasoning_end_str")
+        raise LookupError(f"this parser names no marks with template: {options}")
     return parser.reasoning_start_str, parser.reasoning_end_str
+
+
+@cache
+def _around_thought(tokenizer: Any, options: str) -> tuple[str, str] | None:
+    """What a chat template writes before a thought, and between it and the answer; None if it writes no thoughts."""
+    turn = {"role": "assistant", "content": ANSWER}
+    turn |= dict.fromkeys(("reasoning_content", "reasoning", "thinking"), THOUGHT)
+    try:
+        messages = [{"role": "user", "content": QUESTION}, turn]
+        text = tokenizer.apply_chat_template(messages, tokenize=False, **json.loads(options))
+    except Exception:  # a template may refuse in any way; then there is nothing to learn from it
+        return None
+    before, _, after = text.partition(THOUGHT)
+    between, found, _ = after.partition(ANSWER)
+    return (before, between) if found and THOUGHT not in between else None
 
 
 def opening(model: Model) -> list[int]:
@@ -58,23 +102,49 @@ def closing(model: Model) -> list[int]:
 
 
 def opened(token_ids: Sequence[int], model: Model) -> bool:
-    """Whether a prompt ends inside a thought, opened by the chat template or by us.
+    """Whether a prompt ends inside a thought, opened by the chat template or by us."""
+    return _last_mark(token_ids, model) == "opens"
 
-    Of marks that are special tokens the last one decides. Marks that are plain text count only at the very end, as a
-    prompt may well mention them.
+
+def closed(token_ids: Sequence[int], model: Model) -> bool:
+    """Whether a prompt ends behind a thought that it has closed, so that the model can only answer."""
+    return _last_mark(token_ids, model) == "closes"
+
+
+def is_silent(model: Model) -> bool:
+    """Whether the model's prompts close the thought, as a chat template does where thinking is off."""
+    if model.template.get("enable_thinking") is False:
+        return True
+    if tokens.is_native(model) or not tokens.tokenizer(model).chat_template:
+        return False
+    return closed(prompt_ids("Hi.", model, None), model)
+
+
+def _last_mark(token_ids: Sequence[int], model: Model) -> str | None:
+    """Whether the last mark in the last turn of a prompt `opens` or `closes` a thought; None if it has no mark.
+
+    Marks that are plain text count only at the very end, as a prompt may well mention them.
     """
-    marks, codec, ids = family(model), tokens.codec(model), list(token_ids)
-    if not codec.special.search(marks.think):
-        return codec.text(ids[-64:]).rstrip().endswith(marks.think)
-    start = codec.marks(marks.think)
-    ends = codec.marks(marks.think_end) if codec.special.search(marks.think_end) else None
-    stops = tokens.ends(model) | {codec.controls.get(text) for text in marks.ends}
+    marks, codec, ids = family(model), tokens.codec(model), [int(token) for token in token_ids]
+    end = codec.text(ids[-64:]).rstrip()
+    is_turn = marks.think_end in marks.ends  # then only the header of an answer tells that it has closed a thought
+    start, stop = (
+        codec.marks(mark) if codec.special.search(mark) else None
+        for mark in (marks.think, marks.think_end + (marks.header if is_turn else ""))
+    )
+    if start is None and end.endswith(marks.think.rstrip()):
+        return "opens"
+    if stop is None and end.endswith((marks.think_end + marks.header).rstrip()):
+        return "closes"
+    turns = tokens.ends(model) | {codec.controls.get(text) for text in marks.ends}
     for i in range(len(ids) - 1, -1, -1):
-        if ids[i : i + len(start)] == start:
-            return True
-        if ids[i] in stops or (ends and ids[i : i + len(ends)] == ends):
-            return False
-    return False
+        if start and ids[i : i + len(start)] == start:
+            return "opens"
+        if stop and ids[i : i + len(stop)] == stop:
+            return "closes"
+        if ids[i] in turns:
+            return None
+    return None
 
 
 def prompt_ids(
@@ -139,13 +209,27 @@ def _rendered(
         return _filled(_template(messages, model), contents, model)
     else:  # no special token in any content: tokenize the whole, as the model's own pipeline does
         chat = [{**message, "content": _put(message["content"], contents)} for message in messages]
-        ids = tok.apply_chat_template(chat, add_generation_prompt=True, return_dict=False, **_options(model))
+        ids = _applied(chat, model, return_dict=False)
     return [int(token) for token in ids]
 
 
 def _template(messages: list[dict[str, str]], model: Model) -> str:
-    tok = tokens.tokenizer(model)
-    return tok.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **_options(model))
+    return _applied(messages, model, tokenize=False)
+
+
+def _applied(messages: list[dict[str, str]], model: Model, **form: bool) -> Any:
+    from jinja2 import TemplateError  # slow to import, as all that needs a tokenizer
+
+    options = _options(model) | {"add_generation_prompt": True} | form
+    try:
+        return tokens.tokenizer(model).apply_chat_template(messages, **options)
+    except (TemplateError, TypeError) as error:
+        roles = ", ".join(message["role"] for message in messages)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"params/models/{model.name}.yaml: path: the chat template of {model.path} refuses messages of {roles}: "
+            f"{reason}"
+        ) from None
 
 
 def _options(model: Model) -> dict[str, Any]:
@@ -179,9 +263,9 @@ def _chunks(text: str, contents: Mapping[str, str], model: Model) -> str | list[
 
 
 def _system_file(model: Model) -> str:
-    """The model's own system prompt, from the file beside its weights; "" if it needs none."""
+    """The model's own system prompt, from its own file or the one beside its weights; "" if it needs none."""
     if model.system_file is None:
-        return ""
+        return model.system
     file = tokens.file(model, model.system_file)
     if file is None:
         raise ValueError(f"params/models/{model.name}.yaml: system_file: {model.path} has no {model.system_file}")

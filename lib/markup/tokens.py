@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BROKEN = "\ufffd"  # the replacement of bytes that are no character
+HTML = re.compile(
+    r"</?(?:a|b|blockquote|body|br|caption|code|div|em|h[1-6]|head|hr|html|i|img|li|ol|p|pre|s|span|strong|su[bp]|table|"
+    r"tbody|td|tfoot|th|thead|title|tr|u|ul)/?>"
+)
 MARK = re.compile(r"[^\w\s].*\w.*[^\w\s]")  # an added token of this form is a mark, even if not flagged as special
 
 
@@ -95,21 +99,27 @@ def decode(token_ids: Sequence[int], model: Model) -> str:
     return codec(model).text([int(token) for token in token_ids])
 
 
-def find(token_ids: list[int], mark: str, model: Model, start: int = 0) -> tuple[int, int] | None:
+def find(token_ids: list[int], mark: str, model: Model, start: int = 0, after: str = "") -> tuple[int, int] | None:
     """The half-open span of the ids of the first occurrence of a mark; None if there is none.
 
-    A mark that contains a special token is searched among ids. Any other is plain text: it is searched in the decoded
-    text, and ids that hold any part of it belong to its span, whatever else they hold.
+    A mark that begins with a special token is searched among ids; what follows in it may be cut into ids in any way.
+    Any other is plain text: it is searched in the decoded text, behind the first `after` in it, and ids that hold any
+    part of it belong to its span, whatever else they hold.
     """
     tokens = codec(model)
     if tokens.special.search(mark):
         wanted = tokens.marks(mark)
-        starts = (i for i in range(start, len(token_ids)) if token_ids[i] == wanted[0])
-        at = next((i for i in starts if token_ids[i : i + len(wanted)] == wanted), None)
-        return None if at is None else (at, at + len(wanted))
+        for i in range(start, len(token_ids)):
+            if token_ids[i] == wanted[0]:
+                ids = token_ids[i : i + len(wanted)]
+                if ids == wanted:
+                    return i, i + len(wanted)
+                if len(wanted) > 1 and tokens.text(ids := token_ids[i : i + len(mark)]).startswith(mark):
+                    return i, i + _holding(ids, mark, tokens)
+        return None
     ids = token_ids[start:]
     text = tokens.text(ids)
-    at = text.find(mark)
+    at = text.find(mark, text.find(after) + len(after))
     if at < 0:
         return None
     return start + _holding(ids, text[: at + 1], tokens) - 1, start + _holding(ids, text[: at + len(mark)], tokens)
@@ -205,8 +215,9 @@ def _fast(layout: dict[str, Any]) -> Codec:
     for name in ("normalizer", "pre_tokenizer", "decoder"):
         layout[name] = _without_prefix(layout[name])
     whole = Tokenizer.from_str(json.dumps(layout))
-    # added tokens may be runs of white space or digits too, which are text like any other
-    added = [token for token in layout["added_tokens"] if token["special"] or MARK.fullmatch(token["content"])]
+    # added tokens may be runs of white space, digits or tags of HTML too, which are text like any other
+    is_mark = lambda text: MARK.fullmatch(text) and not HTML.fullmatch(text)  # noqa: E731
+    added = [token for token in layout["added_tokens"] if token["special"] or is_mark(token["content"])]
     controls = {token["content"]: token["id"] for token in added}
     special, ids_of = _any_of(controls), frozenset(controls.values())
 

@@ -55,11 +55,13 @@ def load_study(name: str, **overrides: Any) -> Study:
 def load_model(name: str) -> Model:
     """Read `params/models/<name>.yaml`; raises ParamsError as `load_study`, and if a local model is not there."""
     model = _load(Model, "models", name)
-    if model.family not in FAMILIES and not re.fullmatch(rf"{PARSER}\w+", model.family):
+    has_marks = model.family in FAMILIES or {"think", "think_end"} <= model.own_marks.keys()
+    if not has_marks and not re.fullmatch(rf"{PARSER}\w+", model.family):
         hint = suggestion(model.family, list(FAMILIES))
         raise ParamsError(
             f"{location('models', name)}: family: no markup for {model.family}{hint}, "
-            f"expected one of {', '.join(FAMILIES)}, or {PARSER}<parser>, a reasoning parser of vLLM"
+            f"expected one of {', '.join(FAMILIES)}, or {PARSER}<parser>, a reasoning parser of vLLM; or marks "
+            "of its own under think and think_end"
         )
     if model.is_local and not Path(model.location, "config.json").is_file():
         raise ParamsError(

@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from lib import paths, schema
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+OWN_MARKS = ("think", "think_end", "header", "gap")  # keys of a model's file that replace marks of its family
 UPDATE_SLOT = "{update}"
 PROBLEM_SLOT = "{problem}"
 RELEASED = ("update_math", "update_coding")  # sources whose rows say of which benchmark they are
@@ -203,6 +204,11 @@ class Model(_Params):
     prompt_code: Asked = PROBLEM_SLOT  # the same on a code problem; its starter code follows in a fence
     opens_thinking: bool = False  # whether the mark that opens the thinking is put at the end of the prompt
     system_file: Text | None = None  # system prompt that the model needs: a file beside its weights
+    system: str = ""  # the same as a text
+    think: Text | None = None  # marks of its own, in place of those of the family: what opens the thinking
+    think_end: Text | None = None  # what closes it
+    header: str | None = None  # what stands between that and the answer
+    gap: str | None = None  # white space before the answer
     engine: Literal["vllm", "ray", "server", "replay"] = "vllm"  # what generates
     structured: bool = True  # whether the engine holds answers to a JSON schema; false leaves it to the prompt
     options: dict[str, JsonValue] = Field(default_factory=dict)  # the engine's own arguments
@@ -217,14 +223,27 @@ class Model(_Params):
             )
         if self.revision and self.is_local:
             raise ValueError(f"revision: should be left out, as {self.path} is a folder, got {self.revision}")
+        if self.system and self.system_file:
+            raise ValueError("system: stands beside system_file, expected one of the two")
+        if self.think is not None and self.think == self.think_end:
+            raise ValueError("think_end: should differ from think")
+        if self.own_marks and self.family in FAMILIES and FAMILIES[self.family].channels:
+            raise ValueError(f"{next(iter(self.own_marks))}: {self.family} has marks that cannot be changed")
         return self
 
     def as_dict(self) -> dict[str, Any]:
-        """As of all parameters, without a password; what nobody planted is left out, as it changes nothing."""
-        values = {key: value for key, value in super().as_dict().items() if key != "planted" or value is not None}
+        """As of all parameters, without a password; keys that few models need are left out where they say nothing."""
+        rare = {"planted": None, "system": "", **dict.fromkeys(OWN_MARKS)}
+        values = super().as_dict()
+        values = {key: value for key, value in values.items() if key not in rare or value != rare[key]}
         if isinstance(url := self.options.get("url"), str):
             values["options"]["url"] = shown_url(url)
         return values
+
+    @property
+    def own_marks(self) -> dict[str, str]:
+        """The marks that the file itself gives."""
+        return {name: value for name in OWN_MARKS if (value := getattr(self, name)) is not None}
 
     @cached_property
     def is_local(self) -> bool:
@@ -362,4 +381,14 @@ FAMILIES = {
         ends=("<|return|>", "<|end|>", "<|call|>"),
         channels=True,
     ),
+}
+# What vLLM's parsers do not say, as they only read; the model's own chat template is asked first.
+PARSER_MARKS: dict[str, dict[str, Any]] = {
+    "gemma4": {"think": "<|channel>thought\n", "gap": ""},
+    "cohere_command3": {"header": "<|START_RESPONSE|>", "gap": "", "ends": ("<|END_RESPONSE|>",)},
+    "cohere_command4": {"header": "<|START_TEXT|>", "gap": "", "ends": ("<|END_TEXT|>",)},
+    "kimi_k3": {"header": "<|open|>response<|sep|>", "gap": ""},
+    "inkling": {"header": "<|message_model|><|content_text|>", "gap": "", "ends": ("<|end_message|>",)},
+    **{name: {"gap": "\n"} for name in ("glm45", "seed_oss", "step3p5", "nemotron_v3")},
+    **{name: {"gap": ""} for name in ("glm47", "deepseek_v4", "deepseek_v41", "kimi_k2", "mistral")},
 }

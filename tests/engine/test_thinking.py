@@ -3,6 +3,8 @@
 import pytest
 
 from lib.engine import Completion, EngineError, Request, thinking
+from lib.markup import tokens
+from tests.fakes import tokenizers
 
 BETWEEN = thinking.Marks(opening=[1], closing=[2, 3])
 
@@ -23,6 +25,36 @@ BETWEEN = thinking.Marks(opening=[1], closing=[2, 3])
 def test_a_budget_counts_from_the_opening_mark_on(prompt, expected):
     assert thinking.allowed(Request("k", prompt, 0, None, 4), BETWEEN) == expected
     assert thinking.allowed(Request("k", prompt, 0), BETWEEN) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"), [([9, 9], 4), ([9, 7, 8, 1], 2), ([9, 7, 8, 1, 9, 9], 4), ([7, 8, 1, 9, 2, 3], 4)]
+)
+def test_of_an_opening_mark_of_several_tokens_vllm_takes_the_last(prompt, expected):
+    between = thinking.Marks(opening=[7, 8, 1], closing=[2, 3])
+    assert thinking.allowed(Request("k", prompt, 0, None, 4), between) == expected
+    assert thinking.allowed(Request("k", [7, 8, 1], 0, None, 0), between) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "closing"),
+    [
+        ("qwen3", "</think>"),
+        ("nemotron", "</think>"),
+        ("mistral", "[/THINK]"),
+        ("seed", "</seed:think>"),
+        ("gemma", "<channel|>"),
+        ("gpt_oss", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ],
+)
+def test_the_marks_hold_no_white_space_that_a_model_may_write_differently(tmp_path, kind, closing):
+    ready = tokenizers.model(kind, tmp_path)
+    assert tokens.decode(thinking.marks(ready).closing, ready) == closing
+
+
+def test_marks_that_are_plain_text_are_refused_as_nothing_can_be_held_to_them(tmp_path):
+    with pytest.raises(ValueError, match=r"^params/models/plain.yaml: <think> is no token of the model, .* neither"):
+        thinking.marks(tokenizers.model("plain", tmp_path))
 
 
 # (prompt, generated, tokens of thinking, None where there is no thought)

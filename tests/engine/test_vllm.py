@@ -1,14 +1,16 @@
 """vLLM on the shipped small model: exact continuations, own seeds, limits, budgets, schemas, one-line errors."""
 
+import copy
 import json
 
 import pytest
 
 from lib import engine, markup
-from lib.engine import EngineError, Request
+from lib.engine import EngineError, Request, vllm
 from lib.markup import tokens
 from lib.markup.prompts import closing
 from lib.params.settings import Model
+from tests.fakes import tokenizers
 
 pytestmark = pytest.mark.engine
 VERDICT = {
@@ -99,6 +101,15 @@ def test_a_caller_that_stops_early_leaves_nothing_running(greedy, prompts):
     completions.close()
     assert not greedy._llm.llm_engine.has_unfinished_requests()
     assert [*ids_of(greedy, [Request("0", prompts[0], 0)])] == ["0"]
+
+
+@pytest.mark.parametrize("limit", [{"thinking_budget": 5}, {"json_schema": VERDICT}])
+def test_a_limit_on_a_thought_whose_marks_are_plain_text_is_refused(greedy, prompts, tmp_path, limit):
+    plain = copy.copy(greedy)
+    plain._marks, plain._why_none = vllm._marks(tokenizers.model("plain", tmp_path))
+    with pytest.raises(EngineError, match=r"^x: params/models/plain.yaml: <think> is no token of the model, which"):
+        list(plain.generate([Request("x", prompts[0], 0, **limit)]))
+    assert list(plain.generate([Request("y", prompts[0], 0)]))
 
 
 @pytest.mark.parametrize("most", [0, 1, 20])

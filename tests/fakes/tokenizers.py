@@ -35,6 +35,18 @@ HARMONY = (
     "{% if add_generation_prompt %}<|start|>assistant{% endif %}"
 )
 PLAIN = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"
+V31 = (  # opens the thought or closes it, and shows none
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}<｜User｜>{{ m.content }}"
+    "{% else %}<｜Assistant｜></think>{{ m.content }}<｜end▁of▁sentence｜>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<｜Assistant｜>{% if thinking %}<think>{% else %}</think>{% endif %}{% endif %}"
+)
+GEMMA = (  # knows no system role
+    "{{ bos_token }}{% for m in messages %}"
+    "{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}"
+    "<|turn>{{ m.role }}\n{% if m.reasoning %}<|channel>thought\n{{ m.reasoning }}<channel|>{% endif %}"
+    "{{ m.content }}<turn|>\n{% endfor %}{% if add_generation_prompt %}<|turn>model\n"
+    "{% if not enable_thinking %}<|channel>thought\n<channel|>{% endif %}{% endif %}"
+)
 SEED = (
     "{% for m in messages %}<seed:bos>{{ m.role }}\n{{ m.content }}<seed:eos>{% endfor %}"
     "{% if add_generation_prompt %}<seed:bos>assistant\n{% endif %}"
@@ -82,6 +94,23 @@ KINDS = {
         "eos": "</s>",
         "template": PLAIN,
     },
+    "v31": {
+        "family": "deepseek_r1",
+        "specials": ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"],
+        "quiet": ["<｜User｜>", "<｜Assistant｜>", "<think>", "</think>"],
+        "bos": "<｜begin▁of▁sentence｜>",
+        "eos": "<｜end▁of▁sentence｜>",
+        "template": V31,
+    },
+    "gemma": {
+        "family": "vllm:gemma4",
+        "specials": ["<bos>", "<turn|>", "<|turn>", "<|channel>", "<channel|>"],
+        "quiet": ["<table>", "</td>", "<h1>", "<b>"],
+        "bos": "<bos>",
+        "eos": "<turn|>",
+        "template": GEMMA,
+        "options": {"enable_thinking": True},
+    },
     "seed": {
         "family": "vllm:seed_oss",
         "specials": ["<seed:bos>", "<seed:eos>", "<seed:think>", "</seed:think>"],
@@ -98,7 +127,18 @@ def model(kind: str, folder: Path, **changes) -> Model:
     if kind == "mistral":
         _tekken(folder)
         return Model(**settings, **{"family": "mistral", "opens_thinking": True} | changes)
-    made = KINDS[kind]
+    return _fast(KINDS[kind], folder, settings, changes)
+
+
+def marked(folder: Path, family: str, marks: list[str], template: str, **changes) -> Model:
+    """A model of a tokenizer with these special tokens, and <end> for the end of a turn."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {"family": family, "specials": ["<end>", *marks], "eos": "<end>", "template": template}
+    settings = {"name": "marked", "title": "M", "path": str(folder), "max_tokens": 100, "max_model_len": 1000}
+    return _fast(made, folder, settings, changes)
+
+
+def _fast(made: dict, folder: Path, settings: dict, changes: dict) -> Model:
     tok = _byte_level(made["specials"], made.get("quiet", []))
     if "bos" in made:
         tok.post_processor = processors.TemplateProcessing(

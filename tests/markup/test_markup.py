@@ -10,7 +10,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
-from lib import markup, params
+from lib import interrupts, markup, params
 from lib.markup import prompts, tokens
 from tests.fakes import tokenizers
 
@@ -114,6 +114,79 @@ def test_where_thinking_is_off_an_output_without_marks_is_the_answer(family):
     assert spans(tokens.marks("goes on", off), off, thinking=True) == ("goes on", "", False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "template", "is_closed"),
+    [
+        ("v31", {}, True),
+        ("v31", {"thinking": False}, True),
+        ("v31", {"thinking": True}, False),
+        ("gemma", {}, True),
+        ("gemma", {"enable_thinking": True}, False),
+        ("nemotron", {"enable_thinking": False}, True),
+        ("nemotron", {}, True),
+        ("qwen3", {"enable_thinking": False}, True),
+        ("qwen3", {}, False),
+        ("gpt_oss", {"reasoning_effort": "low", "date_string": "2025-08-05"}, False),
+        ("mistral", {}, False),
+        ("plain", {}, False),
+    ],
+)
+def test_a_prompt_that_closes_the_thought_leaves_only_an_answer_and_nothing_to_interrupt(
+    family, kind, template, is_closed
+):
+    ready = dataclasses.replace(family(kind), template=template)
+    prompt = prompts.prompt_ids("How many?", ready)
+    assert prompts.closed(prompt, ready) == is_closed
+    assert not (is_closed and prompts.opened(prompt, ready))
+    ids = tokens.encode("The answer is \\boxed{4}.", ready)
+    trace = {"trace_id": "0~a", "prompt_ids": prompt, "token_ids": ids, "task": "math"}
+    if not is_closed:
+        assert spans(ids, ready, prompts.opened(prompt, ready))[1:] == ("", False)
+        assert interrupts.splice(trace, params.load_interrupt("end_thinking"), 1.0, ready).inserted_ids
+        return
+    for thinking in (None, False):
+        assert spans(ids, ready, thinking) == ("", "The answer is \\boxed{4}.", True)
+    for name in ("end_thinking", "speed_up", "speed_up_user", "resume", "budget"):
+        with pytest.raises(ValueError, match=rf"^0~a: its prompt closes the thinking, .* template in .*/{kind}.yaml"):
+            interrupts.splice(trace, params.load_interrupt(name), 1.0, ready)
+    again = interrupts.splice(trace | {"problem": "How many?"}, params.load_interrupt("restart"), 0.5, ready, "Five.")
+    assert again.ids
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_answers_without_a_thought_and_ends_its_turn_has_answered(family, kind):
+    ready = family(kind)
+    answer = tokens.encode("It is 4.", ready)
+    whole = [*answer, tokens.tokenizer(ready).eos_token_id]
+    assert spans(whole, ready, thinking=False) == ("", "It is 4.", True)
+    assert spans(answer, ready, thinking=False) == ("It is 4.", "", False)  # cut off: nobody knows
+    assert spans(whole, ready, thinking=True) == ("It is 4.", "", False)  # inside a thought that it never closed
+    prompt = [*prompts.prompt_ids("How many?", ready), *prompts.user_turn("Say it.", ready)]
+    trace = {"prompt_ids": prompt, "token_ids": whole, "task": "math", "thinking": False}
+    for position in (0, 0.5, 1.0, "3t"):
+        cut = interrupts.splice(trace, params.load_interrupt("end_thinking"), position, ready)
+        assert cut.kept_tokens == 0 and cut.ids[: len(prompt)] == prompt  # no mark inside the answer
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("{end}It is 4.", "It is 4."),
+        ("\n{end}It is 4.", "It is 4."),
+        ("{think}\n{end}It is 4.", "It is 4."),
+        ("It{end} is 4.", "It{end} is 4."),
+        ("{think}a{end}It is 4.", "{think}a{end}It is 4."),
+        ("It is 4.", "It is 4."),
+    ],
+)
+@pytest.mark.parametrize("kind", ["qwen3", "deepseek_r1", "mistral", "plain", "gemma"])
+def test_a_mark_that_closes_a_closed_thought_once_more_is_no_answer(family, kind, said, answer):
+    marks = prompts.family(family(kind))
+    said, answer = (text.format(think=marks.think, end=marks.think_end) for text in (said, answer))
+    ids = tokens.marks(said, family(kind))
+    assert tokens.decode(ids[slice(*markup.answer_only(ids, family(kind)).answer)], family(kind)) == answer
+
+
 def test_a_call_of_a_tool_ends_a_thought_if_it_is_a_special_token(family):
     text = "<think>Look.<tool_call>x</tool_call>"
     assert spans(tokens.marks(text, family("qwen3")), family("qwen3")) == ("Look.", "<tool_call>x</tool_call>", True)
@@ -148,6 +221,35 @@ TOOL = "<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrai
         ("goes on", True, "goes on", "", False),
         (f"{HARMONY}said again{FINAL}b", True, "said again", "b", True),
         (f"goes on{AGAIN}and on{FINAL}b", True, f"goes on{AGAIN}and on", "b", True),
+        # headers as models write them wrongly
+        (
+            f"{HARMONY}a<|end|><|start|>assistant<|channel|>final It is 4.<|return|>",
+            False,
+            "a",
+            "It is 4.",
+            True,
+        ),
+        (f"{HARMONY}a<|end|><|start|>assistant<|channel|>final\n4<|return|>", False, "a", "4", True),
+        (f"{HARMONY}a<|channel|>final 4", False, "a", "4", True),
+        ("a<|channel|>final 4<|return|>", True, "a", "4", True),
+        (f"{HARMONY}a<|end|><|start|>assistant<|channel|>finally 4", False, "a", "", False),
+        (f"{HARMONY}a<|end|><|start|>assistantfinal<|message|>4<|return|>", False, "a", "4", True),
+        (f"{HARMONY}a<|end|><|start|>assistant final<|message|>4<|return|>", False, "a", "4", True),
+        (f"{HARMONY}a<|end|><|start|>assistant<|channel|> final<|message|>4", False, "a", "4", True),
+        (f"{HARMONY}a<|end|><|start|>assistant<|message|>4<|return|>", False, "a", "4", True),
+        (f"{HARMONY}a<|end|><|start|>assistant<|channel|>commentary<|message|>4<|return|>", False, "a", "4", True),
+        ("<|channel|>commentary<|message|>4<|return|>", False, "", "4", True),
+        (f"<|channel|>commentary<|message|>I look.{TOOL}", False, "", "", False),
+        (f"<|channel|>commentary<|message|>I look.{AGAIN}a{FINAL}4", False, "a", "4", True),
+        ("<|message|>4<|return|>", False, "", "4", True),
+        ("4<|return|>", False, "", "4", True),
+        (
+            f"{HARMONY}a<|end|><|start|>assistantanalysis<|message|>b{FINAL}4",
+            False,
+            "a<|end|><|start|>assistantanalysis<|message|>b",
+            "4",
+            True,
+        ),
         ("", False, "", "", False),
     ],
 )
@@ -164,6 +266,8 @@ def test_split_of_harmony(family, text, thinking, reasoning, answer, ended):
         ("said<think>Start.</think>", "Start.", "", True),
         ("日本<think>日本語</think>語", "日本語", "語", True),
         ("<thinking>x</thinking>", "<thinking>x</thinking>", "", False),
+        ("<think></think>Two.", "", "Two.", True),
+        ("<think></think><think>b</think>Two.", "", "<think>b</think>Two.", True),
     ],
 )
 def test_marks_that_are_plain_text(family, text, reasoning, answer, ended):
@@ -185,6 +289,23 @@ def test_ids_that_a_mark_shares_with_its_neighbours_are_in_no_span(tmp_path):
     parts = markup.split(ids, shared)
     assert (parts.reasoning, parts.answer, parts.ended) == ((7, 10), (17, 19), True)
     assert not markup.opens(ids, shared) and markup.opens(ids[:10], shared)
+
+
+@pytest.mark.parametrize("pieces", [["><"], ["></"], ["><", ">T"], ["<think></"], ["k></t"]])
+def test_an_empty_thought_whose_marks_share_an_id(tmp_path, pieces):
+    """Vocabularies of plain text glue the two marks together."""
+    vocab = ["<unk>", *"abcdehiknrstTSw</>. \n", *pieces]
+    tok = Tokenizer(models.WordLevel({text: i for i, text in enumerate(vocab)}, unk_token="<unk>"))
+    tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(part, "isolated") for part in (*pieces, "")])
+    tok.decoder = decoders.Fuse()
+    PreTrainedTokenizerFast(tokenizer_object=tok).save_pretrained(tmp_path)
+    glued, text = made_plain(tmp_path), "<think></think>Ten"
+    split = re.split("(" + "|".join(map(re.escape, pieces)) + ")", text)
+    ids = [vocab.index(part) for piece in split for part in ([piece] if piece in pieces else piece)]
+    assert tokens.decode(ids, glued) == text
+    reasoning, answer, ended = spans(ids, glued)
+    assert (reasoning, ended) == ("", True) and answer == ("en" if ">T" in pieces else "Ten")
+    assert not markup.opens(ids, glued)
 
 
 def made_plain(folder) -> params.Model:
@@ -535,10 +656,14 @@ def test_a_thought_is_opened_once(family):
         ("parrot", "no markup for parrot, expected one of"),
         ("vllm:parrot", "vllm:parrot: vLLM has no such reasoning parser, expected one of .*, qwen3"),
         ("vllm:olmo3", "vllm:olmo3: this parser does not fit the model's tokenizer: .*"),
-        ("vllm:openai_gptoss", "vllm:openai_gptoss: this parser names no marks, expected one with reasoning_start_str"),
+        ("vllm:openai_gptoss", "vllm:openai_gptoss: this parser names no marks, expected family: gpt_oss "),
+        ("vllm:hunyuan_a13b", "vllm:hunyuan_a13b: this parser names no marks with template: .* under think and think"),
+        ("vllm:seed_oss", "vllm:seed_oss: the model's tokenizer has no tokens for <seed:think> and </seed:think>, the"),
+        ("vllm:gemma4", "vllm:gemma4: the model's tokenizer has no tokens for <|channel> and <channel|>, the marks of"),
     ],
 )
 def test_a_family_without_marks_is_named(model, name, message):
+    message = message.replace("<|", r"<\|").replace("|>", r"\|>")
     with pytest.raises(ValueError, match=rf"params/models/tiny-lrm-s.yaml: family: {message}") as caught:
         markup.split([1, 2], dataclasses.replace(model, family=name))
     assert "\n" not in str(caught.value)
@@ -549,8 +674,127 @@ def test_any_reasoning_parser_of_vllm_gives_its_marks(family):
     ids = tokens.marks("<seed:think>a</seed:think>b<seed:eos>", seed)
     assert spans(ids, seed) == ("a", "b", True)
     assert tokens.decode(prompts.user_turn("Stop.", seed), seed) == (
-        "</seed:think>\n\n<seed:eos><seed:bos>user\nStop.<seed:eos><seed:bos>assistant\n"
+        "</seed:think>\n<seed:eos><seed:bos>user\nStop.<seed:eos><seed:bos>assistant\n"
     )
+
+
+SHOWS = (
+    "{{% for m in messages %}}[{{{{ m.role }}}}]"
+    "{{% if m.reasoning_content %}}{opens}{{{{ m.reasoning_content }}}}{closes}{{% endif %}}"
+    "{{{{ m.content }}}}<end>{{% endfor %}}{{% if add_generation_prompt %}}[assistant]{{% endif %}}"
+)
+THINK, END = "<think>", "</think>"
+KIMI = ["<|open|>", "<|close|>", "<|sep|>"]
+COHERE = ["<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|START_TEXT|>", "<|CHATBOT_TOKEN|>"]
+HORIZON = [f"<{slash}ifm|think{kind}>" for slash in ("", "/") for kind in ("", "_fast", "_faster")]
+
+
+# (parser, special tokens, how a template writes a thought (None: it writes none), options; how it opens, how it closes)
+@pytest.mark.parametrize(
+    ("parser", "special", "shows", "options", "opens", "closes"),
+    [
+        ("glm45", [THINK, END], ("<think>", "</think>\n"), {}, THINK, "</think>\n"),
+        ("glm45", [THINK, END], None, {}, THINK, "</think>\n"),
+        ("glm47", [THINK, END], ("<think>", "</think>"), {}, THINK, END),
+        ("deepseek_v4", [THINK, END], None, {}, THINK, END),
+        ("kimi_k2", [THINK, END], ("<think>", "</think>"), {}, THINK, END),
+        ("seed_oss", ["<seed:think>", "</seed:think>"], None, {}, "<seed:think>", "</seed:think>\n"),
+        ("step3p5", [THINK, END], ("<think>\n", "\n</think>\n"), {}, THINK, "</think>\n"),
+        ("nemotron_v3", [THINK, END], None, {}, THINK, "</think>\n"),
+        ("qwen3", [THINK, END], ("<think>\n", "\n</think>\n\n"), {}, THINK, "</think>\n\n"),
+        ("ernie45", [THINK, END], ("<think>\n", "\n</think>\n\n\n"), {}, THINK, "</think>\n\n\n"),
+        (
+            "gemma4",
+            ["<|channel>", "<channel|>"],
+            ("<|channel>thought\n", "<channel|>"),
+            {},
+            "<|channel>thought\n",
+            "<channel|>",
+        ),
+        ("gemma4", ["<|channel>", "<channel|>"], None, {}, "<|channel>thought\n", "<channel|>"),
+        ("cohere_command3", COHERE, None, {}, COHERE[0], "<|END_THINKING|><|START_RESPONSE|>"),
+        ("cohere_command4", COHERE, None, {}, COHERE[0], "<|END_THINKING|><|START_TEXT|>"),
+        (
+            "cohere_command4",
+            COHERE,
+            (COHERE[0], "<|END_THINKING|>\n<|START_TEXT|> "),
+            {},
+            COHERE[0],
+            "<|END_THINKING|>\n<|START_TEXT|> ",
+        ),
+        ("kimi_k3", KIMI, None, {}, "<|open|>think<|sep|>", "<|close|>think<|sep|><|open|>response<|sep|>"),
+        ("k2_horizon", HORIZON, None, {"reasoning_effort": "low"}, "<ifm|think_faster>", "</ifm|think_faster>\n\n"),
+        ("k2_horizon", HORIZON, None, {"reasoning_effort": "medium"}, "<ifm|think_fast>", "</ifm|think_fast>\n\n"),
+        ("k2_horizon", HORIZON, None, {}, "<ifm|think>", "</ifm|think>\n\n"),
+        ("deepseek_v3", [THINK, END], None, {"thinking": True}, THINK, "</think>\n\n"),
+    ],
+)
+def test_marks_of_a_parser_and_what_the_template_writes_around_them(
+    tmp_path, parser, special, shows, options, opens, closes
+):
+    template = SHOWS.format(opens=shows[0], closes=shows[1]) if shows else tokenizers.PLAIN
+    ready = tokenizers.marked(tmp_path, f"vllm:{parser}", special, template)
+    ready = dataclasses.replace(ready, template=options)
+    assert tokens.decode(prompts.opening(ready), ready) == opens
+    assert tokens.decode(prompts.closing(ready), ready) == closes
+    for letters in (False, True):  # the plain parts of marks are cut as the tokenizer likes, or letter by letter
+        inside = [*prompts.opening(ready), *tokens.encode("Hm.", ready), *prompts.closing(ready)]
+        if letters:
+            inside = [i for one in inside for i in _letter_by_letter(one, ready)]
+        ids = [*inside, *tokens.encode("Ten", ready), tokens.tokenizer(ready).eos_token_id]
+        reasoning, answer, ended = spans(ids, ready)
+        assert (reasoning, answer.strip(), ended) == ("Hm.", "Ten", True)
+
+
+def _letter_by_letter(token: int, model: params.Model) -> list[int]:
+    text = tokens.decode([token], model)
+    special = token in tokens.codec(model).controls.values()
+    return [token] if special else [i for letter in text for i in tokens.encode(letter, model)]
+
+
+def test_marks_and_a_system_message_of_a_models_own(tmp_path):
+    own = {"think": "<thought>", "think_end": "</thought>", "gap": "\n\n", "header": "<answer>"}
+    marks = ["<thought>", "</thought>", "<answer>"]
+    ready = tokenizers.marked(tmp_path, "exaone_deep", marks, tokenizers.PLAIN, system="detailed thinking on", **own)
+    assert tokens.decode(prompts.opening(ready), ready) == "<thought>"
+    assert tokens.decode(prompts.closing(ready), ready) == "</thought><answer>\n\n"
+    assert spans(tokens.marks("<thought>a</thought>\n<answer>b<end>", ready), ready) == ("a", "b", True)
+    assert spans(tokens.marks("<thought>a</thought>b<end>", ready), ready) == ("a", "b", True)
+    assert "system: detailed thinking on\nuser: Hi." in tokens.decode(prompts.prompt_ids("Hi.", ready), ready)
+    both = tokens.decode(prompts.prompt_ids("Hi.", ready, system="Hurry."), ready)
+    assert "system: detailed thinking on\n\nHurry.\nuser: Hi." in both
+    over = dataclasses.replace(ready, family="qwen3", header=None, gap="", system="")
+    assert tokens.decode(prompts.closing(over), ready) == "</thought>"
+    assert {"think": "<thought>", "gap": ""}.items() <= over.as_dict().items()
+    bare = params.load_model("tiny-lrm-s").as_dict()
+    assert not {"think", "think_end", "gap", "header", "system", "planted"} & bare.keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"think": "<a>", "think_end": "<a>"}, "think_end: should differ from think"),
+        ({"system": "On.", "system_file": "S.txt"}, "system: stands beside system_file, expected one of the two"),
+        ({"family": "gpt_oss", "gap": ""}, "gap: gpt_oss has marks that cannot be changed"),
+        ({"think": ""}, "should have at least 1 character"),
+    ],
+)
+def test_marks_that_cannot_be(model, changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(model, **changes)
+
+
+def test_a_template_that_refuses_a_system_message_is_named(family):
+    with pytest.raises(ValueError, match=r"^params/models/gemma.yaml: path: .* of system, user: No system role$"):
+        prompts.prompt_ids("Hi.", family("gemma"), system="Hurry.")
+    assert prompts.prompt_ids("Hi.", family("gemma"))
+
+
+def test_tags_of_html_are_text(family):
+    gemma = family("gemma")
+    for text in ("<table>", "a</td>", "<h1><b>x"):
+        assert tokens.encode(text, gemma) == tokens.tokenizer(gemma).encode(text, add_special_tokens=False)
+    assert not {"<table>", "</td>"} & tokens.codec(gemma).controls.keys()
 
 
 def test_a_tokenizer_that_ends_in_several_ways(family, tmp_path):
