@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pickle
+import tracemalloc
 import zlib
 
 import pytest
@@ -74,3 +75,38 @@ def test_packed_tests_are_never_unpickled(content, tmp_path, monkeypatch):
 def test_a_pickled_string_of_any_protocol_is_read(protocol):
     text = '[{"input": "é→\\n", "output": "x"}]' * 3
     assert code_tests.unpack(base64.b64encode(zlib.compress(pickle.dumps(text, protocol))).decode()) == text
+
+
+def packed(text):
+    return base64.b64encode(zlib.compress(pickle.dumps(text))).decode()
+
+
+MEGABYTE, MANY = 1 << 20, 3 << 20
+BOMBS = {  # small when packed; as objects they would take gigabytes
+    "lists": packed("[" + "[]," * MANY + "[]]"),
+    "lists in a test": packed('[{"input": ' + "[" * 100 + "[]," * MANY),
+    "numbers": packed("[" + "1," * MANY + "1]"),
+    "empty texts": packed("[" + '"",' * MANY + '""]'),
+    "keys": packed("[{" + '"":0,' * MANY + '"":0}]'),
+    "spaces": packed("[" + " " * 5 * MEGABYTE + "]"),
+    "a text without end": packed('["' + '\\"' * MANY),
+    "operations": base64.b64encode(zlib.compress(b"\x80\x04" + b"\x94" * MANY)).decode(),
+    "not packed": "[" + "[]," * MANY + "[]]",
+    "larger than all": base64.b64encode(zlib.compress(bytes(code_tests.MOST_TESTS + 1), 1)).decode(),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_tests_that_unpack_to_gigabytes_are_refused_before(name):
+    tracemalloc.start()
+    with pytest.raises(TestsError):
+        code_tests.read_tests(BOMBS[name])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (3 * code_tests.MOST_TESTS if name == "larger than all" else 200 * MEGABYTE)
+
+
+def test_large_tests_are_read():
+    long, many = [{"input": "[1, 2]" * MEGABYTE, "output": '"\\"'}], ONE * 50_000
+    for tests in (long, many):
+        assert len(code_tests.read_tests(packed(json.dumps(tests))).cases) == len(tests)

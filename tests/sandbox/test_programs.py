@@ -1,6 +1,7 @@
 """Programs as answers: extraction of code, comparison of outputs, verdicts."""
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -250,6 +251,31 @@ VERDICTS = {
     "escapes in a name": ("exit('\\x1b]0;title\\x07')", ONE, "incorrect", 0, "runtime error: \\x1b]0;title\\x07"),
     "three arguments of pow": (SOLUTION.format("pow(3, 2, 5)"), [{"input": "[]", "output": "4", "testtype": "functional"}], "correct", None, None),
 }  # fmt: skip
+
+
+LIST = [{"input": "1", "output": "[[], 1]", "fn_name": "f"}]
+LARGE = {  # outputs of up to 32 MB
+    "numbers in a line": ("print('1 ' * 16_000_000)", [{"input": "", "output": "1 1"}]),
+    "one long number": ("print('9' * 32_000_000)", [{"input": "", "output": "9"}]),
+    "lines": ("print('1\\n' * 16_000_000)", [{"input": "", "output": "1\n1\n2"}]),
+    "empty lines": ("print('1' + '\\n' * 32_000_000 + '1')", [{"input": "", "output": "1\n2"}]),
+    "bytes that are no text": ("import sys\nsys.stdout.buffer.write(bytes([255]) * 32_000_000)", [{"input": "", "output": "1"}]),
+    "lists": ("def f(a): return [[]] * 8_000_000", LIST),
+    "objects": ("def f(a): return [{}] * 8_000_000", LIST),
+    "numbers": ("def f(a): return [1] * 10_000_000", LIST),
+    "a text": ("def f(a): return 'a' * 32_000_000", LIST),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_memory_of_the_grader_is_bounded_whatever_is_printed(name):
+    code, tests = LARGE[name]
+    tracemalloc.start()
+    verdicts = [sandbox.run(code, tests, profile=profile) for profile in sandbox.PROFILES]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [verdict.status for verdict in verdicts] == ["incorrect"] * 2
+    assert peak < 8 * 32e6, verdicts  # copies of an output, and its text at four bytes a character
 
 
 @pytest.mark.parametrize("name", VERDICTS)
