@@ -2,7 +2,7 @@
 # hangs on the notebook, the parameters, and just those modules of lib/ that the notebook imports.
 #
 # Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2 (or -j2)  GPUS=0,1  EXTRA=cpu|gpu
-#             TO=file.zip  ARCHIVE=file.zip  WATCH=1  ARGS="of bench"  PYTHON=python3
+#             TO=file.zip  ARCHIVE=file.zip  WATCH=1  FORCE=1  ARGS="of bench or lab"  PYTHON=python3  VENV=.venv
 
 ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU Make 4.3 or newer is needed, this is $(MAKE_VERSION))
@@ -14,6 +14,26 @@ SHELL := bash
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
+
+# What a user gives is text: make expands nothing in it, the shell gets it in quotes, and Python checks it.
+VARIABLES := STUDY MODELS INTERRUPTS POSITIONS JOBS GPUS EXTRA TO ARCHIVE WATCH FORCE ARGS PYTHON VENV \
+    MIDTHOUGHT_OUTPUTS MIDTHOUGHT_WORKING_COPY MIDTHOUGHT_GRADERS
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
+$(foreach v,$(filter-out VENV,$(VARIABLES)) $(filter VENV,$(GIVEN)),\
+    $(if $(filter-out undefined,$(origin $v)),$(eval override $v := $$(value $v))))
+quoted = '$(subst ','\'',$1)'
+each = $(foreach w,$1,$(call quoted,$w))
+define newline :=
+
+
+endef
+CLOSEST := import difflib, sys; print(*(difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1) or ["?"]))
+closest = $(shell $(call quoted,$(or $(PYTHON),python3)) -c $(call quoted,$(CLOSEST)) $(call quoted,$1) $(VARIABLES))
+$(foreach v,$(filter-out $(VARIABLES),$(GIVEN)),$(error $v: no variable of this Makefile \
+    (did you mean $(call closest,$v)?), expected one of $(VARIABLES)))
+$(foreach v,$(VARIABLES),$(if $(findstring $(newline),$($v)),$(error $v: expected one line)))
+$(foreach v,$(filter STUDY ARCHIVE TO,$(GIVEN)),$(if $($v),,$(error $v: empty, expected a name)))
+matches = $(filter yes,$(shell [[ $(call quoted,$1) =~ ^($2)$$ ]] && echo yes))
 
 # The same hash seed everywhere; the engine inside the kernel's own process; nothing is reported to anyone.
 export PYTHONHASHSEED := 0
@@ -33,6 +53,9 @@ help:  ## List the targets
 ## The environment --------------------------------------------------------------------------------------------------
 
 VENV := .venv
+ifeq ($(call matches,$(VENV),[A-Za-z0-9._/+@-]+),)
+$(error VENV: `$(VENV)`: expected a folder of letters, digits and . _ - + @ / alone)
+endif
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 export PYTHON
@@ -41,7 +64,7 @@ ifndef EXTRA
 EXTRA := $(patsubst $(VENV)/.installed-%,%,$(firstword $(wildcard $(VENV)/.installed-*)))
 EXTRA := $(or $(EXTRA),$(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu))
 endif
-ifeq ($(filter cpu gpu,$(EXTRA)),)
+ifneq ($(words $(EXTRA))$(filter-out cpu gpu,$(EXTRA)),1)
 $(error EXTRA is `cpu` or `gpu`, not `$(EXTRA)`)
 endif
 STAMP := $(VENV)/.installed-$(EXTRA)
@@ -69,49 +92,42 @@ lock-cpu lock-gpu: lock-%:
 ## The study --------------------------------------------------------------------------------------------------------
 
 STUDY ?= tiny
-STUDY_FILE := params/studies/$(STUDY).yaml
 comma := ,
 listed = $(strip $(subst $(comma), ,$1))
 commas = $(subst $() ,$(comma),$(call listed,$1))
-# From a file $2 of params: the names in its line `$1: [a, b]`, or the word in its line `$1: word`.
-names = $(call listed,$(shell sed -n 's/^$1: *\[\([^]]*\)\].*/\1/p' $2 2>/dev/null))
-field = $(shell sed -n 's/^$1: *\([^ ]*\).*/\1/p' $2 2>/dev/null)
+ASKED := $(call quoted,$(STUDY)) --models=$(call quoted,$(call commas,$(MODELS))) \
+    --interrupts=$(call quoted,$(call commas,$(INTERRUPTS))) --positions=$(call quoted,$(call commas,$(POSITIONS)))
+CAST := $(if $(MODELS),--models=$(call quoted,$(call commas,$(MODELS))))
 
-ifdef MODELS
-CAST := --models=$(call commas,$(MODELS))
-else
-MODELS := $(call names,models,$(STUDY_FILE))
+# Python reads the study, and gives names and files that it has checked: the variables of lib/pipeline/graph.py.
+ifneq ($(filter reproduce results clean,$(MAKECMDGOALS))$(findstring /,$(filter-out $(VENV)/%,$(MAKECMDGOALS))),)
+ifneq ($(wildcard $(PY)),)
+FACTS := $(shell MIDTHOUGHT_OUTPUTS=$(call quoted,$(MIDTHOUGHT_OUTPUTS)) \
+    MIDTHOUGHT_WORKING_COPY=$(call quoted,$(MIDTHOUGHT_WORKING_COPY)) $(PY) -m lib.pipeline.graph --study $(ASKED))
+ifneq ($(.SHELLSTATUS),0)
+$(error $(or $(FACTS),the study cannot be read, see above))
 endif
-override MODELS := $(call listed,$(MODELS))
-INTERRUPTS ?=
-POSITIONS ?=
+$(eval $(subst ;,$(newline),$(FACTS)))
+else ifeq ($(filter reproduce,$(MAKECMDGOALS)),)
+$(error no environment in $(VENV) yet: run make env)
+endif
+endif
+
 # With GPUS, each run takes what its model needs, and as many go side by side as there are GPUs (lib/engine/gpus.py).
+WHY := $(VENV)/.why-$(shell echo $$$$)
 GPUS ?=
 JOBS ?= $(if $(GPUS),$(words $(call listed,$(GPUS))),$(if $(filter gpu,$(EXTRA)),1,2))
-ifneq ($(shell [[ '$(JOBS)' =~ ^[1-9][0-9]*$$ ]] && echo sound),sound)
+ifeq ($(call matches,$(JOBS),[1-9][0-9]?[0-9]?),)
 $(error JOBS is a count, not `$(JOBS)`)
 endif
 export MIDTHOUGHT_GPUS := $(GPUS)
 export MIDTHOUGHT_CONCURRENT_RUNS := $(or $(words $(wordlist 1,$(JOBS),$(MODELS))),1)
-STORE :=
-PULL :=
-PUSH :=
-ifneq ($(findstring ://,$(MIDTHOUGHT_OUTPUTS)),)
-# Results in an object store: make works on a copy on this disk, under the name that lib/paths.py gives it.
-STORE := $(patsubst %/,%,$(MIDTHOUGHT_OUTPUTS))
-MIDTHOUGHT_WORKING_COPY ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/midthought/$(subst :,_,$(subst ://,/,$(STORE)))
-override MIDTHOUGHT_WORKING_COPY := $(abspath $(MIDTHOUGHT_WORKING_COPY))
 export MIDTHOUGHT_OUTPUTS MIDTHOUGHT_WORKING_COPY
-OUT := $(MIDTHOUGHT_WORKING_COPY)/$(STUDY)
-# A step puts what it made there itself.
-PULL := $(PY) -m lib.pipeline.sync pull --new --study $(STUDY)
-PUSH := $(PY) -m lib.pipeline.sync push --study $(STUDY)
-else
-ifdef MIDTHOUGHT_OUTPUTS
-override MIDTHOUGHT_OUTPUTS := $(abspath $(MIDTHOUGHT_OUTPUTS))
-export MIDTHOUGHT_OUTPUTS
-endif
-OUT := $(or $(MIDTHOUGHT_OUTPUTS),outputs)/$(STUDY)
+FOR := --study $(call quoted,$(STUDY))
+# Results in an object store: make works on a copy on this disk (lib/paths.py), and a step puts what it made there itself.
+ifneq ($(findstring ://,$(MIDTHOUGHT_OUTPUTS)),)
+PULL := $(PY) -m lib.pipeline.sync pull --new $(FOR)
+PUSH := $(PY) -m lib.pipeline.sync push $(FOR)
 endif
 T := $(OUT)/tables
 N := $(OUT)/notebooks
@@ -122,28 +138,21 @@ TRACES = $T/$1/traces.parquet $N/$1/03_initial.ipynb
 CONTINUATIONS = $T/$1/continuations.parquet $N/$1/04_interrupt.ipynb
 GRADES = $T/$1/grades.parquet $T/$1/labels.parquet $T/$1/judgements.parquet $N/$1/05_grade.ipynb
 REPORT = $N/06_failure_modes.ipynb
-ASKED = $(or $(call listed,$(INTERRUPTS)),$(call names,interrupts,$(STUDY_FILE)))
-worded = $(wildcard $(patsubst %,params/interrupts/%.yaml,$1))
-WORDINGS = $(call worded,$(ASKED) $(foreach f,$(call worded,$(ASKED)),$(call names,steps,$f)))
-
-# A misspelt name is told in one line before anything starts.
-known = $(basename $(notdir $(wildcard params/$1/*.yaml)))
-check = $(foreach n,$2,$(if $(filter $n,$(call known,$1)),,\
-    $(error params/$1/$n.yaml does not exist; there are: $(call known,$1))))
-ifneq ($(filter reproduce results $(OUT)/%,$(MAKECMDGOALS)),)
-$(call check,studies,$(STUDY))
-$(if $(MODELS),,$(error $(STUDY_FILE): expected a line `models: [name, name]`))
-$(call check,models,$(MODELS))
-$(call check,interrupts,$(call listed,$(INTERRUPTS)))
-endif
 
 .PHONY: reproduce results
-reproduce: $(STAMP)  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
-	$(PULL)
-	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) results
+reproduce: ran  ## Run the six notebooks of STUDY (default: tiny), as far as they are out of date
+	$(if $(wildcard $(WHY)),$(error $(file <$(WHY))$(shell rm -f $(WHY))))
 	$(PUSH)
-	$(PY) -m lib.pipeline.notebook --report --study $(STUDY)
+	$(PY) -m lib.pipeline.notebook --report $(FOR)
 
+# Why notebooks failed is kept until all of them have ended, and is what make says last.
+.PHONY: ran
+ran: export MIDTHOUGHT_WHY = $(WHY)
+ran: $(STAMP)
+	$(PULL)
+	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) results || [[ -s $$MIDTHOUGHT_WHY ]]
+
+ifdef OUT
 results: $(REPORT)
 	@:
 
@@ -163,31 +172,29 @@ endef
 $(foreach 1,interrupts positions models,$(eval $(call LAST,$1)))
 FORCE:
 
-RUN = @$(PY) -m lib.pipeline.notebook $(basename $(notdir $<)) --study $(STUDY)
+RUN = @$(PY) -m lib.pipeline.notebook $(basename $(notdir $<)) $(FOR)
 # The modules of rooms of lib/: files lib/name.py and folders lib/name/.
 room = $(foreach r,$1,$(wildcard lib/$r.py lib/$r/*.py))
 GROUND = $(call room,paths schema tables params)
 PROBLEM = $(GROUND) $(call room,problems problems/tiny_math problems/tiny_code)
 ENGINE = $(GROUND) $(call room,machine cluster markup engine interrupts)
 GRADING = $(GROUND) $(call room,cluster problems answers confined sandbox grade)
-JUDGE := $(call field,judge,$(STUDY_FILE))
-JUDGING = $(if $(JUDGE),params/models/$(JUDGE).yaml $(wildcard $(call field,path,params/models/$(JUDGE).yaml)/*) \
-    $(wildcard params/rubrics/*.yaml)) $(call room,problems/tiny_math failures stats html grm) $(ENGINE)
+JUDGING = $(JUDGED) $(call room,problems/tiny_math failures stats html grm) $(ENGINE)
 FIGURES = $(GROUND) $(call room,stats paper figures) lib/figures/paper.mplstyle
 
-$(PROBLEMS) &: notebooks/01_load.ipynb $(STUDY_FILE) $(PROBLEM) | $(STAMP)
+$(PROBLEMS) &: notebooks/01_load.ipynb $(LOADED) $(PROBLEM) | $(STAMP)
 	$(RUN)
 
 $(UPDATES): export MIDTHOUGHT_CONCURRENT_RUNS := 1
-$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call room,html updates) $(ENGINE) $(GRADING) \
-    $(wildcard params/prompts/*.yaml) | $(STAMP)
+$(UPDATES) &: notebooks/02_augment.ipynb $(PROBLEMS) $(call room,html updates) $(ENGINE) $(GRADING) $(UPDATING) \
+    | $(STAMP)
 	$(RUN)
 
 # The chain of one model, $1. The chains do not touch each other, so they run side by side.
 define CHAIN
 $(TRACES) &: notebooks/03_initial.ipynb $(PROBLEMS) $(UPDATES) $T/.interrupts $(WORDINGS) $(ENGINE) \
-    $(FIGURES) params/models/$1.yaml \
-    $(wildcard $(call field,path,params/models/$1.yaml)/*) | $(STAMP)
+    $(FIGURES) $(MODEL.$1) \
+    | $(STAMP)
 	$$(RUN) --model $1 $(LAST.interrupts)
 
 $(CONTINUATIONS) &: notebooks/04_interrupt.ipynb $(TRACES) $T/.positions | $(STAMP)
@@ -202,33 +209,32 @@ $(foreach 1,$(MODELS),$(eval $(CHAIN)))
 $(REPORT): notebooks/06_failure_modes.ipynb $T/.models $(foreach 1,$(MODELS),$(GRADES)) \
     $(JUDGING) $(FIGURES) $(call room,html report/explorer) $(wildcard params/published/*) | $(STAMP)
 	$(RUN) $(CAST)
+endif
 
 .PHONY: plan status report archive verify pull push
 report: $(STAMP)  ## Make static pages of a finished STUDY: outputs/STUDY/report/index.html
 	@$(PULL)
-	$(PY) -m lib.report --study $(STUDY)
+	$(PY) -m lib.report $(FOR)
 	$(PUSH)
 
 archive: $(STAMP)  ## Pack a finished STUDY with all it was made from into outputs/STUDY.zip, or TO=file.zip
 	@$(PULL)
-	$(PY) -m lib.pipeline.archive --study $(STUDY) --to $(or $(TO),$(OUT).zip $(STORE:%=--put %/$(STUDY).zip))
+	$(PY) -m lib.pipeline.archive $(FOR) $(if $(TO),--to $(call quoted,$(TO)))
 
 verify: $(STAMP)  ## Derive the results of STUDY, or of ARCHIVE=file.zip, again from its stored traces, and compare
 	@$(if $(ARCHIVE),,$(PULL))
-	$(PY) -m lib.pipeline.verify $(if $(ARCHIVE),--archive $(ARCHIVE),--study $(STUDY))
+	$(PY) -m lib.pipeline.verify $(if $(ARCHIVE),--archive $(call quoted,$(ARCHIVE)),$(FOR))
 
 pull: $(STAMP)  ## Bring STUDY from the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is here)
 push: $(STAMP)  ## Put STUDY into the object store MIDTHOUGHT_OUTPUTS=s3://bucket/folder (FORCE=1: over what is there)
 pull push:
-	@$(PY) -m lib.pipeline.sync $@ --study $(STUDY)$(if $(FORCE), --force)
+	@$(PY) -m lib.pipeline.sync $@ $(FOR)$(if $(FORCE), --force)
 
 plan: $(STAMP)  ## List what STUDY would run: notebooks, requests, prompt tokens (needs no GPU)
-	@$(PY) -m lib.pipeline.status --plan --study $(STUDY) --models '$(call commas,$(MODELS))' \
-	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))'
+	@$(PY) -m lib.pipeline.status --plan --study $(ASKED)
 
 status: $(STAMP)  ## Tell what of STUDY is planned, running, done or failed (WATCH=1: again and again)
-	@$(PY) -m lib.pipeline.status --study $(STUDY) --models '$(if $(CAST),$(call commas,$(MODELS)))' \
-	    --interrupts '$(call commas,$(INTERRUPTS))' --positions '$(call commas,$(POSITIONS))' $(if $(WATCH),--watch)
+	@$(PY) -m lib.pipeline.status --study $(ASKED) $(if $(WATCH),--watch)
 
 ## The rest ---------------------------------------------------------------------------------------------------------
 
@@ -258,7 +264,7 @@ stored: $(STAMP)
 	MIDTHOUGHT_OUTPUTS="$$fresh" $(PY) -m pytest --nbval --nbval-current-env notebooks/0[12]_*.ipynb
 
 bench: $(STAMP)  ## Measure time, memory and prefill beside others (<= 10 minutes; ARGS=--help, ARGS=--store for docs/)
-	@$(PY) -m tests.bench $(ARGS)
+	@$(PY) -m tests.bench $(call each,$(ARGS))
 
 grade-check: $(STAMP)  ## Grade what other projects' suites hold (../shared/data) and list what is not as expected
 	@$(PY) tests/grade_check.py
@@ -291,7 +297,7 @@ notebooks: $(STAMP)  ## Run each notebook as it is and store its outputs in note
 	done
 
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
-	@$(PY) -m jupyter lab notebooks
+	@$(PY) -m jupyter lab $(or $(call each,$(ARGS)),notebooks)
 
 clean:  ## Remove the tables of STUDY and the notebooks run for them that git does not keep
 	@rm -rf $T $N/0[12]_*.ipynb $N/*/0[34]_*.ipynb $N/{,*/}*.{failed,partial}.ipynb

@@ -95,3 +95,8 @@ def show(path: Path) -> str:
         return str(path.relative_to(ROOT))
     url = store()
     return f"{url}/{path.relative_to(outputs()).as_posix()}" if url and path.is_relative_to(outputs()) else str(path)
+
+
+def printable(text: str) -> str:
+    """A text in one line, as messages show it: what would move a terminal's cursor or colour it is written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

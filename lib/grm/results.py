@@ -8,6 +8,7 @@ from lib import tables
 from lib.grm import html, judging, labelling, scores, trust
 from lib.grm import truth as programs
 from lib.grm.rubric import Rubric
+from lib.html import escape
 from lib.params.settings import Study
 from lib.problems.tiny_math import truth as tiny_truth
 
@@ -156,7 +157,7 @@ def page(judgements: pd.DataFrame, items: pd.DataFrame, asked: Asked, n: int, se
     shown = []
     for rubric in asked.values():
         some = html.sample(_of(judgements, rubric), items, n, seed)
-        shown.append(f"<h4>{rubric.title}</h4>{html.page(some, items, rubric)}")
+        shown.append(f"<h4>{escape(rubric.title)}</h4>{html.page(some, items, rubric)}")
     return "".join(shown) or "Nothing was judged."
 
 

@@ -60,7 +60,10 @@ def is_native(model: Model) -> bool:
 
 
 def codec(model: Model) -> Codec:
-    """The codec of a model, made once per process; ValueError if the tokenizer is neither a fast one nor Mistral's."""
+    """The codec of a model, made once per process; ValueError if the tokenizer is neither a fast one nor Mistral's.
+
+    A tokenizer is read as data: code that comes with it is not run, whatever the model's options say.
+    """
     try:
         return _codec(*_source(model))
     except TypeError as error:
@@ -141,13 +144,13 @@ def _holding(ids: list[int], beginning: str, codec: Codec) -> int:
     return low
 
 
-def _source(model: Model) -> tuple[str, str | None, bool, bool]:
-    """Location and revision of a tokenizer, whether it is Mistral's own, and whether its code may run."""
+def _source(model: Model) -> tuple[str, str | None, bool]:
+    """Location and revision of a tokenizer, and whether it is Mistral's own."""
     mode = model.options.get("tokenizer_mode", "auto")
     native = mode == "mistral" or (
         mode == "auto" and model.family == "mistral" and (not model.is_local or _has_tekken(model.location))
     )
-    return model.location, model.revision, native, bool(model.options.get("trust_remote_code", False))
+    return model.location, model.revision, native
 
 
 def _has_tekken(location: str) -> bool:
@@ -155,7 +158,7 @@ def _has_tekken(location: str) -> bool:
 
 
 @cache
-def _tokenizer(location: str, revision: str | None, native: bool, trusted: bool) -> "PreTrainedTokenizerBase":
+def _tokenizer(location: str, revision: str | None, native: bool) -> "PreTrainedTokenizerBase":
     # Slow to import, and not needed by readers of tables; the first two bring torch.
     if native:
         from transformers import MistralCommonBackend
@@ -164,7 +167,13 @@ def _tokenizer(location: str, revision: str | None, native: bool, trusted: bool)
     if _file(location, "tokenizer.json", revision) is None:  # another format; or an error that says what is missing
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=trusted)
+        try:
+            return AutoTokenizer.from_pretrained(location, revision=revision, trust_remote_code=False)
+        except ValueError as error:
+            reason = (
+                f"no tokenizer.json, and nothing else that is read without running code ({str(error).splitlines()[0]})"
+            )
+            raise ValueError(f"{location}: {reason}") from error
     from transformers import PreTrainedTokenizerFast
 
     # By the file alone: the class named beside it may build other rules, and does for DeepSeek-R1's distillates.
@@ -181,22 +190,22 @@ def _file(location: str, name: str, revision: str | None, **options: bool) -> Pa
 
 
 @cache
-def _size(location: str, revision: str | None, native: bool, trusted: bool) -> int:
-    return max(_tokenizer(location, revision, native, trusted).get_vocab().values()) + 1
+def _size(location: str, revision: str | None, native: bool) -> int:
+    return max(_tokenizer(location, revision, native).get_vocab().values()) + 1
 
 
 @cache
-def _ends(location: str, revision: str | None, native: bool, trusted: bool) -> frozenset[int]:
+def _ends(location: str, revision: str | None, native: bool) -> frozenset[int]:
     file = _file(location, "generation_config.json", revision)
     configured = json.loads(file.read_text()).get("eos_token_id") if file else None
-    eos = _tokenizer(location, revision, native, trusted).eos_token_id
+    eos = _tokenizer(location, revision, native).eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
     return frozenset(token for token in [eos, *listed] if token is not None)
 
 
 @cache
-def _codec(location: str, revision: str | None, native: bool, trusted: bool) -> Codec:
-    tok = _tokenizer(location, revision, native, trusted)
+def _codec(location: str, revision: str | None, native: bool) -> Codec:
+    tok = _tokenizer(location, revision, native)
     if native:
         controls = dict(zip(tok.all_special_tokens, tok.all_special_ids, strict=True))
         inner = tok.tokenizer.instruct_tokenizer.tokenizer

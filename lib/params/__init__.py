@@ -7,6 +7,8 @@ import dataclasses
 import difflib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,28 @@ from lib import paths
 from lib.params.settings import FAMILIES, PARSER, UPDATE_SLOT, Interrupt, Model, Prompt, Study, Thresholds
 
 LISTS = ("models", "sources", "interrupts", "positions")  # keys of a study that may come as one text with commas
+NAME = re.compile(r"\w[\w.+-]*")  # of a file of parameters, which names files, targets of make and arguments
+# Arguments of an engine that load code, at any depth, and what names it in a value: a class by its module, or a file.
+CODE_KEY = re.compile(
+    r"(.*_)?(trust_remote_code|auto_map|cls|class|class_overrides|plugins?|module|module_path|logits_processors|"
+    r"log_config_file|logging_config)",
+    re.IGNORECASE,
+)
+CODE_NAME = re.compile(r"[^\W\d]\w*([.:][^\W\d]\w*)+|.*\.(py|so|pyc)", re.DOTALL)
+HOSTS = (
+    "url",
+    "master_addr",
+    "data_parallel_address",
+    "served_model_name",
+)  # whose values look like the name of a class
 HOOKS = ("system_prompt", "reasoning_prefix", "reasoning_suffix", "update_prefix", "update_suffix")
 
 
 class ParamsError(ValueError):
     """Parameters that cannot be used; its text is one line."""
+
+    def __init__(self, text: str):
+        super().__init__(paths.printable(text))
 
 
 def load_study(name: str, **overrides: Any) -> Study:
@@ -40,12 +59,12 @@ def load_study(name: str, **overrides: Any) -> Study:
     for key in ("writer", "solver", "judge"):
         if named := getattr(study, key):
             _expect(f"{file}: {key}", "models", named)
-            load_model(named)
+            _expect_data(load_model(named), study)
     for named in study.rubrics:
         _expect(f"{file}: rubrics.{named}", "rubrics", named)
     for i, named in enumerate(study.models):
         _expect(f"{file}: models[{i}]", "models", named)
-        _load(Model, "models", named)
+        _expect_data(_load(Model, "models", named), study)
     for i, named in enumerate(study.interrupts):
         _expect(f"{file}: interrupts[{i}]", "interrupts", named)
         load_interrupt(named)
@@ -156,6 +175,32 @@ def _worded(values: dict[str, Any], file: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key != "prompt_file"} | {"system": system, "text": text}
 
 
+def _expect_data(model: Model, study: Study) -> None:
+    """Refuse options of an engine that load code, unless the study allows it."""
+    if not study.allow_code and (option := next(_code(model.options), None)):
+        raise ParamsError(
+            f"{location('models', model.name)}: options{option}: may load code, which is run only if "
+            f"{location('studies', study.name)} says allow_code: true"
+        )
+
+
+def _code(value: Any, place: str = "", key: str = "") -> Iterator[str]:
+    """Places among options where code is turned on or named, as `.worker_cls`; a JSON text is looked into."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    if value and value != "auto" and CODE_KEY.fullmatch(key):
+        yield place
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _code(inner, f"{place}.{name}", name)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _code(inner, f"{place}[{i}]")
+    elif isinstance(value, str) and CODE_NAME.fullmatch(value) and key not in HOSTS:
+        yield place
+
+
 def _split(key: str, value: Any) -> Any:
     """A text with commas as a list, for the keys of a study that hold lists; anything else as it is."""
     if not isinstance(value, str) or key not in LISTS:
@@ -253,8 +298,11 @@ def _names(kind: str) -> list[str]:
 
 
 def _expect(where: str, kind: str, name: str) -> None:
+    where += ": " if where else ""
     if name not in _names(kind):
-        raise ParamsError(f"{where}{': ' if where else ''}no file {missing(kind, name)}")
+        raise ParamsError(f"{where}no file {missing(kind, name)}")
+    if not NAME.fullmatch(name):
+        raise ParamsError(f"{where}{location(kind, name)}: expected a name of letters, digits and . _ + - alone")
 
 
 def suggestion(name: Any, known: list[str]) -> str:

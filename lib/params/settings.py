@@ -174,6 +174,11 @@ class Study(_Params):
     judged_sources: Names | None = None  # sources of these; null: all
     draws: Count = 1  # verdicts on each question, of which most count
     allow_unsafe: bool = False  # run model-written code even where no sandbox can be had
+    allow_code: bool = False  # let options of its models load code, such as trust_remote_code
+
+    def as_dict(self) -> dict[str, Any]:
+        """As of all parameters; what loads no code is left out, as in studies from before the key."""
+        return {key: value for key, value in super().as_dict().items() if key != "allow_code" or value}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

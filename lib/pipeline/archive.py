@@ -107,16 +107,24 @@ def _put(packed: zipfile.ZipFile, name: str, data: bytes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", default="tiny")
-    parser.add_argument("--to", required=True, help="the file to write, such as tiny.zip or s3://bucket/tiny.zip")
-    parser.add_argument("--put", default="", help="a URL where it is put as well")
+    parser.add_argument(
+        "--to",
+        help="the file to write, such as tiny.zip or s3://bucket/tiny.zip; default: beside the study's outputs, in the "
+        "object store too if they are in one",
+    )
     args = parser.parse_args()
     known = (ArchiveError, RemoteError, params.ParamsError, provenance.ProvenanceError, tables.TableError, OSError)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            name, urls = Path(args.to).name, [url for url in (args.to, args.put) if paths.is_url(url)]
+            params.load_study(args.study)
+            store = paths.store()
+            places = [args.to] if args.to else [str(paths.outputs() / f"{args.study}.zip")]
+            places += [f"{store}/{args.study}.zip"] if store and not args.to else []
+            to, urls = places[0], [place for place in places if paths.is_url(place)]
+            name = Path(to).name
             for url in urls:
                 remote.split(url)  # an unsound one is an error before the packing
-            file = Path(folder, name) if paths.is_url(args.to) else Path(args.to)
+            file = Path(folder, name) if paths.is_url(to) else Path(to)
             files = pack(args.study, file)
             for url in urls:
                 remote.send(file, url)

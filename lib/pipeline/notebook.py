@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # What differs between two equal runs: times, paths of the machine, versions of the kernel.
 VOLATILE = ["metadata.papermill", "cell.metadata.papermill", "cell.metadata.execution", "metadata.language_info"]
+WHY = "MIDTHOUGHT_WHY"  # variable that names the file in which make collects why notebooks failed
 OVERRIDES = ("models", "interrupts", "positions")  # lists of a study that a run may replace
 
 
@@ -170,6 +171,9 @@ def main() -> None:
                 execute(args.name, args.study, args.model, **{name: getattr(args, name) for name in OVERRIDES})
         print(f"{label} done in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     except (NotebookError, gpus.DevicesError, provenance.ProvenanceError, params.ParamsError, OSError) as error:
+        if why := os.environ.get(WHY):
+            with open(why, "a") as file:
+                file.write(f"{paths.printable(str(error))}\n")
         sys.exit(f"error: {error}")
 
 

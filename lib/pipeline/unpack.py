@@ -13,6 +13,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from lib.paths import printable
+
 FORMAT = "midthought archive 1"
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
@@ -69,13 +71,13 @@ def unpack(archive: Path, folder: Path | None = None) -> dict[str, Any]:
             if not faults:
                 faults = [fault for name in manifest["members"] if (fault := _altered(packed, manifest, name))]
             if faults:
-                raise UnpackError("\n".join(f"{archive.name}: {_printable(fault)}" for fault in faults))
+                raise UnpackError("\n".join(f"{archive.name}: {printable(fault)}" for fault in faults))
             for name in manifest["members"] if folder else ():
                 _write(folder / name, _read(packed, manifest, name))
     except UnpackError:
         raise
     except DAMAGED as error:
-        raise UnpackError(f"{archive.name}: no zip file, or cut short ({_printable(str(error))})") from None
+        raise UnpackError(f"{archive.name}: no zip file, or cut short ({printable(str(error))})") from None
     except OSError as error:
         raise UnpackError(f"{archive.name}: {error.strerror or error}") from None
     return manifest
@@ -91,7 +93,7 @@ def _manifest(packed: zipfile.ZipFile, file: str) -> dict[str, Any]:
         members = manifest["members"].items()
         sound = all(isinstance(own["bytes"], int) and isinstance(own["sha256"], str) for _, own in members)
     except (*DAMAGED, KeyError, TypeError, AttributeError) as error:
-        reason = _printable(str(error))[:80] or type(error).__name__
+        reason = printable(str(error))[:80] or type(error).__name__
         raise UnpackError(f"{file}: {MANIFEST}: not readable ({reason}), expected JSON with members") from None
     if not sound or manifest.get("format") != FORMAT or not PLAIN.fullmatch(str(manifest.get("study", ""))):
         raise UnpackError(f"{file}: {MANIFEST}: not readable, expected format {FORMAT!r}, a study and its members")
@@ -152,8 +154,3 @@ def _write(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("xb") as opened:
         opened.write(data)
-
-
-def _printable(text: str) -> str:
-    """A text in one line, whatever a hostile name in it holds."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

@@ -102,14 +102,18 @@ def _compared(name: str, results: Path, parameters: Path, bench: Path) -> tuple[
 
 
 def _expect_safe(file: str, unpacked: Path, name: str) -> None:
-    """Refuse to run somebody else's programs without a sandbox because somebody else's parameters say so."""
+    """Refuse to run somebody else's code, or programs without a sandbox, because somebody else's parameters say so."""
     where = f"params/studies/{name}.yaml"
     try:
         values = yaml.safe_load((unpacked / where).read_bytes())
     except (OSError, yaml.YAMLError):
         raise UnpackError(f"{file}: {where}: missing or no YAML, expected the study's own file") from None
-    if not isinstance(values, dict) or values.get("allow_unsafe", False) is not False:
-        raise UnpackError(f"{file}: {where}: allow_unsafe: expected false, as programs of others run in the sandbox")
+    for key, why in (
+        ("allow_unsafe", "programs of others run in the sandbox"),
+        ("allow_code", "no code of others runs"),
+    ):
+        if not isinstance(values, dict) or values.get(key, False) is not False:
+            raise UnpackError(f"{file}: {where}: {key}: expected false, as {why}")
 
 
 # deriving again

@@ -5,10 +5,12 @@ Texts may be written by a model: everything is escaped, and nothing of it is ren
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
+from rapidfuzz.distance import Indel
 
 from lib import html
 from lib.updates import decisions
@@ -17,6 +19,7 @@ WORD = re.compile(r"\s+|\w+|[^\w\s]")
 NO_PAIRS = "There are no pairs."
 KEPT = 160  # characters shown on each side of a difference; what is equal in between is left out
 LEFT_OUT = " […] "
+MOST_PAIRS, MOST_WORDS = 2_000_000, 20_000  # equal words of two texts that are all compared; words of a text at all
 CELL = "vertical-align:top;text-align:left;width:50%;padding:4px 10px;border:1px solid rgba(128,128,128,.4)"
 OLD = "background:rgba(213,94,0,.25);text-decoration:none;font-weight:bold"
 NEW = "background:rgba(0,114,178,.25);text-decoration:none;font-weight:bold"
@@ -65,7 +68,7 @@ def differences(revised: str, original: str) -> tuple[str, str]:
     """Both texts as HTML, with the words that only one of them has marked, and long equal stretches left out."""
     ours, theirs = WORD.findall(revised), WORD.findall(original)
     before, after = [], []
-    blocks = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+    blocks = _opcodes(ours, theirs)
     for number, (kind, a, b, c, d) in enumerate(blocks):
         if kind == "equal":
             same = html.escape(_shortened("".join(ours[a:b]), number == 0, number == len(blocks) - 1))
@@ -75,6 +78,16 @@ def differences(revised: str, original: str) -> tuple[str, str]:
             before += _marked("del", OLD, ours[a:b])
             after += _marked("ins", NEW, theirs[c:d])
     return "".join(before), "".join(after)
+
+
+def _opcodes(ours: list[str], theirs: list[str]) -> list[tuple[str, int, int, int, int]]:
+    """How one list of words becomes another; of words that are repeated too often, in time that does not explode."""
+    shared = Counter(ours)
+    if sum(shared[word] for word in theirs) <= MOST_PAIRS:
+        return difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+    if max(len(ours), len(theirs)) > MOST_WORDS:
+        return [("replace", 0, len(ours), 0, len(theirs))]
+    return [tuple(one) for one in Indel.opcodes(ours, theirs)]
 
 
 def browse(study: str, problems: pd.DataFrame, made: pd.DataFrame) -> Any:

@@ -84,6 +84,20 @@ def test_a_model_without_values_leaves_a_gap(name):
     BY_CELL[name](frame, MODELS).canvas.draw()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", BY_CELL)
+@pytest.mark.parametrize("text", ["$$", r"a$\x$", "$", r"\frac{", "a_b^c$1$"])
+def test_a_name_is_shown_as_it_is_whatever_dollars_it_holds(name, text):
+    frame = cells()
+    for column in ("model", "source", "interrupt"):
+        frame[column] = text + frame[column]
+    figure = BY_CELL[name](frame, [text + model for model in MODELS])
+    figure.canvas.draw()
+    shown = [entry.get_text() for each in figure.legends for entry in each.get_texts()]
+    shown += [label.get_text() for ax in figure.axes for label in ax.get_yticklabels()]
+    assert any(text in one for one in [*shown, *(ax.get_title() for ax in figure.axes)])
+
+
 def test_positions_of_two_units_do_not_share_an_axis():
     mixed = pd.concat([cells(), cells().assign(unit="tokens")])
     with pytest.raises(ValueError, match="expected positions of one unit, got share, tokens"):

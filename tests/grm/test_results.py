@@ -1,6 +1,8 @@
 """What a study's judgements say: coverage, truth, standing, and rules beside the judge."""
 
+import copy
 import dataclasses
+import re
 
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from lib import failures, params
 from lib.grm import judging, load_rubric, results
 from lib.grm.judge import COLUMNS
+from lib.html import escape
 
 STUDY = dataclasses.replace(params.load_study("smoke"), judge="tiny-lrm-m", bootstrap=200)
 ASKED = {"leakage": load_rubric("leakage").only(["new_steps", "takes_back"])}
@@ -93,6 +96,16 @@ def test_a_judge_that_is_right_is_reported_and_one_that_is_not_is_exploratory():
     assert "planted" in right.loc["new_steps", "truth"]
     wrong = results.standings(judged(items, wrong=range(20)), known, ASKED, STUDY).set_index("criterion")
     assert wrong.loc["new_steps", "standing"] == "exploratory"
+
+
+@pytest.mark.parametrize("title", ["<img src=x onerror=alert(1)>", "</h4><script>alert(1)</script>", "a & b \u202e"])
+def test_a_rubric_of_others_is_shown_and_not_run(title):
+    items = records()
+    asked = {name: copy.copy(rubric) for name, rubric in ASKED.items()}
+    for rubric in asked.values():
+        object.__setattr__(rubric, "title", title)
+    shown = results.page(judged(items), items, asked, 1, 0)
+    assert escape(title) in shown and not {"<img", "<script"} & set(re.findall("<[a-z]+", shown))
 
 
 def test_rules_and_judge_are_compared_where_both_speak():

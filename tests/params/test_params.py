@@ -69,7 +69,7 @@ def test_overrides_replace_and_none_keeps():
     assert study.samples == params.load_study("tiny").samples
     plain = study.as_dict()
     assert json.loads(json.dumps(plain)) == plain and plain["positions"] == [0.0, 0.25, 1.0]
-    assert set(plain) == {field.name for field in dataclasses.fields(study)}
+    assert set(plain) == {field.name for field in dataclasses.fields(study)} - {"allow_code"}
     with pytest.raises(dataclasses.FrozenInstanceError):
         study.seed = 1
 
@@ -366,3 +366,55 @@ def test_bad_thresholds_are_an_error(folder, old, new, message):
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
     assert re.match(rf"params/failure_modes\.yaml: {message}", error(params.load_thresholds))
+
+
+# options of a model, place that is named; None where they load no code
+CODE = [
+    ({"trust_remote_code": True}, ".trust_remote_code"),
+    ({"trust_remote_code": "yes"}, ".trust_remote_code"),
+    ({"worker_cls": "evil.Worker"}, ".worker_cls"),
+    ({"worker_extension_cls": "evil"}, ".worker_extension_cls"),
+    ({"distributed_executor_backend": "evil.Executor"}, ".distributed_executor_backend"),
+    ({"logits_processors": ["evil:Processor"]}, ".logits_processors"),
+    ({"reasoning_parser_plugin": "/tmp/evil"}, ".reasoning_parser_plugin"),
+    (
+        {"structured_outputs_config": {"reasoning_parser_plugin": "x"}},
+        ".structured_outputs_config.reasoning_parser_plugin",
+    ),
+    ({"kv_transfer_config": {"kv_connector_module_path": "evil"}}, ".kv_transfer_config.kv_connector_module_path"),
+    ({"hf_overrides": {"text_config": {"auto_map": {"AutoModel": "x"}}}}, ".hf_overrides.text_config.auto_map"),
+    ({"hf_overrides": '{"auto_map": {"AutoModel": "x"}}'}, ".hf_overrides.auto_map"),
+    ({"compilation_config": {"backend": "evil.backend"}}, ".compilation_config.backend"),
+    ({"compilation_config": {"passes": ["a", "evil.run"]}}, ".compilation_config.passes[1]"),
+    ({"speculative_config": {"model": "models/evil.py"}}, ".speculative_config.model"),
+    ({"model_class_overrides": {"A": "B"}}, ".model_class_overrides"),
+    ({"logging_config": {"version": 1}}, ".logging_config"),
+    ({"trust_remote_code": False, "worker_cls": "auto", "io_processor_plugin": None, "dtype": "float32"}, None),
+    ({"tokenizer": "Qwen/Qwen2.5-7B", "distributed_executor_backend": "mp", "master_addr": "a.b.org"}, None),
+    ({"gpu_memory_utilization": 0.9, "limit_mm_per_prompt": {"image": 0}, "load_format": "safetensors"}, None),
+]
+
+
+@pytest.mark.parametrize(("options", "place"), CODE)
+@pytest.mark.parametrize("key", ["models", "judge", "writer"])
+def test_options_that_load_code_need_the_study_to_allow_it(folder, options, place, key):
+    spoil(folder / "models" / "tiny-lrm-m.yaml", options=options)
+    named = f"{key}: {'[tiny-lrm-m]' if key == 'models' else 'tiny-lrm-m'}\n"
+    text = GOOD_STUDY.replace("models: [tiny-lrm-s]\n", named if key == "models" else f"models: [tiny-lrm-s]\n{named}")
+    text += "rubrics: {leakage: all}\n" if key == "judge" else ""
+    (folder / "studies" / "theirs.yaml").write_text(text)
+    if place is None:
+        assert "allow_code" not in params.load_study("theirs").as_dict()
+        return
+    message = error(params.load_study, "theirs")
+    assert message.startswith(f"params/models/tiny-lrm-m.yaml: options{place}: may load code")
+    assert message.endswith("params/studies/theirs.yaml says allow_code: true")
+    (folder / "studies" / "theirs.yaml").write_text(f"{text}allow_code: true\n")
+    assert params.load_study("theirs").as_dict()["allow_code"] is True
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b", "-x", ".x", "a$b", "a%b", "x;y", "a=b", "it's", "\x1b[31m"])
+def test_names_that_are_no_words_are_refused(folder, name):
+    (folder / "models" / f"{name}.yaml").write_text((folder / "models" / "tiny-lrm-s.yaml").read_text())
+    message = error(params.load_study, "tiny", models=[name])
+    assert "expected a name of letters, digits and . _ + - alone" in message and message.isprintable()

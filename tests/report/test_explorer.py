@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import unicodedata
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -336,6 +337,21 @@ def test_a_sample_shows_the_first_and_the_last_case_and_needs_no_tokenizer(outpu
     assert explorer.sample(STUDY) == explorer.static_page(STUDY, [first, last])
     monkeypatch.setattr(tokens, "tokenizer", lambda model: (_ for _ in ()).throw(OSError("not on the hub")))
     assert explorer.sample(STUDY) == explorer.static_page(STUDY, [first, last])
+
+
+@pytest.mark.parametrize("most", [200_000, 60_000, 18_000, 12_000, 3_000, 100])
+@pytest.mark.parametrize("letters", ["ab ", "\u200b", "<&'", "🙂"])
+def test_a_sample_fits_whatever_the_positions_and_letters_are(outputs, monkeypatch, most, letters):
+    write(judgements=[judgement()])
+    whole = record()
+    text = letters * (3_000 // len(letters))
+    long = [replace(one, at=str(i), pieces=(Piece("answer", text, 3),) * 4) for i, one in enumerate(whole.steps * 9)]
+    monkeypatch.setattr(page, "_records", lambda study, cases: [replace(whole, steps=tuple(long))] * 2)
+    made = explorer.sample(STUDY, most)
+    assert len(made.encode()) <= max(most, len(page.LEFT))
+    if most >= 12_000:
+        shown = Read(made).text
+        assert "Cut at X = 0" in shown and "characters left out" in shown
 
 
 def test_without_a_script_all_positions_stand_stacked_and_controls_that_would_do_nothing_are_hidden(outputs):

@@ -1,6 +1,7 @@
 """A person's word on updates, and the pages on which pairs are read."""
 
 import re
+import time
 
 import pandas as pd
 import pytest
@@ -113,6 +114,23 @@ def test_equal_texts_have_no_mark_and_long_equal_stretches_are_left_out():
     before, after = review.differences(f"5 cats. {middle} 7 dogs.", f"6 cats. {middle} 8 dogs.")
     assert len(text_of(before)[0]) < 400 and review.LEFT_OUT in before
     assert text_of(after)[0].startswith("6 cats.") and text_of(after)[0].endswith("8 dogs.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a " * 8000, "a " * 7000 + "b "),
+        ("a b " * 3000, "b a c " * 3000),
+        (" ".join(str(i % 50) for i in range(9000)), " ".join(str(i % 49) for i in range(9000))),
+        ("\n" * 30_000, "\n." * 30_000),
+        ("x " * 60_000, "y " * 60_000),
+    ],
+)
+def test_texts_of_words_that_repeat_are_compared_in_bounded_time(before, after):
+    start = time.process_time()
+    shown = review.differences(before, after)
+    assert time.process_time() - start < 2
+    assert re.findall("<(del|ins)", "".join(shown))
 
 
 def test_what_a_model_wrote_is_shown_and_not_run(asked, made):

@@ -4,10 +4,12 @@ The parts of a record have four colours that also differ by number, name and bor
 Texts may be written by a model: everything is escaped and nothing of it is rendered.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.html import escape
@@ -61,6 +63,7 @@ ABSENT = {
 EMPTY = "(nothing)"
 SIGNS = {"correct": "✓"}  # all else counts as not correct
 GRADE = {"reason": "reason", "failed_test": "failed test", "extracted": "read", "gold": "gold", "revised_gold": "old"}
+LEFT = "<p>More cases and positions: <code>explorer.browse(study)</code>.</p>"
 LEFT_OUT = "[… {} characters left out …]"
 
 STYLE = (
@@ -88,22 +91,47 @@ def static_page(study: Study | str, cases: Sequence[Case], most: int = MOST) -> 
         ParamsError, TableError: no such study, or a table of it is missing or broken.
         ValueError: the study has no such case, or so many do not fit.
     """
-    own = settings_of(study)
-    readers = {case.model: Reader(own, case.model) for case in cases}
-    records = [readers[case.model].record(case) for case in cases]
-    for limit in LIMITS:
-        made = fragment(records, limit)
-        if len(made.encode()) <= most:
-            return made
-    size = len(made.encode())
-    raise ValueError(f"page of {len(records)} cases: {size:,} bytes at least, expected {most:,}; choose fewer cases")
+    records = _records(settings_of(study), cases)
+    if (made := _fitting(records, most)) is None:
+        size = len(fragment(records, LIMITS[-1]).encode())
+        raise ValueError(
+            f"page of {len(records)} cases: {size:,} bytes at least, expected {most:,}; choose fewer cases"
+        )
+    return made
+
+
+def _records(study: Study, cases: Sequence[Case]) -> list[Record]:
+    readers = {case.model: Reader(study, case.model) for case in cases}
+    return [readers[case.model].record(case) for case in cases]
+
+
+def _fitting(records: Sequence[Record], most: int, note: str = "") -> str | None:
+    """HTML of records with as much of each text as fits into `most` bytes, `note` behind it; None if nothing does."""
+    made = (fragment(records, limit) + note for limit in (LIMITS[-4:] if note else LIMITS))
+    return next((html for html in made if len(html.encode()) <= most), None)
 
 
 def sample(study: Study | str, most: int = MOST) -> str:
-    """HTML of two cases worth a look, the first and the last of `chosen`, as `static_page` makes it."""
+    """HTML of two cases worth a look, the first and the last of `chosen`, as `static_page` makes it.
+
+    Where not all fits into `most` bytes, positions between the first and the last are left out, then the second case.
+    """
     own = settings_of(study)
     cases = chosen(own, own.models)
-    return static_page(own, cases[:: max(1, len(cases) - 1)], most)
+    records = _records(own, cases[:: max(1, len(cases) - 1)])
+    return _fitting(records, most) or next(filter(None, (_fitting(few, most, LEFT) for few in _thinned(records))), LEFT)
+
+
+def _thinned(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Ever fewer positions of the records, and at last those of the first record alone."""
+    most = max((len(record.steps) for record in records), default=0)
+    for few in (records, records[:1]):
+        count = most
+        while count > 1:
+            count = (count + 1) // 2 if count > 2 else 1
+            places = [np.linspace(0, len(one.steps) - 1, min(count, len(one.steps))).round().astype(int) for one in few]
+            steps = [tuple(one.steps[i] for i in at) for one, at in zip(few, places, strict=True)]
+            yield [replace(one, steps=own) for one, own in zip(few, steps, strict=True)]
 
 
 def fragment(records: Iterable[Record], most: int | None = None) -> str:
