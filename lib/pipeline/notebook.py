@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import interrupts, machine, params, paths
+from lib import interrupts, machine, params, paths, problems
 from lib.engine import gpus
-from lib.pipeline import provenance
+from lib.pipeline import preflight, provenance
 from lib.pipeline.sync import kept
 from lib.progress_bar import PROGRESS
 
@@ -139,6 +139,18 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
+def _check(name: str | None, study: str, **overrides: str) -> None:
+    """Refuse what a later step would refuse, before a study's first step and before a model's."""
+    settings = params.load_study(study, **overrides)
+    if name not in ("01_load", "03_initial"):
+        return
+    try:
+        for note in preflight.check(settings, hub=True):
+            print(f"note: {note}", file=sys.stderr, flush=True)
+    except problems.ProblemError as error:
+        raise NotebookError(str(error)) from error
+
+
 def _relative(path: Path) -> str:
     """A path as seen from the working directory, where it lies below it."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
@@ -156,7 +168,7 @@ def main() -> None:
     args = parser.parse_args()
     label = " ".join(filter(None, (args.name, args.study, args.model)))
     try:
-        params.load_study(args.study)
+        _check(args.name, args.study, **{name: getattr(args, name) for name in OVERRIDES})
         drawn = sys.stderr.isatty() and gpus.concurrent_runs() == 1  # bars of several runs would draw over each other
         os.environ.setdefault(PROGRESS, "bar" if drawn else "lines")
         if args.report:

@@ -1,15 +1,13 @@
-"""What can be known of a study before anything runs: `python -m lib.pipeline.preflight --study tiny`.
+"""What can be known of a study before anything runs.
 
 `make plan` and `make reproduce` begin with it: what would stop a later step, or go wrong in silence, is told at once,
 without an engine, a GPU or, but for models of the hub, a network.
 """
 
-import argparse
 import inspect
 import json
 import logging
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -227,21 +225,3 @@ def _check_hub(model: Model, file: str, ask: bool) -> None:
             f"{file}: path: {model.path}: no such folder, not in this machine's cache, and not to be had from the hub "
             f"({reason}); {expected}"
         ) from error
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--study", default="tiny")
-    for name in ("models", "interrupts", "positions"):
-        parser.add_argument(f"--{name}", default="", help="comma-separated, in place of the study's own")
-    args = parser.parse_args()
-    given = {"models": args.models, "interrupts": args.interrupts, "positions": args.positions}
-    try:
-        for note in check(params.load_study(args.study, **given), hub=True):
-            print(f"note: {note}", file=sys.stderr)
-    except (params.ParamsError, problems.ProblemError, OSError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

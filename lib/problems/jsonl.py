@@ -73,7 +73,7 @@ def _whole(data: bytes) -> Any:
 
 
 def _loads(text: str) -> Any:
-    """JSON, in which no name stands twice in an object; numbers with a point stay as they are written."""
+    """JSON, in which no name is repeated in an object; numbers with a point stay as they are written."""
     return json.loads(text, object_pairs_hook=_distinct, parse_float=str, parse_constant=_refuse)
 
 

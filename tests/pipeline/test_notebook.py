@@ -89,7 +89,7 @@ def test_a_missing_notebook_is_named(write):
     [
         (("01_load", "--study", "tinny"), ("params/studies/tinny.yaml", "did you mean tiny?")),
         (("02_augment", "--study", "tiny"), ("problems.parquet", "01_load")),
-        (("04_interrupt", "--interrupts", "hurry_up"), ("ParamsError", "params/interrupts/hurry_up.yaml")),
+        (("04_interrupt", "--interrupts", "hurry_up"), ("interrupts[0]: no file", "params/interrupts/hurry_up.yaml")),
     ],
 )
 def test_a_run_that_cannot_be_ends_in_one_line_and_an_exit_code(outputs, monkeypatch, words, parts):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lib import params, paths, problems
-from lib.pipeline import preflight
+from lib.pipeline import notebook, preflight
 
 STUDY = {
     "title": "T",
@@ -168,9 +168,20 @@ def test_a_model_of_the_hub_is_looked_for_at_once_and_only_where_it_will_run(fol
     assert "\n" not in str(caught.value) and "expected a folder that holds config.json" in str(caught.value)
 
 
-def test_a_plan_is_refused_in_one_line():
-    given = ["--plan", "--study", "smoke", "--positions", "1.2.3"]
-    run = [sys.executable, "-m", "lib.pipeline.status", *given]
+@pytest.mark.parametrize("command", [["status", "--plan"], ["notebook", "01_load"]])
+def test_a_plan_and_a_first_step_are_refused_in_one_line(outputs, command):
+    module, *rest = command
+    run = [sys.executable, "-m", f"lib.pipeline.{module}", *rest, "--study", "smoke", "--positions", "1.2.3"]
     done = subprocess.run(run, cwd=paths.ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: params/studies/smoke.yaml (with positions overridden): positions[0]: ")
+    assert list(outputs.iterdir()) == []
+
+
+def test_a_step_is_checked_before_it_leaves_anything(folder, outputs, monkeypatch):
+    checked(folder)
+    monkeypatch.setattr(sys, "argv", ["notebook", "01_load", "--study", "given"])
+    (folder / "failure_modes.yaml").write_text("leakage_length: many")
+    with pytest.raises(SystemExit, match=r"^error: params/failure_modes.yaml: "):
+        notebook.main()
+    assert not (outputs / "given").exists()
