@@ -211,8 +211,21 @@ def _split(key: str, value: Any) -> Any:
     return [float(item) if re.fullmatch(r"[0-9]*\.?[0-9]+|[0-9]+\.", item) else item for item in items]
 
 
+def parse(key: str, text: str) -> Any:
+    """The value of a key of a study as YAML reads it; a list may be its items with commas between. A ParamsError."""
+    try:
+        value = yaml.load(text, _Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ParamsError(
+            f"{key}: {text[:60]}: cannot be read as YAML, expected a value as in a study's file"
+        ) from error
+    if key in LISTS and not isinstance(value, list):
+        return _split(key, text)
+    return value
+
+
 def read(kind: str, name: str) -> dict[str, Any]:
-    """What `params/<kind>/<name>.yaml` says; raises ParamsError if it is not sound YAML or no `key: value` lines."""
+    """What `params/<kind>/<name>.yaml` says; raises ParamsError if it is not valid YAML or not lines of `key: value`."""
     file = location(kind, name)
     try:
         values = yaml.load((paths.PARAMS / kind / f"{name}.yaml").read_bytes(), _Loader)
