@@ -225,7 +225,7 @@ def parse(key: str, text: str) -> Any:
 
 
 def read(kind: str, name: str) -> dict[str, Any]:
-    """What `params/<kind>/<name>.yaml` says; raises ParamsError if it is not valid YAML or not lines of `key: value`."""
+    """What `params/<kind>/<name>.yaml` says; a ParamsError if it is not valid YAML, or not lines of `key: value`."""
     file = location(kind, name)
     try:
         values = yaml.load((paths.PARAMS / kind / f"{name}.yaml").read_bytes(), _Loader)
