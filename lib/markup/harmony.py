@@ -23,6 +23,7 @@ LETTERS = {
     "<|call|>": "R",
 }
 HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)M|^M|(E?(?:S\.*)?C)\.+(?![.K])")  # the last lacks its message mark
+NEARBY = 32  # ids that the name of a channel and white space around it may have
 NAME = re.compile(r"analysis|commentary|final")
 CUT_HEADER = re.compile(r"E?(?:S\.*(?:C[.K]*)?|C[.K]*)$")
 
@@ -45,11 +46,13 @@ def headers(token_ids: list[int], model: Model) -> Iterator[Header]:
         start, stop = match.span()
         text = codec.text(token_ids[start:stop])
         if match[1]:
-            name, stop = match.end(1), match.end(1)
-            while stop < match.end() and "final".startswith(codec.text(token_ids[name : stop + 1]).strip()):
-                stop += 1
+            name = match.end(1)
             if not re.match(r"\s*final(?![a-z])\s*\S", codec.text(token_ids[name : match.end()])):
                 continue
+            ends = range(name, min(match.end(), name + NEARBY))
+            stop = next(
+                (k for k in ends if not "final".startswith(codec.text(token_ids[name : k + 1]).strip())), ends[-1]
+            )
             text = "<|channel|>final"
         _, _, named = text.rpartition("<|channel|>")  # or the role with the channel glued to it
         role = text.partition("<|start|>")[2].partition("<|")[0]

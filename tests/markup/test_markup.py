@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import re
+import time
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -256,6 +257,18 @@ TOOL = "<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrai
 def test_split_of_harmony(family, text, thinking, reasoning, answer, ended):
     oss = family("gpt_oss")
     assert spans(tokens.marks(text, oss), oss, thinking) == (reasoning, answer, ended)
+
+
+@pytest.mark.parametrize(
+    "worst", ["<|channel|>", "<|start|>", "<|channel|>x", "<|start|>x<|channel|>", "<|end|>", "<|channel|>final x", "x"]
+)
+def test_harmony_is_read_in_linear_time(family, worst):
+    oss = family("gpt_oss")
+    ids = tokens.marks(worst, oss)
+    ids = ids * (100_000 // len(ids)) + tokens.encode(" " * 20, oss) * 500
+    started = time.process_time()
+    markup.split(ids, oss, True), markup.split(ids[::-1], oss, True)
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize(
