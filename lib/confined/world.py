@@ -5,7 +5,6 @@ elsewhere it is the whole machine, and Landlock and seccomp alone protect it.
 """
 
 import os
-import subprocess
 import sys
 import sysconfig
 
@@ -16,19 +15,6 @@ SCRATCH_FILES = 1024
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 PACKAGE_FOLDERS = ("numpy", "numpy.libs", "sortedcontainers")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")  # what starting Python takes, for bubblewrap
-SYSTEM_DATA = ("/etc/ld.so.cache", "/usr/share/zoneinfo")  # where libraries lie; time zones
-# Loads the extension modules of the standard library and names the files of shared libraries that the loader opened.
-LINKED = """
-import ctypes, glob, os, sysconfig
-for module in glob.glob(os.path.join(sysconfig.get_config_var("DESTSHARED") or "", "*.so")):
-    if "_tkinter" in module: continue  # no screen is here, and it links a dozen
-    try: ctypes.CDLL(module)
-    except OSError: pass
-class Library(ctypes.Structure): _fields_ = [("place", ctypes.c_void_p), ("name", ctypes.c_char_p)]
-@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Library), ctypes.c_size_t, ctypes.c_void_p)
-def show(library, *_): return print(os.fsdecode(library.contents.name)) or 0
-ctypes.CDLL(None).dl_iterate_phdr(show, None)
-"""
 FIRST_FREE_USER = 1 << 30  # nobody has the number of a process plus this, so a limit per user binds that process alone
 
 
@@ -38,14 +24,6 @@ def readable() -> list[str]:
     sites = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     packages = {os.path.realpath(os.path.join(site, package)) for site in sites for package in PACKAGE_FOLDERS}
     return sorted(library | {folder for folder in packages if os.path.isdir(folder)})
-
-
-def libraries() -> list[str]:
-    """Files outside the standard library that it reads: shared libraries that its modules link, and data."""
-    command = [sys.executable, "-I", "-S", "-c", LINKED]
-    names = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\n")
-    linked = {name for name in names if name.startswith("/") and not name.startswith(tuple(readable()))}
-    return sorted(filter(os.path.exists, linked | {*SYSTEM_DATA}))
 
 
 def user_of(process: int) -> int:

@@ -22,6 +22,19 @@ START_SECONDS = 120  # most time on the clock in which nothing moves until it is
 TICK = 0.5  # seconds without an answer after which to look whether anything moves
 COUNT_SECONDS = 1  # how long a count of a user's threads holds
 SCRATCH_SIZE = 64 << 20  # bytes
+SYSTEM_DATA = ("/etc/ld.so.cache", "/usr/share/zoneinfo")  # where libraries lie; time zones
+# Loads the extension modules of the standard library and names the files of shared libraries that the loader opened.
+LINKED = """
+import ctypes, glob, os, sysconfig
+for module in glob.glob(os.path.join(sysconfig.get_config_var("DESTSHARED") or "", "*.so")):
+    if "_tkinter" in module: continue  # no screen is here, and it links a dozen
+    try: ctypes.CDLL(module)
+    except OSError: pass
+class Library(ctypes.Structure): _fields_ = [("place", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Library), ctypes.c_size_t, ctypes.c_void_p)
+def show(library, *_): return print(os.fsdecode(library.contents.name)) or 0
+ctypes.CDLL(None).dl_iterate_phdr(show, None)
+"""
 
 
 class RefusedError(OSError):
@@ -114,7 +127,13 @@ class Process:
         return [sys.executable, "-s", "-P", "-c", START, json.dumps(settings), str(paths.ROOT)]
 
 
-libraries = cache(world.libraries)  # to find them takes as long as to start a sandbox
+@cache  # to find them takes as long as to start a sandbox
+def libraries() -> list[str]:
+    """Files outside the standard library that it reads: shared libraries that its modules link, and data."""
+    command = [sys.executable, "-I", "-S", "-c", LINKED]
+    names = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\n")
+    linked = {name for name in names if name.startswith("/") and not name.startswith(tuple(world.readable()))}
+    return sorted(filter(os.path.exists, linked | {*SYSTEM_DATA}))
 
 
 def _bubblewrap() -> str:
