@@ -3,6 +3,7 @@
 #
 # Variables:  STUDY=tiny  MODELS="a b"  INTERRUPTS=a,b  POSITIONS=0.1,0.5  JOBS=2 (or -j2)  GPUS=0,1  EXTRA=cpu|gpu
 #             TO=file.zip  ARCHIVE=file.zip  WATCH=1  FORCE=1  ARGS="of bench or lab"  PYTHON=python3  VENV=.venv
+#             SET="problems=20 samples=4"  A=study/model  B=study/model
 
 ifeq ($(filter grouped-target,$(.FEATURES)),)
 $(error GNU Make 4.3 or newer is needed, this is $(MAKE_VERSION))
@@ -16,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 
 # What a user gives is text: make expands nothing in it, the shell gets it in quotes, and Python checks it.
-VARIABLES := STUDY MODELS INTERRUPTS POSITIONS JOBS GPUS EXTRA TO ARCHIVE WATCH FORCE ARGS PYTHON VENV \
+VARIABLES := STUDY MODELS INTERRUPTS POSITIONS JOBS GPUS EXTRA TO ARCHIVE WATCH FORCE ARGS PYTHON VENV SET A B \
     MIDTHOUGHT_OUTPUTS MIDTHOUGHT_WORKING_COPY MIDTHOUGHT_GRADERS
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
 $(foreach v,$(filter-out VENV,$(VARIABLES)) $(filter VENV,$(GIVEN)),\
@@ -92,6 +93,17 @@ lock-cpu lock-gpu: lock-%:
 ## The study --------------------------------------------------------------------------------------------------------
 
 STUDY ?= tiny
+# SET="problems=20 samples=4": a study of its own, which Python writes beside the one that it varies.
+ifneq ($(filter SET,$(GIVEN)),)
+ifeq ($(wildcard $(PY)),)
+$(error no environment in $(VENV) yet: run make env)
+endif
+VARIANT := $(shell $(PY) -m lib.pipeline.variant --study=$(call quoted,$(STUDY)) --set=$(call quoted,$(SET)))
+ifneq ($(.SHELLSTATUS),0)
+$(error $(or $(VARIANT),SET: the study cannot be varied, see above))
+endif
+override STUDY := $(VARIANT)
+endif
 comma := ,
 listed = $(strip $(subst $(comma), ,$1))
 commas = $(subst $() ,$(comma),$(call listed,$1))
@@ -301,3 +313,7 @@ lab: $(STAMP)  ## Open the notebooks in JupyterLab
 
 clean:  ## Remove the tables of STUDY and the notebooks run for them that git does not keep
 	@rm -rf $T $N/0[12]_*.ipynb $N/*/0[34]_*.ipynb $N/{,*/}*.{failed,partial}.ipynb
+
+.PHONY: compare
+compare: $(STAMP)  ## Compare two finished runs in pairs: A=tiny/tiny-lrm-s B=tiny/tiny-lrm-m, or two studies
+	@$(PY) -m lib.pipeline.compare -- $(call quoted,$(A)) $(call quoted,$(B))

@@ -26,6 +26,7 @@ PARAMETERS = {
     "05_grade": ["study", "model", "rater"],
     "06_failure_modes": ["study", "models"],
     "aside/judge": ["study", "judge", "n_problems", "n_records", "n_draws"],
+    "aside/try": ["model", "interrupt", "position", "number", "seed"],
 }
 
 PAGES = [
@@ -35,6 +36,9 @@ PAGES = [
 TREE = [
     "README.md",
     "LICENSE",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
     "Makefile",
     "pyproject.toml",
     "environment.yml",
@@ -199,7 +203,7 @@ def test_all_imports_stand_in_the_second_code_cell_lib_last(trees):
 
 
 def test_the_third_code_cell_shows_what_the_parameters_resolve_to(code):
-    assert "load_study(" in code[2].source
+    assert re.search(r"load_(study|model)\(", code[2].source)
     assert code[2].outputs
 
 

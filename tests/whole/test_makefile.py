@@ -268,3 +268,22 @@ def test_why_notebooks_failed_is_what_make_says_last(project):
         r"Makefile:\d+: \*\*\* 01_load \(mine\): ProblemError: none.jsonl: .*", done.stderr.splitlines()[-1]
     )
     assert not list((paths.ROOT / ".venv").glob(".why*"))
+
+
+@pytest.mark.make
+@pytest.mark.parametrize(
+    ("words", "given", "told"),
+    [
+        (["plan"], {"SET": "problems=4 samples=1"}, "6 notebook runs, 136 requests"),
+        (["-n", "results"], {"SET": "problems=4 samples=1"}, "--study 'smoke+problems-4+samples-1'"),
+        (["plan"], {"SET": "problms=4"}, "problms: unknown key (did you mean problems?)"),
+        (["reproduce"], {"SET": ""}, "SET: empty, expected words such as problems=20 samples=4"),
+        (["plan"], {"SET": "title=$(shell touch${IFS}hit)"}, "SET: touch"),
+        (["compare"], {"A": "smoke"}, "error: expected two runs, as in `make compare A="),
+        (["compare"], {"A": "x;touch hit", "B": "$(touch hit)"}, "error: no file params/studies/"),
+    ],
+)
+def test_any_key_of_a_study_can_be_given_and_runs_compared(project, words, given, told):
+    done = make(project, *words, STUDY="smoke", **given)
+    assert told in done.stdout + done.stderr and not (project / "hit").exists()
+    assert "Traceback" not in done.stderr
