@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ CODE_KEY = re.compile(
     re.IGNORECASE,
 )
 CODE_NAME = re.compile(r"[^\W\d]\w*([.:][^\W\d]\w*)+|.*\.(py|so|pyc)", re.DOTALL)
+LARGEST, MOST_VALUES = 2**17, 20_000  # bytes of a file of parameters, values in it
 HOSTS = (
     "url",
     "master_addr",
@@ -226,9 +228,15 @@ def parse(key: str, text: str) -> Any:
 
 def read(kind: str, name: str) -> dict[str, Any]:
     """What `params/<kind>/<name>.yaml` says; a ParamsError if it is not valid YAML, or not lines of `key: value`."""
-    file = location(kind, name)
+    return parse_file((paths.PARAMS / kind / f"{name}.yaml").read_bytes(), location(kind, name))
+
+
+def parse_file(data: bytes, file: str) -> dict[str, Any]:
+    """What the bytes of a file of parameters say, in bounded time and memory; raises ParamsError as `read`."""
+    if len(data) > LARGEST:
+        raise ParamsError(f"{file}: {len(data):,} bytes, expected {LARGEST:,} of parameters at most")
     try:
-        values = yaml.load((paths.PARAMS / kind / f"{name}.yaml").read_bytes(), _Loader)
+        values = yaml.load(data, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -248,6 +256,14 @@ class _Loader(yaml.SafeLoader):
     would be 90, and 2024-13-01 an exception.
     """
 
+    def get_single_data(self) -> Any:
+        node = self.get_single_node()
+        if node is None:
+            return None
+        if (count := _count(node, {})) > MOST_VALUES:
+            raise yaml.MarkedYAMLError(None, None, f"{count:,} values, with what its aliases repeat", node.start_mark)
+        return self.construct_document(node)
+
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
@@ -262,11 +278,23 @@ class _Loader(yaml.SafeLoader):
         raise ValueError(node.value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value]
-        for i, (key, _) in enumerate(node.value):
-            if key.value in keys[:i]:
-                raise yaml.MarkedYAMLError(None, None, f"key {key.value} is given twice", key.start_mark)
+        known = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in known:
+                raise yaml.MarkedYAMLError(None, None, f"key {key.value[:60]} is given twice", key.start_mark)
+            known.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node holds, where each alias counts as all that it stands for; an error if it holds itself."""
+    if known.get(id(node)) == 0:
+        raise yaml.MarkedYAMLError(None, None, "an alias stands for what it is in", node.start_mark)
+    if id(node) not in known:
+        known[id(node)] = 0
+        inner = chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(_count(one, known) for one in inner if isinstance(one, yaml.Node))
+    return known[id(node)]
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_count)

@@ -10,6 +10,8 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ FORMAT = "midthought archive 1"
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
 UNFINISHED = (".failed.ipynb", ".partial.ipynb")
-LARGEST_MANIFEST = 64 * 2**20  # bytes
+LARGEST_MANIFEST = 8 * 2**20  # bytes
+SMALL, RATIO = 2**20, 300  # bytes that may be packed to any size; how many times smaller larger ones may be packed
+CHUNK = 2**20  # bytes of a member that are in memory at a time
 RESULTS = {  # kinds of files that are results, by the folder of the study's outputs
     "tables": {".parquet", ".json"},
     "parts": {".parquet"},
@@ -32,6 +36,8 @@ RESULTS = {  # kinds of files that are results, by the folder of the study's out
 ENDINGS = {".yaml"}.union(*RESULTS.values())
 # What `zipfile` raises over damage, depending on where it is.
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
+SHA256 = re.compile(r"[0-9a-f]{64}")
+LONGEST, PLAIN_TYPES = 300, (str, bool, type(None))  # characters of a name or of what is told of the code; its types
 PLAIN = re.compile(r"[\w][\w.+-]*")  # a name that is one part of a path, and not hidden
 
 
@@ -66,20 +72,20 @@ def unpack(archive: Path, folder: Path | None = None) -> dict[str, Any]:
     """
     try:
         with zipfile.ZipFile(archive) as packed:
-            manifest = _manifest(packed, archive.name)
+            manifest = _manifest(packed, printable(archive.name))
             faults = [*_strange(packed, manifest), *_absent(packed, manifest)]
             if not faults:
                 faults = [fault for name in manifest["members"] if (fault := _altered(packed, manifest, name))]
             if faults:
-                raise UnpackError("\n".join(f"{archive.name}: {printable(fault)}" for fault in faults))
+                raise UnpackError("\n".join(f"{printable(archive.name)}: {printable(fault)}" for fault in faults))
             for name in manifest["members"] if folder else ():
-                _write(folder / name, _read(packed, manifest, name))
+                _write(folder / name, _chunks(packed, manifest, name))
     except UnpackError:
         raise
     except DAMAGED as error:
-        raise UnpackError(f"{archive.name}: no zip file, or cut short ({printable(str(error))})") from None
+        raise UnpackError(f"{printable(archive.name)}: no zip file, or cut short ({printable(str(error))})") from None
     except OSError as error:
-        raise UnpackError(f"{archive.name}: {error.strerror or error}") from None
+        raise UnpackError(f"{printable(archive.name)}: {error.strerror or error}") from None
     return manifest
 
 
@@ -88,11 +94,20 @@ def _manifest(packed: zipfile.ZipFile, file: str) -> dict[str, Any]:
     if len(listed) != 1:
         raise UnpackError(f"{file}: {MANIFEST}: found {len(listed)} times, expected once; not an archive of a study")
     try:
+        if listed[0].file_size > LARGEST_MANIFEST or _is_bomb(listed[0]):
+            raise ValueError(f"{listed[0].file_size:,} bytes, packed in {listed[0].compress_size:,}")
         with packed.open(listed[0]) as opened:
             manifest = json.loads(opened.read(LARGEST_MANIFEST))
-        members = manifest["members"].items()
-        sound = all(isinstance(own["bytes"], int) and isinstance(own["sha256"], str) for _, own in members)
-    except (*DAMAGED, KeyError, TypeError, AttributeError) as error:
+        members = manifest["members"].values()
+        sound = all(
+            type(own["bytes"]) is int and own["bytes"] >= 0 and SHA256.fullmatch(own["sha256"]) for own in members
+        )
+        told = manifest.get("code", {})
+        sound = sound and all(len(str(value)) <= LONGEST and type(value) in PLAIN_TYPES for value in told.values())
+        sound = sound and all(
+            len(str(name)) <= LONGEST for name in [*told, *manifest["members"], manifest.get("study")]
+        )
+    except (*DAMAGED, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = printable(str(error))[:80] or type(error).__name__
         raise UnpackError(f"{file}: {MANIFEST}: not readable ({reason}), expected JSON with members") from None
     if not sound or manifest.get("format") != FORMAT or not PLAIN.fullmatch(str(manifest.get("study", ""))):
@@ -107,16 +122,29 @@ def _strange(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
     odd = [f"{name}: would lie outside the study, expected params/ or outputs/" for name in names if _outside(name)]
     odd += [f"{name}: listed in the manifest, but would lie outside" for name in manifest["members"] if _outside(name)]
     odd += [f"{name}: not a kind of file that an archive holds" for name in names if Path(name).suffix not in ENDINGS]
-    odd += [f"{name}: stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    odd += [f"{name}: stands twice" for name, count in sorted(Counter(names).items()) if count > 1]
     for entry in entries:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or entry.is_dir():
             odd.append(f"{entry.filename}: a link or folder, expected a file")
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             odd.append(f"{entry.filename}: locked by a password, or packed in a way that this does not read")
-    folded = [name.casefold() for name in set(names)]
-    odd += [f"{name}: differs from another only in capitals" for name in {n for n in folded if folded.count(n) > 1}]
+        listed = manifest["members"].get(entry.filename, {}).get("bytes", entry.file_size)
+        if entry.filename != MANIFEST and (entry.file_size != listed or _is_bomb(entry)):
+            what = (
+                f"altered, not the {listed} bytes that the manifest tells"
+                if entry.file_size != listed
+                else (f"{entry.file_size:,} bytes packed in {entry.compress_size:,}, expected data")
+            )
+            odd.append(f"{entry.filename}: {what}")
+    folded = Counter(name.casefold() for name in set(names))
+    odd += [f"{name}: differs from another only in capitals" for name, count in folded.items() if count > 1]
     return odd
+
+
+def _is_bomb(entry: zipfile.ZipInfo) -> bool:
+    """Whether a member is packed to a size that no data of a study is."""
+    return entry.file_size > max(SMALL, RATIO * entry.compress_size)
 
 
 def _outside(name: str) -> bool:
@@ -135,22 +163,28 @@ def _absent(packed: zipfile.ZipFile, manifest: dict[str, Any]) -> list[str]:
 
 def _altered(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> str | None:
     listed = manifest["members"][name]
+    digest, size = hashlib.sha256(), 0
     try:
-        data = _read(packed, manifest, name)
+        for chunk in _chunks(packed, manifest, name):
+            digest.update(chunk)
+            size += len(chunk)
     except DAMAGED as error:
         return f"{name}: altered or cut short ({error or type(error).__name__})"
-    if len(data) != listed["bytes"]:
+    if size != listed["bytes"]:
         return f"{name}: altered, not the {listed['bytes']} bytes that the manifest tells"
-    return None if checksum(data) == listed["sha256"] else f"{name}: altered, its SHA-256 is not the manifest's"
+    return None if digest.hexdigest() == listed["sha256"] else f"{name}: altered, its SHA-256 is not the manifest's"
 
 
-def _read(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> bytes:
+def _chunks(packed: zipfile.ZipFile, manifest: dict[str, Any], name: str) -> Iterator[bytes]:
     """A member, and no more than a byte over what it should be: a small file can unpack to a very large one."""
+    left = manifest["members"][name]["bytes"] + 1
     with packed.open(name) as opened:
-        return opened.read(manifest["members"][name]["bytes"] + 1)
+        while left and (chunk := opened.read(min(CHUNK, left))):
+            left -= len(chunk)
+            yield chunk
 
 
-def _write(file: Path, data: bytes) -> None:
+def _write(file: Path, chunks: Iterator[bytes]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("xb") as opened:
-        opened.write(data)
+        opened.writelines(chunks)

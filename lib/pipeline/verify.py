@@ -83,11 +83,12 @@ def archive(file: Path, again: bool = True) -> tuple[list[str], list[Difference]
     with tempfile.TemporaryDirectory() as folder:
         bench, unpacked = Path(folder, "bench"), Path(folder, "unpacked")
         manifest = unpack.unpack(file, unpacked if again else None)
-        print(f"{file.name}: {len(manifest['members'])} files as the manifest of study {manifest['study']} has them")
+        shown = paths.printable(file.name)
+        print(f"{shown}: {len(manifest['members'])} files as the manifest of study {manifest['study']} has them")
         theirs = manifest.get("code") or {}
         if theirs.get("code") != provenance.code()["code"]:
             other = f"version {theirs.get('version')}, commit {theirs.get('commit') or 'not known'}"
-            print(f"{file.name}: packed with other code: {other}", flush=True)
+            print(f"{shown}: packed with other code: {paths.printable(other)}", flush=True)
         if not again:
             return [], []
         _expect_safe(file.name, unpacked, manifest["study"])
@@ -105,8 +106,8 @@ def _expect_safe(file: str, unpacked: Path, name: str) -> None:
     """Refuse to run somebody else's code, or programs without a sandbox, because somebody else's parameters say so."""
     where = f"params/studies/{name}.yaml"
     try:
-        values = yaml.safe_load((unpacked / where).read_bytes())
-    except (OSError, yaml.YAMLError):
+        values = params.parse_file((unpacked / where).read_bytes(), where)
+    except (OSError, params.ParamsError):
         raise UnpackError(f"{file}: {where}: missing or no YAML, expected the study's own file") from None
     for key, why in (
         ("allow_unsafe", "programs of others run in the sandbox"),
@@ -180,10 +181,9 @@ def _steps(results: Path) -> Iterator[tuple[str, bool]]:
 def _settings(bench: Path, study: str) -> dict:
     file = bench / "params" / "studies" / f"{study}.yaml"
     try:
-        values = yaml.safe_load(file.read_bytes())
-    except (OSError, yaml.YAMLError) as error:
-        raise RederiveError(f"params/studies/{study}.yaml: not readable ({str(error).splitlines()[0]})") from None
-    return values if isinstance(values, dict) else {}
+        return params.parse_file(file.read_bytes(), f"params/studies/{study}.yaml")
+    except (OSError, params.ParamsError) as error:
+        raise RederiveError(str(error)) from None
 
 
 def _reported(results: Path) -> list[str]:
@@ -199,8 +199,8 @@ def _stand_in(bench: Path, model: str) -> None:
 
     Nothing from 05 on reads it but a judge's own, and a replay of another judge finds nothing.
     """
-    values = yaml.safe_load(_model_file(bench, model).read_bytes())
-    path = Path(str(values.get("path", "")) if isinstance(values, dict) else "")
+    values = params.parse_file(_model_file(bench, model).read_bytes(), f"params/models/{model}.yaml")
+    path = Path(str(values.get("path", "")))
     here, there = paths.ROOT / path, bench / path
     if path.is_absolute() or ".." in path.parts or not path.parts or path.parts[0] in OWN or there.exists():
         return
@@ -226,7 +226,7 @@ def _replay(bench: Path, judge: str, results: Path) -> None:
     (bench / RECORDED).mkdir()
     for part in results.glob(f"parts/judgements-{judge}-*/*.parquet"):
         _link(bench / RECORDED / f"{part.parent.name}-{part.name}", part)
-    values = yaml.safe_load(file.read_bytes())
+    values = params.parse_file(file.read_bytes(), f"params/models/{judge}.yaml")
     values |= {"engine": "replay", "options": (values.get("options") or {}) | {"recorded": RECORDED}}
     file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 

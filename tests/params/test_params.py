@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+import time
 
 import pytest
 import yaml
@@ -418,3 +419,34 @@ def test_names_that_are_no_words_are_refused(folder, name):
     (folder / "models" / f"{name}.yaml").write_text((folder / "models" / "tiny-lrm-s.yaml").read_text())
     message = error(params.load_study, "tiny", models=[name])
     assert "expected a name of letters, digits and . _ + - alone" in message and message.isprintable()
+
+
+LEVELS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
+)
+MERGED = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12))
+
+
+# text of a study, what is said about it
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("models: &a [*a]\n", "an alias stands for what it is in"),
+        ("title: &a {b: {c: *a}}\n", "an alias stands for what it is in"),
+        (LEVELS, "values, with what its aliases repeat"),
+        (MERGED, "values, with what its aliases repeat"),
+        ("a: " + "[" * 100_000, "nested too deeply"),
+        ("a: " + "{b: " * 30_000, "nested too deeply"),
+        (f"{GOOD_STUDY}seed: {'9' * 5_000}\n", "seed"),
+        (f"{GOOD_STUDY}problems: -{'9' * 5_000}\n", "problems"),
+        ("a: b\n" * 30_000, "150,000 bytes, expected 131,072 of parameters at most"),
+        ("".join(f"a{i}: 1\n" for i in range(15_000)), "bytes, expected 131,072"),
+        ("title: !!python/object/apply:os.system ['touch hit']\n", "could not determine a constructor"),
+        (f"{'k' * 900}: 1\n{'k' * 900}: 2\n", "is given twice"),
+    ],
+)
+def test_hostile_yaml_is_told_in_one_line_and_bounded_time(folder, text, told):
+    (folder / "studies" / "theirs.yaml").write_text(text)
+    start = time.process_time()
+    message = error(params.load_study, "theirs")
+    assert told in message and len(message) < 1000 and time.process_time() - start < 5

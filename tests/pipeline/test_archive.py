@@ -3,6 +3,7 @@
 import io
 import json
 import stat
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -222,9 +223,37 @@ def test_an_unsound_manifest_is_told_in_a_line(tmp_path, manifest):
     assert faults(tmp_path / "b.zip", tmp_path) == ["No such file or directory"]
 
 
-def test_a_small_file_that_unpacks_to_a_large_one_is_read_no_further_than_listed(tmp_path, monkeypatch):
-    file = made(tmp_path / "a.zip", {**GOOD, EVIL: bytes(2**24)}, {**GOOD, EVIL: b"0"})
-    read = []
-    monkeypatch.setattr(unpack, "checksum", lambda data: read.append(len(data)) or checksum(data))
-    assert faults(file, tmp_path) == [f"{EVIL}: altered, not the 1 bytes that the manifest tells"]
-    assert max(read) < 1000
+@pytest.mark.parametrize(
+    ("members", "listed", "manifest", "fault"),
+    [
+        ({EVIL: bytes(2**25)}, {EVIL: b"0"}, None, f"{EVIL}: altered, not the 1 bytes that the manifest tells"),
+        ({EVIL: bytes(2**25)}, {EVIL: bytes(2**25)}, None, f"{EVIL}: 33,554,432 bytes packed in"),
+        ({EVIL: b"[]," * 2**24}, {EVIL: b"[]," * 2**24}, None, f"{EVIL}: 50,331,648 bytes packed in"),
+        ({}, {}, b"[" + b"[]," * 2**22 + b"0]", f"{MANIFEST}: not readable (12,582,915 bytes, packed in"),
+        ({}, {}, b" " * 2**22 + b"{}", f"{MANIFEST}: not readable (4,194,306 bytes, packed in"),
+        ({}, {}, b"[" * 100_000, f"{MANIFEST}: not readable ("),
+        ({}, {}, {"code": [1]}, f"{MANIFEST}: not readable ("),
+        ({}, {}, {"code": {"version": "9" * 10**6}}, f"{MANIFEST}: not readable, expected"),
+        ({}, {}, {"code": {"commit": {"a": 1}}}, f"{MANIFEST}: not readable, expected"),
+        ({}, {}, {"study": "a\x1b[31m"}, f"{MANIFEST}: not readable, expected"),
+        ({}, {}, {"study": "s" * 10**5}, f"{MANIFEST}: not readable, expected"),
+        ({}, {}, {"members": {"params/x.yaml": {"bytes": True, "sha256": "0" * 64}}}, f"{MANIFEST}: not readable, exp"),
+        ({}, {}, {"members": {"params/x.yaml": {"bytes": -1, "sha256": "0" * 64}}}, f"{MANIFEST}: not readable, exp"),
+        ({}, {}, {"members": {"params/x.yaml": {"bytes": 1, "sha256": 7}}}, f"{MANIFEST}: not readable ("),
+    ],
+)
+def test_an_archive_is_read_in_bounded_memory_and_its_manifest_checked(tmp_path, members, listed, manifest, fault):
+    file = made(tmp_path / "a.zip", {**GOOD, **members}, {**GOOD, **listed})
+    if manifest is not None:
+        with zipfile.ZipFile(file) as packed:
+            held = {name: packed.read(name) for name in packed.namelist()}
+        if isinstance(manifest, dict):
+            manifest = json.dumps(json.loads(held[MANIFEST]) | manifest).encode()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, data in {**held, MANIFEST: manifest}.items():
+                packed.writestr(name, data)
+    del members, listed, manifest
+    tracemalloc.start()
+    (line,) = faults(file, tmp_path)
+    assert line.startswith(fault) and tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()

@@ -193,11 +193,12 @@ def test_a_judge_is_replayed_and_no_engine_is_left_that_could_be_opened(settings
     assert yaml.safe_load((paths.PARAMS / "models" / "tiny-lrm-s.yaml").read_bytes()).get("engine") is None
 
 
-def test_an_archive_that_would_run_programs_without_a_sandbox_is_refused(settings, tmp_path, monkeypatch):
-    settings("allow_unsafe: true\n")
+@pytest.mark.parametrize("key", ["allow_unsafe", "allow_code"])
+def test_an_archive_that_would_run_code_without_a_sandbox_is_refused(settings, tmp_path, monkeypatch, key):
+    settings(f"{key}: true\n")
     archive.pack(STUDY, tmp_path / "a.zip")
     monkeypatch.setattr(verify, "rederive", lambda *given: pytest.fail("ran"))
-    with pytest.raises(UnpackError, match=r"^a.zip: params/studies/fake.yaml: allow_unsafe: expected false, as progr"):
+    with pytest.raises(UnpackError, match=rf"^a.zip: params/studies/fake.yaml: {key}: expected false, as "):
         verify.archive(tmp_path / "a.zip")
 
 
