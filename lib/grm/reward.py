@@ -32,6 +32,7 @@ def make(judge: Judge, rubric: Rubric, share: float = 0.0, samples: int = 1) -> 
         asked = frame if share else frame[verdicts.isna()]
         shares = pd.Series(float("nan"), frame.index)
         if len(asked):
+            _check_views(asked, rubric)
             judged = scores.summary(scores.verdicts(judge.score(asked, rubric, samples), rubric), rubric)
             shares.loc[asked.index] = judged.set_index("item_id")["score"].reindex(asked["item_id"]).to_numpy(float)
         mixed = (1 - share) * verdicts + (share * shares if share else 0.0)
@@ -43,6 +44,9 @@ def make(judge: Judge, rubric: Rubric, share: float = 0.0, samples: int = 1) -> 
 
 def _frame(prompts: Sequence[Text], completions: Sequence[Text], columns: dict[str, Any]) -> pd.DataFrame:
     """The items of a batch; columns that are no list as long as the batch, such as a trainer's state, are left out."""
+    for name, texts in (("prompts", prompts), ("completions", completions)):
+        if isinstance(texts, str):
+            raise ValueError(f"{name}: expected a list of texts, got one text")
     count = len(prompts)
     if len(completions) != count:
         raise ValueError(f"completions: expected {count}, as many as prompts, got {len(completions)}")
@@ -61,6 +65,14 @@ def _frame(prompts: Sequence[Text], completions: Sequence[Text], columns: dict[s
         reference=frame["reference"].where(frame["reference"].notna(), frame["gold"]),
         source=column("source", "math500"),
     )
+
+
+def _check_views(items: pd.DataFrame, rubric: Rubric) -> None:
+    """Raises ValueError where a criterion shows what no item has: every reward would be None."""
+    for criterion in rubric.criteria:
+        for view in criterion.views:
+            if items[view].isna().all():
+                raise ValueError(f"columns: {view} is missing, and criterion {criterion.id} of {rubric.name} shows it")
 
 
 def _decided(frame: pd.DataFrame) -> pd.Series:

@@ -122,6 +122,8 @@ def push(study: str, below: str = "", force: bool = False) -> Moved:
     """
     with _open(study) as copy:
         theirs, ours = copy.manifest(), copy.versions(below)
+        if not ours and not below:
+            raise SyncError(f"{copy.folder}: nothing to push; `make reproduce STUDY={study}` makes its results")
         plan = compare(ours, theirs, copy.state.agreed)
         if PROVENANCE in plan.up and PROVENANCE in theirs:  # steps of several machines stand side by side
             other = provenance.parse(copy.store.read(PROVENANCE), f"{copy.store.url}/{PROVENANCE}")

@@ -1,6 +1,7 @@
 """Rewards: the program decides where it can, else the judge, and a failure gives no reward."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,11 @@ def test_what_does_not_fit_together_is_named():
         reward.make(grm.Judge(Fake()), RUBRIC, 2)
     with pytest.raises(ValueError, match="completions: expected 2, as many as prompts, got 1"):
         reward.make(grm.Judge(Fake()), RUBRIC)(["a", "b"], ["a"])
+    with pytest.raises(ValueError, match="completions: expected a list of texts, got one text"):
+        reward.make(grm.Judge(Fake()), RUBRIC)(["a", "b"], "ab")
+    kept = replace(RUBRIC, criteria=(replace(RUBRIC.criteria[1], views=("kept",)),))
+    with pytest.raises(ValueError, match="columns: kept is missing, and criterion"):
+        reward.make(grm.Judge(Fake()), kept)(["a"], ["b"])
 
 
 def test_items_of_the_judge_are_those_of_the_reward():
