@@ -228,6 +228,8 @@ class Model(_Params):
             )
         if self.revision and self.is_local:
             raise ValueError(f"revision: should be left out, as {self.path} is a folder, got {self.revision}")
+        if self.system_file and (self.system_file.startswith("/") or ".." in self.system_file.split("/")):
+            raise ValueError(f"system_file: expected a file in the model's folder, got {self.system_file}")
         if self.system and self.system_file:
             raise ValueError("system: stands beside system_file, expected one of the two")
         if self.think is not None and self.think == self.think_end:

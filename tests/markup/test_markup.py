@@ -788,6 +788,8 @@ def test_marks_and_a_system_message_of_a_models_own(tmp_path):
     [
         ({"think": "<a>", "think_end": "<a>"}, "think_end: should differ from think"),
         ({"system": "On.", "system_file": "S.txt"}, "system: stands beside system_file, expected one of the two"),
+        ({"system_file": "../key"}, "system_file: expected a file in the model's folder, got ../key"),
+        ({"system_file": "/etc/hosts"}, "system_file: expected a file in the model's folder, got /etc/hosts"),
         ({"family": "gpt_oss", "gap": ""}, "gap: gpt_oss has marks that cannot be changed"),
         ({"think": ""}, "should have at least 1 character"),
     ],
