@@ -34,6 +34,7 @@ def test_a_worker_that_stands_still_meets_the_limit_on_the_clock(worker, monkeyp
     assert graded[["status", "reason"]].values.tolist() == [["ungradable", "time limit (1 s of waiting)"]]
 
 
+@pytest.mark.slow
 def test_a_worker_that_gets_little_of_a_processor_is_waited_for(worker, monkeypatch, busy_core):
     monkeypatch.setattr(math_workers, "WALL_SECONDS", 0.5)
     monkeypatch.setattr(math_workers, "TICK", 0.05)

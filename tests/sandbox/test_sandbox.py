@@ -372,6 +372,7 @@ def test_all_tests_of_a_program_share_the_time_of_waiting(boxes):
 
 
 @by_level([STRONGEST, WEAKEST])
+@pytest.mark.slow
 def test_a_program_that_gets_little_of_a_processor_is_waited_for(level, boxes, busy_core):
     box = Box(level)
     assert sandbox.run("print(1)", expecting("1"), runner=box).passed
