@@ -18,7 +18,7 @@ os.read(os.open('secret', os.O_RDONLY, dir_fd=place), 10)
 print('escaped')""",
     "walk up from its own folder": "open('../' * 20 + '{secret}').read()\nprint('escaped')",
     "list a folder": "import os\nos.listdir('{folder}')\nprint('escaped')",
-    "list the root": "import os\nassert {'sys', 'proc', 'boot'} & set(os.listdir('/'))\nprint('escaped')",
+    "list the root": "import os\nassert 'sys' in os.listdir('/') or 'boot' in os.listdir('/')\nprint('escaped')",
     "ask whether a file exists": "import os\nif os.path.exists('{secret}'): print('escaped')",
     "read the grader's own source": "open('{root}/lib/confined/child.py').read(1)\nprint('escaped')",
     "read through /proc": "open('/proc/self/root{secret}').read()\nprint('escaped')",
